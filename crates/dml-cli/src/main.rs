@@ -1,0 +1,2 @@
+//! The `dml` binary.
+fn main() {}

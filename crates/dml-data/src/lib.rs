@@ -1,0 +1,1 @@
+//! Image data sets as arrays: idx and npz loaders, download with checksums, the partial-label mask.

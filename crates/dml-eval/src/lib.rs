@@ -1,0 +1,1 @@
+//! Read-outs, clustering, retrieval and label agreement on embeddings, in ndarray.

@@ -1,0 +1,1 @@
+//! Encoders, decoders, objectives and the training loop.

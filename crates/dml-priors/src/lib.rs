@@ -1,0 +1,1 @@
+//! Gaussians, mixtures and KL divergences for variational autoencoders.

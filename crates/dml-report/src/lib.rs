@@ -1,0 +1,1 @@
+//! The run store, tables, figures and the report.

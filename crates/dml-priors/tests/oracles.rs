@@ -1,0 +1,2 @@
+//! Every prior against an independent oracle: loops in f64, trapezoids, Monte Carlo, finite differences, and values
+//! from distributions of `torch`.

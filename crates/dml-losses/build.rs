@@ -1,4 +1,4 @@
-//! Lets every test, example and binary of this package find LibTorch without exported variables.
+//! Lets every test, example and binary of this package find `LibTorch` without exported variables.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

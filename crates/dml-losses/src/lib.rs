@@ -1,1 +1,72 @@
 //! Metric-learning losses on embeddings and labels.
+//!
+//! A loss knows nothing of images, networks or training: it takes embeddings `[..., batch, dim]` and labels `[..., batch]`,
+//! and gives a value `[...]`. Three rules hold for all of them:
+//!
+//! - **Leading dimensions are independent models.** Nothing mixes across them.
+//! - **A label of -1 means unlabelled.** Such a row is in no pair, counts in no mean and gets a gradient of exactly zero.
+//! - **There is always a value with a graph.** A batch without a valid tuple gives exactly zero and exactly zero gradients,
+//!   never NaN; so do coinciding points and zero vectors on the sphere stay finite.
+//!
+//! [`LossConfig`] lists the losses; [`LossConfig::build`] is the only way to get one.
+
+mod config;
+mod masked;
+mod memory;
+mod pairs;
+
+mod sup_con;
+mod triplet;
+
+use std::fmt::Debug;
+
+use tch::Tensor;
+
+pub use config::{LossConfig, LossError};
+pub use memory::CrossBatchMemory;
+pub use sup_con::SupCon;
+pub use triplet::{Distance, Mining, Triplet};
+
+/// A loss on embeddings and labels, of one model or of a stack of independent ones.
+pub trait Loss: Debug + Send {
+    /// What the loss itself learns (softmax head, centres, proxies), in the order in which [`Loss::forward`] takes it;
+    /// empty for most.
+    fn parameters(&self) -> Vec<ParameterShape> {
+        Vec::new()
+    }
+
+    /// The loss of each model.
+    ///
+    /// # Shapes
+    /// `parameters`: each `[..., shape]`; `embeddings`: `[..., batch, dim]`, f32 or f64; `labels`: `[..., batch]`, i64, -1 for
+    /// an unlabelled row. The result is `[...]`.
+    fn forward(&self, parameters: &[Tensor], embeddings: &Tensor, labels: &Tensor) -> Tensor;
+
+    /// The loss of each model where a batch row is compared with the rows in `memory` too, not with its own batch alone.
+    ///
+    /// Anchors are the rows of the batch, and gradients reach them only. A loss that compares rows with what it has
+    /// learned, rather than with other rows, has no use for the memory and gives [`Loss::forward`].
+    ///
+    /// # Shapes
+    /// As for [`Loss::forward`]; the memory has the same leading dimensions.
+    fn forward_against(
+        &self,
+        parameters: &[Tensor],
+        embeddings: &Tensor,
+        labels: &Tensor,
+        _memory: &CrossBatchMemory,
+    ) -> Tensor {
+        self.forward(parameters, embeddings, labels)
+    }
+}
+
+/// The shape of something that a loss learns, and how it starts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParameterShape {
+    /// Its name, unique within the loss.
+    pub name: &'static str,
+    /// Its shape in one model, without leading dimensions.
+    pub shape: Vec<i64>,
+    /// The standard deviation of the zero-mean normal distribution that it starts from; 0 for all zeros.
+    pub std: f64,
+}

@@ -1,0 +1,102 @@
+//! The pairs of a batch: what every loss that compares rows with rows is made of.
+
+use std::fmt::Debug;
+
+use tch::{Kind, Tensor};
+
+use crate::masked::{dot_products, labelled_only, normalized};
+use crate::{CrossBatchMemory, Loss};
+
+/// Anchors, the candidates they are compared with, and which of these are of the same class.
+#[derive(Debug)]
+pub(crate) struct Pairs {
+    anchors: Tensor,             // [..., batch, dim]
+    candidates: Tensor,          // [..., candidates, dim]
+    pub(crate) labelled: Tensor, // [..., batch] bool
+    pub(crate) positive: Tensor, // [..., batch, candidates] bool
+    pub(crate) negative: Tensor, // [..., batch, candidates] bool
+}
+
+impl Pairs {
+    /// Every row with every other row of its batch.
+    pub(crate) fn within(embeddings: &Tensor, labels: &Tensor) -> Self {
+        let rows = labelled_only(embeddings, labels);
+        Self::new(rows.shallow_clone(), labels, rows, labels).without_self()
+    }
+
+    /// Every row with every other row of its batch and with every row in `memory`.
+    fn with_memory(embeddings: &Tensor, labels: &Tensor, memory: &CrossBatchMemory) -> Self {
+        let rows = labelled_only(embeddings, labels);
+        let candidates = Tensor::cat(&[&rows, &memory.embeddings.to_kind(rows.kind())], -2);
+        Self::new(rows, labels, candidates, &Tensor::cat(&[labels, &memory.labels], -1)).without_self()
+    }
+
+    fn new(anchors: Tensor, labels: &Tensor, candidates: Tensor, candidate_labels: &Tensor) -> Self {
+        let (rows, columns) = (labels.unsqueeze(-1), candidate_labels.unsqueeze(-2));
+        let same = rows.eq_tensor(&columns); // [..., batch, candidates]
+        let known = rows.ge(0).logical_and(&columns.ge(0));
+        Self {
+            anchors,
+            candidates,
+            labelled: labels.ge(0),
+            positive: known.logical_and(&same),
+            negative: known.logical_and(&same.logical_not()),
+        }
+    }
+
+    /// Candidate i is anchor i: not a pair.
+    fn without_self(self) -> Self {
+        let size = self.positive.size();
+        let [.., batch, candidates] = size[..] else { unreachable!("pairs have two dimensions at least") };
+        let itself = Tensor::eye_m(batch, candidates, (Kind::Bool, self.positive.device()));
+        Self { positive: self.positive.logical_and(&itself.logical_not()), ..self }
+    }
+
+    /// Euclidean distances `[..., batch, candidates]`, by differences (no cancellation); the gradient at zero is zero.
+    pub(crate) fn distances(&self, on_sphere: bool) -> Tensor {
+        const BY_DIFFERENCES: i64 = 2;
+        if on_sphere {
+            Tensor::cdist(&normalized(&self.anchors), &normalized(&self.candidates), 2.0, BY_DIFFERENCES)
+        } else {
+            Tensor::cdist(&self.anchors, &self.candidates, 2.0, BY_DIFFERENCES)
+        }
+    }
+
+    /// Cosine similarities `[..., batch, candidates]`.
+    pub(crate) fn cosines(&self) -> Tensor {
+        dot_products(&normalized(&self.anchors), &normalized(&self.candidates))
+    }
+}
+
+/// A loss that is a function of the pairs of a batch alone.
+pub(crate) trait PairLoss: Debug + Send {
+    /// The loss `[...]`.
+    fn of_pairs(&self, pairs: &Pairs) -> Tensor;
+}
+
+impl<P: PairLoss> Loss for P {
+    fn forward(&self, _parameters: &[Tensor], embeddings: &Tensor, labels: &Tensor) -> Tensor {
+        if labels.size().last() == Some(&0) {
+            return zero(embeddings);
+        }
+        self.of_pairs(&Pairs::within(embeddings, labels))
+    }
+
+    fn forward_against(
+        &self,
+        _parameters: &[Tensor],
+        embeddings: &Tensor,
+        labels: &Tensor,
+        memory: &CrossBatchMemory,
+    ) -> Tensor {
+        if labels.size().last() == Some(&0) {
+            return zero(embeddings);
+        }
+        self.of_pairs(&Pairs::with_memory(embeddings, labels, memory))
+    }
+}
+
+/// Zero with a graph, for a batch of no rows: `LibTorch` takes no extremum over nothing.
+fn zero(embeddings: &Tensor) -> Tensor {
+    embeddings.sum_dim_intlist([-2i64, -1].as_slice(), false, None)
+}

@@ -1,0 +1,3 @@
+//! Sweeps.
+mod expand;
+mod file;

@@ -1,2 +1,47 @@
-//! xtask.
-fn main() {}
+//! The tasks of this checkout: `cargo xtask TASK`. One file a task; none of them links `LibTorch`, so that
+//! they run where it is not yet and can bring it.
+
+mod invariants;
+mod libtorch;
+mod setup;
+mod test;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", about = "The tasks of this checkout")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Brings `LibTorch` and MNIST, once per machine; the other tasks do it by themselves
+    Setup,
+    /// Checks format, dependency rules, lints and docs, and runs all tests: what CI runs
+    Test,
+}
+
+fn main() -> ExitCode {
+    let root = root();
+    let outcome = match Arguments::parse().task {
+        Task::Setup => setup::run(&root),
+        Task::Test => test::run(&root),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The checkout's top folder. Cargo says at run time where the package is; a bare binary remembers where it
+/// was built.
+fn root() -> PathBuf {
+    let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&package).parent().map(Path::to_path_buf).unwrap_or_default()
+}

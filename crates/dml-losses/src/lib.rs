@@ -15,17 +15,35 @@ mod masked;
 mod memory;
 mod pairs;
 
+mod center;
+mod circle;
+mod contrastive;
+mod lifted_structure;
+mod multi_similarity;
+mod n_pair;
+mod nca;
+mod proxy_anchor;
 mod sup_con;
 mod triplet;
+mod weighted;
 
 use std::fmt::Debug;
 
 use tch::Tensor;
 
-pub use config::{LossConfig, LossError};
+pub use center::Center;
+pub use circle::Circle;
+pub use config::{LossConfig, LossError, WeightedTerm};
+pub use contrastive::Contrastive;
+pub use lifted_structure::LiftedStructure;
 pub use memory::CrossBatchMemory;
+pub use multi_similarity::MultiSimilarity;
+pub use n_pair::NPair;
+pub use nca::Nca;
+pub use proxy_anchor::ProxyAnchor;
 pub use sup_con::SupCon;
 pub use triplet::{Distance, Mining, Triplet};
+pub use weighted::Weighted;
 
 /// A loss on embeddings and labels, of one model or of a stack of independent ones.
 pub trait Loss: Debug + Send {

@@ -38,3 +38,8 @@ pub(crate) fn dot_products(rows: &Tensor, columns: &Tensor) -> Tensor {
 pub(crate) fn labelled_only(embeddings: &Tensor, labels: &Tensor) -> Tensor {
     embeddings.masked_fill(&labels.lt(0).unsqueeze(-1), 0.0)
 }
+
+/// Whether a row is of a class, `[..., batch]` to `[..., batch, n_classes]`; an unlabelled row is of none.
+pub(crate) fn is_of_class(labels: &Tensor, n_classes: i64) -> Tensor {
+    labels.unsqueeze(-1).eq_tensor(&Tensor::arange(n_classes, (Kind::Int64, labels.device())))
+}

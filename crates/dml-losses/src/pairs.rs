@@ -10,11 +10,11 @@ use crate::{CrossBatchMemory, Loss};
 /// Anchors, the candidates they are compared with, and which of these are of the same class.
 #[derive(Debug)]
 pub(crate) struct Pairs {
-    anchors: Tensor,             // [..., batch, dim]
-    candidates: Tensor,          // [..., candidates, dim]
-    pub(crate) labelled: Tensor, // [..., batch] bool
-    pub(crate) positive: Tensor, // [..., batch, candidates] bool
-    pub(crate) negative: Tensor, // [..., batch, candidates] bool
+    pub(crate) anchors: Tensor,    // [..., batch, dim]
+    pub(crate) candidates: Tensor, // [..., candidates, dim]
+    pub(crate) labelled: Tensor,   // [..., batch] bool
+    pub(crate) positive: Tensor,   // [..., batch, candidates] bool
+    pub(crate) negative: Tensor,   // [..., batch, candidates] bool
 }
 
 impl Pairs {

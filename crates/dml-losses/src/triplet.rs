@@ -8,9 +8,9 @@ use crate::pairs::{PairLoss, Pairs};
 
 /// Triplet loss: an anchor a shall be nearer to a positive p (its class) than to a negative n (another class), by a margin.
 ///
-/// max(0, D(a, p) - D(a, n) + margin); Schroff, Kalenichenko and Philbin 2015, "`FaceNet`", equation 2.
-/// The mean is over the *active* triplets, those with a value above zero, among the mined ones (Hermans, Beyer and Leibe 2017,
-/// section 2, "non-zero"; the default of pytorch-metric-learning).
+/// max(0, D(a, p) - D(a, n) + margin); Schroff, Kalenichenko and Philbin 2015, "`FaceNet`", section 3.1.
+/// The mean is over the *active* triplets, those with a value above zero, among the mined ones (Hermans, Beyer and Leibe 2017, "In defense of
+/// the triplet loss", the "non-zero" mean; the default of pytorch-metric-learning).
 #[derive(Debug)]
 pub struct Triplet {
     pub(crate) margin: f64,
@@ -23,14 +23,14 @@ pub struct Triplet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mining {
-    /// Every triplet ("batch all"; Hermans 2017, equation 6).
+    /// Every triplet ("batch all"; Hermans 2017, `L_BA`).
     All,
-    /// Every triplet with D(a, p) < D(a, n) < D(a, p) + margin (Schroff 2015, equation 4 and the text below it).
+    /// Every triplet with D(a, p) < D(a, n) < D(a, p) + margin (Schroff 2015, section 3.2).
     ///
-    /// The paper leaves open how many such negatives an anchor and its positive get; we take them all, as pytorch-metric-learning's
-    /// `semihard` miner does, where a draw would be random and the nearest one alone would throw gradients away.
+    /// The paper leaves open which of these negatives an anchor and its positive get; we take them all, as pytorch-metric-learning's
+    /// `semihard` miner does. (`TensorFlow` takes the nearest, and the farthest of the others where there is none.)
     SemiHard,
-    /// For each anchor its farthest positive and its nearest negative ("batch hard"; Hermans 2017, equation 5).
+    /// For each anchor its farthest positive and its nearest negative ("batch hard"; Hermans 2017, `L_BH`).
     Hard,
 }
 

@@ -1,0 +1,44 @@
+//! Softmax cross-entropy with center loss.
+
+use tch::{Kind, Tensor};
+
+use crate::masked::{dot_products, is_of_class, labelled_only, mean_where};
+use crate::{Loss, ParameterShape};
+
+/// Softmax cross-entropy of a linear head, plus lambda times half the squared distance to the centre of the own class.
+///
+/// Of row x with label y: -log softmax(W x + b)\[y\] + lambda/2 |x - c\[y\]|^2; Wen, Zhang, Li and Qiao 2016, "A discriminative feature learning
+/// approach for deep face recognition", equation 5. The mean is over the labelled rows (theirs is a sum, so their lambda is ours).
+///
+/// The centres are learned by the optimiser, from the loss's own gradient, like W and b. (Theirs move by a running mean
+/// with a rate of its own, equation 4, which has the same fixed point and would be hidden state here.) W and the centres start with
+/// a standard deviation of 1/sqrt(dim), as in the authors' code; b at zero.
+#[derive(Debug)]
+pub struct Center {
+    pub(crate) lambda: f64,
+    pub(crate) latent_dim: i64,
+    pub(crate) n_classes: i64,
+}
+
+impl Loss for Center {
+    fn parameters(&self) -> Vec<ParameterShape> {
+        let per_class = vec![self.n_classes, self.latent_dim];
+        let std = (self.latent_dim as f64).sqrt().recip();
+        vec![
+            ParameterShape { name: "head_weight", shape: per_class.clone(), std },
+            ParameterShape { name: "head_bias", shape: vec![self.n_classes], std: 0.0 },
+            ParameterShape { name: "centers", shape: per_class, std },
+        ]
+    }
+
+    fn forward(&self, parameters: &[Tensor], embeddings: &Tensor, labels: &Tensor) -> Tensor {
+        let [weight, bias, centers] = parameters else { panic!("center takes a weight, a bias and centers") };
+        let rows = labelled_only(embeddings, labels);
+        let own = is_of_class(labels, self.n_classes); // [..., batch, classes]
+        let log_softmax = (dot_products(&rows, weight) + bias.unsqueeze(-2)).log_softmax(-1, None::<Kind>);
+        let cross_entropy = -mean_where(&log_softmax, &own, &[-2, -1]); // One class a row: a mean over rows.
+        let apart = rows - own.to_kind(embeddings.kind()).matmul(centers);
+        let to_center = apart.square().sum_dim_intlist(-1, false, None::<Kind>); // [..., batch]
+        cross_entropy + mean_where(&to_center, &labels.ge(0), &[-1]) * (self.lambda / 2.0)
+    }
+}

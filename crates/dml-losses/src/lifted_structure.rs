@@ -1,0 +1,30 @@
+//! Lifted structured loss.
+
+use tch::Tensor;
+
+use crate::masked::{log_sum_exp_where, mean_where};
+use crate::pairs::{PairLoss, Pairs};
+
+/// Lifted structured loss: a positive pair against all the negatives of both its ends.
+///
+/// Of the pair (i, j): J = D(i, j) + log(sum over negatives k of i of exp(margin - D(i, k)) + the same for j), and the value is
+/// max(0, J)^2 / 2; Song, Xiang, Jegelka and Savarese 2016, "Deep metric learning via lifted structured feature embedding", equation 4, D Euclidean.
+///
+/// The mean is over the positive pairs. With a memory, the negatives of the end j are rows of the batch only: distances among rows in the
+/// memory have no gradient and are not computed.
+#[derive(Debug)]
+pub struct LiftedStructure {
+    pub(crate) margin: f64,
+    pub(crate) normalized: bool,
+}
+
+impl PairLoss for LiftedStructure {
+    fn of_pairs(&self, pairs: &Pairs) -> Tensor {
+        let distances = pairs.distances(self.normalized);
+        let nearness = self.margin - &distances;
+        let of_anchor = log_sum_exp_where(&nearness, &pairs.negative, -1).unsqueeze(-1); // [..., batch, 1]
+        let of_candidate = log_sum_exp_where(&nearness, &pairs.negative, -2).unsqueeze(-2); // [..., 1, candidates]
+        let value = (distances + of_anchor.logaddexp(&of_candidate)).relu().square() / 2.0;
+        mean_where(&value, &pairs.positive, &[-2, -1])
+    }
+}

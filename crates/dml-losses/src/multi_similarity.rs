@@ -1,0 +1,42 @@
+//! Multi-similarity loss.
+
+use tch::Tensor;
+
+use crate::masked::{log_one_plus_exp, log_sum_exp_where, mean_where};
+use crate::pairs::{PairLoss, Pairs};
+
+/// Multi-similarity loss: pairs weighted by their own similarity and by that of the anchor's other pairs.
+///
+/// With s the cosine similarity, of anchor i the sum of 1/alpha log(1 + sum over positives of exp(-alpha (s - lambda))) and
+/// 1/beta log(1 + sum over negatives of exp(beta (s - lambda))); Wang, Han, Huang, Dong and Scott 2019, "Multi-similarity loss with
+/// general pair weighting for deep metric learning", the equation of `L_MS`.
+///
+/// Only mined pairs count (their "pair mining" step): negatives more similar than the least similar positive less epsilon, positives less similar than the most
+/// similar negative plus epsilon. An anchor without positives or without negatives so has no pair. The mean is over all labelled
+/// rows, as in the paper, with or without pairs.
+#[derive(Debug)]
+pub struct MultiSimilarity {
+    pub(crate) alpha: f64,
+    pub(crate) beta: f64,
+    pub(crate) lambda: f64,
+    pub(crate) epsilon: f64,
+}
+
+impl PairLoss for MultiSimilarity {
+    fn of_pairs(&self, pairs: &Pairs) -> Tensor {
+        let similarity = pairs.cosines();
+        let fixed = similarity.detach();
+        let least_positive = fixed.masked_fill(&pairs.positive.logical_not(), f64::INFINITY).amin(-1, true);
+        let most_negative =
+            fixed.masked_fill(&pairs.negative.logical_not(), f64::NEG_INFINITY).amax(-1, true);
+        let negative = pairs.negative.logical_and(&fixed.gt_tensor(&(least_positive - self.epsilon)));
+        let positive = pairs.positive.logical_and(&fixed.lt_tensor(&(most_negative + self.epsilon)));
+
+        let above = similarity - self.lambda;
+        let soft_sum =
+            |exponents: Tensor, mask: &Tensor| log_one_plus_exp(&log_sum_exp_where(&exponents, mask, -1));
+        let per_anchor = soft_sum(&above * -self.alpha, &positive) / self.alpha
+            + soft_sum(&above * self.beta, &negative) / self.beta; // [..., batch]
+        mean_where(&per_anchor, &pairs.labelled, &[-1])
+    }
+}

@@ -1,0 +1,31 @@
+//! N-pair loss.
+
+use tch::{Kind, Tensor};
+
+use crate::masked::{dot_products, log_one_plus_exp, log_sum_exp_where, mean_where};
+use crate::pairs::{PairLoss, Pairs};
+
+/// N-pair loss: an anchor's positive shall stand out among all its negatives at once, by dot products that are not normalised.
+///
+/// Of anchor a and positive p: log(1 + sum over negatives n of exp(a n - a p)); Sohn 2016, "Improved deep metric learning with
+/// multi-class N-pair loss objective", the (N+1)-tuplet loss of section 3.1. Plus `l2_weight` times the squared length of the anchors (his section 3.2.2:
+/// without it dot products grow with the lengths).
+///
+/// Sohn's batches hold one pair of each class. Ours hold what they hold, so every positive pair of a batch counts, with every
+/// row of another class as a negative (which does not depend on the order of the rows). The mean is over the positive pairs whose
+/// anchor has a negative; that of the squared lengths is over these anchors.
+#[derive(Debug)]
+pub struct NPair {
+    pub(crate) l2_weight: f64,
+}
+
+impl PairLoss for NPair {
+    fn of_pairs(&self, pairs: &Pairs) -> Tensor {
+        let products = dot_products(&pairs.anchors, &pairs.candidates);
+        let negatives = log_sum_exp_where(&products, &pairs.negative, -1).unsqueeze(-1); // [..., batch, 1]
+        let valid = pairs.positive.logical_and(&pairs.negative.any_dim(-1, true));
+        let squared_length = pairs.anchors.square().sum_dim_intlist(-1, false, None::<Kind>);
+        mean_where(&log_one_plus_exp(&(negatives - products)), &valid, &[-2, -1])
+            + mean_where(&squared_length, &valid.any_dim(-1, false), &[-1]) * self.l2_weight
+    }
+}

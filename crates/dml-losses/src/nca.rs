@@ -1,0 +1,28 @@
+//! Neighbourhood components analysis.
+
+use tch::Tensor;
+
+use crate::masked::{log_sum_exp_where, mean_where};
+use crate::pairs::{PairLoss, Pairs};
+
+/// Neighbourhood components analysis: the probability that a random neighbour is of the own class.
+///
+/// Of anchor i: -log(sum over positives j of p(i, j)), where p(i, j) is the softmax over all other rows of -|i - j|^2 / temperature;
+/// Goldberger, Roweis, Hinton and Salakhutdinov 2005, "Neighbourhood components analysis", equations 1 and 2, in the form with the logarithm (their g).
+/// They have a temperature of 1.
+///
+/// The mean is over the anchors that have a positive. Without a negative the value is zero.
+#[derive(Debug)]
+pub struct Nca {
+    pub(crate) temperature: f64,
+}
+
+impl PairLoss for Nca {
+    fn of_pairs(&self, pairs: &Pairs) -> Tensor {
+        let exponents = pairs.distances(false).square() / -self.temperature;
+        let others = pairs.positive.logical_or(&pairs.negative);
+        let surprise =
+            log_sum_exp_where(&exponents, &others, -1) - log_sum_exp_where(&exponents, &pairs.positive, -1);
+        mean_where(&surprise, &pairs.positive.any_dim(-1, false), &[-1])
+    }
+}

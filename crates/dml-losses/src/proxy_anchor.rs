@@ -1,0 +1,43 @@
+//! Proxy-anchor loss.
+
+use tch::{Kind, Tensor};
+
+use crate::masked::{
+    dot_products, is_of_class, labelled_only, log_one_plus_exp, log_sum_exp_where, mean_where, normalized,
+};
+use crate::{Loss, ParameterShape};
+
+/// Proxy-anchor loss: each class has a learned proxy, which is compared with all rows of the batch.
+///
+/// With s the cosine similarity of row and proxy, the mean over the proxies with a row of their class of log(1 + sum over these rows of
+/// exp(-alpha (s - delta))), plus the mean over all proxies of log(1 + sum over the other rows of exp(alpha (s + delta)));
+/// Kim, Kim, Cho and Kwak 2020, "Proxy anchor loss for deep metric learning", equation 4.
+///
+/// Proxies start with the standard deviation sqrt(2 / classes) of the authors' code.
+#[derive(Debug)]
+pub struct ProxyAnchor {
+    pub(crate) alpha: f64,
+    pub(crate) delta: f64,
+    pub(crate) latent_dim: i64,
+    pub(crate) n_classes: i64,
+}
+
+impl Loss for ProxyAnchor {
+    fn parameters(&self) -> Vec<ParameterShape> {
+        let std = (2.0 / self.n_classes as f64).sqrt();
+        vec![ParameterShape { name: "proxies", shape: vec![self.n_classes, self.latent_dim], std }]
+    }
+
+    fn forward(&self, parameters: &[Tensor], embeddings: &Tensor, labels: &Tensor) -> Tensor {
+        let [proxies] = parameters else { panic!("proxy_anchor takes its proxies") };
+        let rows = labelled_only(embeddings, labels);
+        let similarity = dot_products(&normalized(&rows), &normalized(proxies)); // [..., batch, classes]
+        let positive = is_of_class(labels, self.n_classes);
+        let negative = positive.logical_not().logical_and(&labels.ge(0).unsqueeze(-1));
+        let soft_sum =
+            |exponents: Tensor, mask: &Tensor| log_one_plus_exp(&log_sum_exp_where(&exponents, mask, -2));
+        let pull = soft_sum((&similarity - self.delta) * -self.alpha, &positive); // [..., classes]
+        let push = soft_sum((&similarity + self.delta) * self.alpha, &negative);
+        mean_where(&pull, &positive.any_dim(-2, false), &[-1]) + push.mean_dim(-1, false, None::<Kind>)
+    }
+}

@@ -1,9 +1,28 @@
 //! The run store, and the tables, figures and verdicts made from it.
 //!
-//! Knows numbers under dotted names; does not know what a model or a loss is, and does not link LibTorch.
+//! Knows numbers under dotted names; does not know what a model or a loss is, and does not link `LibTorch`.
 
 mod store;
 mod trial;
 
+mod error;
+mod estimate;
+mod evidence;
+mod published;
+mod report;
+mod select;
+mod spec;
+mod table;
+
+#[cfg(test)]
+mod synthetic;
+
+pub use error::ReportError;
+pub use estimate::Estimate;
+pub use published::{Published, published_names};
+pub use report::{Report, ReportPaths, write_report};
+pub use select::Selection;
+pub use spec::{ChoiceSpec, FigureSpec, ReportSpecs, TableSpec, VerdictSpec};
 pub use store::{Claim, RunStore, StoreError, write_atomically};
+pub use table::{Cell, Mark, Row, Table};
 pub use trial::{Curves, FORMAT, Failure, Outcome, Scores, TrialResult, lookup, trial_id};

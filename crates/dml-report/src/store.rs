@@ -62,7 +62,8 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
 /// When the directory cannot be written.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder).map_err(io_error(path))?;
+    let mut file =
+        tempfile::Builder::new().prefix(".writing-").tempfile_in(folder).map_err(io_error(path))?;
     file.write_all(bytes).map_err(io_error(path))?;
     file.as_file().sync_data().map_err(io_error(path))?;
     file.persist(path).map_err(|e| io_error(path)(e.error))?;
@@ -148,7 +149,10 @@ impl RunStore {
         let path = self.trial_directory(id).join("result.json");
         let Some(result) = read_json::<TrialResult>(&path)? else { return Ok(None) };
         if result.id != id || trial_id(&result.trial) != id {
-            let reason = format!("holds the result of trial {}, not of {id}; delete it to run the trial again", result.id);
+            let reason = format!(
+                "holds the result of trial {}, not of {id}; delete it to run the trial again",
+                result.id
+            );
             return Err(StoreError::Malformed { path, reason });
         }
         Ok(Some(result))
@@ -169,8 +173,11 @@ impl RunStore {
     pub fn finish(&self, result: &TrialResult) -> Result<(), StoreError> {
         let directory = self.trial_directory(&result.id);
         write_json(&directory.join("result.json"), result)?;
-        for left in ["failure.json", "checkpoint.json", "checkpoint.safetensors"] {
-            remove(&directory.join(left))?;
+        remove(&directory.join("failure.json"))?;
+        for entry in fs::read_dir(&directory).map_err(io_error(&directory))?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with("checkpoint") {
+                remove(&entry.path())?;
+            }
         }
         Ok(())
     }
@@ -223,10 +230,13 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
 }
 
 fn check_format(path: &Path, text: &str) -> Result<(), StoreError> {
-    let malformed = |e: serde_json::Error| StoreError::Malformed { path: path.to_path_buf(), reason: e.to_string() };
+    let malformed =
+        |e: serde_json::Error| StoreError::Malformed { path: path.to_path_buf(), reason: e.to_string() };
     let value: serde_json::Value = serde_json::from_str(text).map_err(malformed)?;
     match value.get("format").and_then(serde_json::Value::as_u64) {
-        Some(found) if found != u64::from(FORMAT) => Err(StoreError::Format { path: path.to_path_buf(), found }),
+        Some(found) if found != u64::from(FORMAT) => {
+            Err(StoreError::Format { path: path.to_path_buf(), found })
+        }
         Some(_) => Ok(()),
         None => Err(StoreError::Malformed {
             path: path.to_path_buf(),

@@ -1,0 +1,45 @@
+//! What can be wrong with a report.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::store::StoreError;
+
+/// Why a report could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// The sweep file asks for something that does not exist.
+    #[error("{0}")]
+    Spec(String),
+    /// The run store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file of a trial is there, but is not what it should be.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+    /// Writing failed.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl ReportError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { path, source }
+    }
+
+    pub(crate) fn file(path: &Path, reason: &dyn std::fmt::Display) -> Self {
+        Self::File { path: path.to_path_buf(), reason: reason.to_string() }
+    }
+}

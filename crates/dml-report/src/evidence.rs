@@ -1,0 +1,121 @@
+//! The trials of a sweep joined with what is known of them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use toml::Value;
+
+use crate::select::{flatten, order, value_text};
+use crate::trial::{Outcome, TrialResult, trial_id};
+
+/// The key over which means are taken.
+pub(crate) const SEED: &str = "seed";
+
+/// A trial that the sweep asks for, with its result if it has one.
+#[derive(Debug)]
+pub(crate) struct Evidence<'a> {
+    pub(crate) id: String,
+    pub(crate) trial: &'a toml::Table,
+    pub(crate) leaves: BTreeMap<String, &'a Value>,
+    pub(crate) result: Option<&'a TrialResult>,
+}
+
+impl Evidence<'_> {
+    pub(crate) fn seed(&self) -> String {
+        self.leaves.get(SEED).map_or_else(String::new, |v| value_text(v))
+    }
+
+    pub(crate) fn score(&self, name: &str) -> Option<f64> {
+        match &self.result?.outcome {
+            Outcome::Scored { scores } => scores.get(name).copied(),
+            Outcome::Diverged { .. } => None,
+        }
+    }
+
+    pub(crate) fn diverged(&self) -> bool {
+        self.result.is_some_and(|r| matches!(r.outcome, Outcome::Diverged { .. }))
+    }
+}
+
+/// Every trial that is asked for, once, in the order of the sweep.
+pub(crate) fn join<'a>(results: &'a [TrialResult], expected: &'a [toml::Table]) -> Vec<Evidence<'a>> {
+    let by_id: HashMap<&str, &TrialResult> = results.iter().map(|r| (r.id.as_str(), r)).collect();
+    let mut seen = std::collections::HashSet::new();
+    let trials =
+        expected.iter().map(|trial| (trial_id(trial), trial)).filter(|(id, _)| seen.insert(id.clone()));
+    trials
+        .map(|(id, trial)| Evidence {
+            result: by_id.get(id.as_str()).copied(),
+            leaves: flatten(trial),
+            id,
+            trial,
+        })
+        .collect()
+}
+
+/// A value in the order of a sweep: numbers by size, all else as the sweep first names them.
+#[derive(Debug, Default)]
+pub(crate) struct Ranks(HashMap<(String, String), usize>);
+
+impl Ranks {
+    pub(crate) fn of(trials: &[Evidence]) -> Self {
+        let mut ranks = HashMap::new();
+        for trial in trials {
+            for (key, value) in &trial.leaves {
+                let next = ranks.len();
+                ranks.entry((key.clone(), value_text(value))).or_insert(next);
+            }
+        }
+        Self(ranks)
+    }
+
+    pub(crate) fn order(&self, key: &str, a: Option<&Value>, b: Option<&Value>) -> std::cmp::Ordering {
+        let rank = |v: &Value| self.0.get(&(key.to_string(), value_text(v))).copied().unwrap_or(usize::MAX);
+        match (a, b) {
+            (Some(a @ Value::String(_)), Some(b @ Value::String(_))) => rank(a).cmp(&rank(b)),
+            (Some(a), Some(b)) => order(a, b),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        }
+    }
+}
+
+/// Trials gathered by the values of some keys, the groups in the order of the sweep.
+pub(crate) fn group<'t, 'a>(
+    trials: impl IntoIterator<Item = &'t Evidence<'a>>,
+    keys: &[String],
+    ranks: &Ranks,
+) -> Vec<(Vec<Option<Value>>, Vec<&'t Evidence<'a>>)>
+where
+    'a: 't,
+{
+    let mut groups: Vec<(Vec<Option<Value>>, Vec<&Evidence>)> = Vec::new();
+    let mut places = HashMap::new();
+    for trial in trials {
+        let values: Vec<Option<Value>> =
+            keys.iter().map(|key| trial.leaves.get(key).map(|v| (*v).clone())).collect();
+        let place = *places.entry(label(&values)).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push((values, Vec::new()));
+        }
+        groups[place].1.push(trial);
+    }
+    sort_by_keys(&mut groups, keys, ranks);
+    groups
+}
+
+/// Sorts what is headed by the values of keys.
+pub(crate) fn sort_by_keys<T>(groups: &mut [(Vec<Option<Value>>, T)], keys: &[String], ranks: &Ranks) {
+    groups.sort_by(|(a, _), (b, _)| {
+        let orders =
+            keys.iter().zip(a.iter().zip(b)).map(|(key, (a, b))| ranks.order(key, a.as_ref(), b.as_ref()));
+        orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+    });
+}
+
+/// The values of a group's keys in one line.
+pub(crate) fn label(values: &[Option<Value>]) -> String {
+    values
+        .iter()
+        .map(|v| v.as_ref().map_or_else(|| "–".to_string(), value_text))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

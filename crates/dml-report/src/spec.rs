@@ -1,0 +1,214 @@
+//! What a sweep file says about its report: `[[table]]`, `[[verdict]]` and `[[figure]]`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::ReportError;
+use crate::select::Selection;
+
+/// Everything a sweep file asks of its report.
+#[derive(Debug, Clone, Default)]
+pub struct ReportSpecs {
+    /// `[[table]]`
+    pub table: Vec<TableSpec>,
+    /// `[[verdict]]`
+    pub verdict: Vec<VerdictSpec>,
+    /// `[[figure]]`
+    pub figure: Vec<FigureSpec>,
+}
+
+/// A table: which trials, what names a row, which scores.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableSpec {
+    /// File stem and anchor.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// A published table to stand beside ours, see [`published_names`](crate::published_names).
+    pub published: Option<String>,
+    /// Which trials.
+    #[serde(default)]
+    pub select: Selection,
+    /// Keys that name a row; rows are sorted by them in this order. Cells are means over all else, which should be the seeds.
+    pub rows: Vec<String>,
+    /// Key, its value, and the row keys that mean nothing for trials of this value.
+    #[serde(default)]
+    pub ignore: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// Score columns.
+    pub scores: Vec<String>,
+    /// Trials that every model has to beat. They need not match `select` in these keys.
+    #[serde(default)]
+    pub baselines: Selection,
+    /// Row keys within whose values the best is looked for.
+    #[serde(default)]
+    pub best_within: Vec<String>,
+    /// Scores of which the least is best.
+    #[serde(default)]
+    pub lower_is_better: Vec<String>,
+    /// What a reader has to know, as what is odd in the published numbers.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// A proposal to be judged: a treatment against its control, once for each combination of the values of `each`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerdictSpec {
+    /// Anchor.
+    pub name: String,
+    /// The subject of the sentence "… raises SCORE".
+    pub proposal: String,
+    /// Trials with the proposal.
+    pub treatment: Selection,
+    /// Trials without it.
+    pub control: Selection,
+    /// What holds for both.
+    #[serde(default)]
+    pub select: Selection,
+    /// One verdict for each combination of these keys' values.
+    pub each: Vec<String>,
+    /// What should rise.
+    pub score: String,
+    /// How the treatment's tuned keys are chosen; left out: differences are averaged over what varies.
+    pub choose: Option<ChoiceSpec>,
+    /// Further keys or whole tables that may differ between treatment and control.
+    #[serde(default)]
+    pub unpaired: Vec<String>,
+    /// A score that is 0 for a guesser.
+    pub null_score: Option<String>,
+}
+
+/// How tuned keys get their value without a look at the numbers that are then reported.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChoiceSpec {
+    /// The tuned keys.
+    pub keys: Vec<String>,
+    /// The score that decides, by its mean over seeds.
+    pub by: String,
+    /// Read `by` from the trials that are equal in all but these keys, as in `{ "evaluation.split" = "validation" }`.
+    /// Left out: for each seed, from the other seeds.
+    pub on: Option<Selection>,
+}
+
+/// A figure.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum FigureSpec {
+    /// Latent spaces side by side.
+    Latent {
+        /// File stem and anchor.
+        name: String,
+        /// One line.
+        title: String,
+        /// Which trials.
+        #[serde(default)]
+        select: Selection,
+        /// One panel for each combination of these keys' values.
+        panels: Vec<String>,
+    },
+    /// Loss curves over epochs.
+    Curves {
+        /// File stem and anchor.
+        name: String,
+        /// One line.
+        title: String,
+        /// Which trials.
+        #[serde(default)]
+        select: Selection,
+        /// One panel each.
+        curves: Vec<String>,
+        /// One line for each combination of these keys' values.
+        lines: Vec<String>,
+    },
+    /// A score against a numeric key.
+    Score {
+        /// File stem and anchor.
+        name: String,
+        /// One line.
+        title: String,
+        /// Which trials.
+        #[serde(default)]
+        select: Selection,
+        /// The numeric key.
+        x: String,
+        /// The score.
+        score: String,
+        /// One line for each combination of these keys' values.
+        lines: Vec<String>,
+    },
+    /// Pictures that trials left in their directories, side by side.
+    Images {
+        /// File stem and anchor.
+        name: String,
+        /// One line.
+        title: String,
+        /// Which trials.
+        #[serde(default)]
+        select: Selection,
+        /// The picture's file name in a trial directory.
+        file: String,
+        /// One picture for each combination of these keys' values.
+        panels: Vec<String>,
+    },
+}
+
+impl FigureSpec {
+    /// File stem and anchor.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Latent { name, .. }
+            | Self::Curves { name, .. }
+            | Self::Score { name, .. }
+            | Self::Images { name, .. } => name,
+        }
+    }
+
+    /// One line.
+    pub fn title(&self) -> &str {
+        match self {
+            Self::Latent { title, .. }
+            | Self::Curves { title, .. }
+            | Self::Score { title, .. }
+            | Self::Images { title, .. } => title,
+        }
+    }
+}
+
+impl ReportSpecs {
+    /// Names become file names and anchors, so they must be plain and told apart.
+    ///
+    /// # Errors
+    /// Names the offending one, and says what would be right.
+    pub(crate) fn check(&self) -> Result<(), ReportError> {
+        let mut seen = Vec::new();
+        let tables = self.table.iter().map(|t| ("table", t.name.as_str()));
+        let verdicts = self.verdict.iter().map(|v| ("verdict", v.name.as_str()));
+        let figures = self.figure.iter().map(|f| ("figure", f.name()));
+        for (kind, name) in tables.chain(verdicts).chain(figures) {
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if name.is_empty() || !name.chars().all(plain) {
+                return Err(ReportError::Spec(format!(
+                    "{kind} \"{name}\": a name has only a-z, 0-9 and - in it"
+                )));
+            }
+            if seen.contains(&(kind, name)) {
+                return Err(ReportError::Spec(format!(
+                    "{kind} \"{name}\" is there twice; give the second another name"
+                )));
+            }
+            seen.push((kind, name));
+        }
+        for table in &self.table {
+            if let Some(key) = table.best_within.iter().find(|key| !table.rows.contains(key)) {
+                let name = &table.name;
+                return Err(ReportError::Spec(format!(
+                    "table \"{name}\": best_within has \"{key}\", which is not among its rows"
+                )));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! Results made up for tests: a complete little sweep, and what can be missing in it.
+
+use crate::select::number;
+use crate::spec::TableSpec;
+use crate::trial::{Curves, FORMAT, Outcome, Scores, TrialResult, lookup, trial_id};
+
+pub(crate) struct Synthetic {
+    pub(crate) expected: Vec<toml::Table>,
+    pub(crate) results: Vec<TrialResult>,
+}
+
+pub(crate) fn spec() -> TableSpec {
+    toml::from_str(
+        r#"
+        name = "table-1"
+        title = "Table 1: DML & friends"
+        published = "table-1-mnist"
+        rows = ["data.labelled_percent", "model.system", "routine.alpha"]
+        ignore = { "model.system" = { dml = ["routine.alpha"], pixels = ["routine.alpha"] } }
+        scores = ["test_folds.knn.accuracy", "test_folds.knn.ami"]
+        baselines = { "model.system" = ["pixels", "pca"] }
+        best_within = ["data.labelled_percent"]
+        note = "No published number has a seed."
+        "#,
+    )
+    .unwrap()
+}
+
+impl Synthetic {
+    /// dml, dml_autoencoder at two alphas, and pixels; 0.1 and 10 percent of the labels. Scores are a fixed pattern.
+    pub(crate) fn new(seeds: i64) -> Self {
+        let mut expected = Vec::new();
+        for (system, alpha, base) in [
+            ("dml", 0.5, 0.6),
+            ("dml_autoencoder", 0.5, 0.7),
+            ("dml_autoencoder", 1.0, 0.69),
+            ("pixels", 0.5, 0.75),
+        ] {
+            for percent in [0.1, 10.0] {
+                for seed in 0..seeds {
+                    let trial: toml::Table = format!(
+                        "seed = {seed}\ndata = {{ name = 'mnist', labelled_percent = {percent:?} }}\n\
+                         model = {{ system = '{system}', latent_dim = 10 }}\nloss = {{ kind = 'triplet' }}\n\
+                         routine = {{ kind = 'alternate_epochs', alpha = {alpha:?} }}"
+                    )
+                    .parse()
+                    .unwrap();
+                    expected.push((
+                        trial,
+                        base + 0.02 * percent + 0.01 * ((seed * 7) % 5) as f64 / (1.0 + alpha),
+                    ));
+                }
+            }
+        }
+        let result = |(trial, accuracy): &(toml::Table, f64)| TrialResult {
+            format: FORMAT,
+            id: trial_id(trial),
+            trial: trial.clone(),
+            outcome: Outcome::Scored {
+                scores: Scores::from([
+                    ("test_folds.knn.accuracy".into(), *accuracy),
+                    ("test_folds.knn.ami".into(), accuracy - 0.1),
+                ]),
+            },
+            curves: Curves::from([
+                ("supervised".into(), vec![Some(0.2), Some(0.1)]),
+                ("reconstruction".into(), vec![None, Some(30.0 - accuracy)]),
+            ]),
+        };
+        Self {
+            results: expected.iter().map(result).collect(),
+            expected: expected.into_iter().map(|(trial, _)| trial).collect(),
+        }
+    }
+
+    fn of<'a>(&'a mut self, system: &'a str, percent: f64) -> impl Iterator<Item = &'a mut TrialResult> {
+        self.results.iter_mut().filter(move |r| is(r, system, percent))
+    }
+
+    /// Takes the results of the first `seeds` seeds away.
+    pub(crate) fn lose(&mut self, system: &str, percent: f64, seeds: i64) {
+        self.results.retain(|r| !(is(r, system, percent) && seed(r) < seeds));
+    }
+
+    /// Lets the first `seeds` seeds diverge.
+    pub(crate) fn diverge(&mut self, system: &str, percent: f64, seeds: i64) {
+        for result in self.of(system, percent).filter(|r| seed(r) < seeds) {
+            result.outcome = Outcome::Diverged { epoch: 1, reason: "supervised is NaN".into() };
+        }
+    }
+
+    /// Takes one score away.
+    pub(crate) fn unscore(&mut self, system: &str, percent: f64, score: &str) {
+        for result in self.of(system, percent) {
+            if let Outcome::Scored { scores } = &mut result.outcome {
+                scores.remove(score);
+            }
+        }
+    }
+}
+
+fn is(result: &TrialResult, system: &str, percent: f64) -> bool {
+    lookup(&result.trial, "model.system").and_then(toml::Value::as_str) == Some(system)
+        && lookup(&result.trial, "data.labelled_percent").and_then(number) == Some(percent)
+}
+
+fn seed(result: &TrialResult) -> i64 {
+    result.trial["seed"].as_integer().unwrap()
+}

@@ -1,0 +1,287 @@
+//! A table of scores: ours beside the published, holes as holes.
+
+mod render;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use toml::Value;
+
+use crate::ReportError;
+use crate::estimate::Estimate;
+use crate::evidence::{Evidence, Ranks, SEED, join, sort_by_keys};
+use crate::published::Published;
+use crate::select::{Selection, alternatives, key_text, same, value_text};
+use crate::spec::TableSpec;
+use crate::trial::TrialResult;
+
+/// A table, ready to be written as Markdown, CSV, LaTeX or HTML.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// File stem and anchor.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// Dotted keys that name a row.
+    pub keys: Vec<String>,
+    /// Score names.
+    pub scores: Vec<String>,
+    /// Sorted by their keys.
+    pub rows: Vec<Row>,
+    /// What has to be said under it, a sentence or more each.
+    pub notes: Vec<String>,
+}
+
+/// A row of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Values of the table's keys; `None`: means nothing here.
+    pub values: Vec<Option<Value>>,
+    /// A baseline, not a model.
+    pub baseline: bool,
+    /// One a score.
+    pub cells: Vec<Cell>,
+}
+
+/// A score of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// Mean over seeds with its 95% t interval, if at least one trial has the score.
+    pub ours: Option<Estimate>,
+    /// Seeds the sweep asks for.
+    pub asked: usize,
+    /// Seeds that have no score because training diverged.
+    pub diverged: usize,
+    /// Seeds that ended well but were not scored this way.
+    pub unscored: usize,
+    /// The published number as printed.
+    pub published: Option<String>,
+    /// How it stands within its group.
+    pub mark: Mark,
+}
+
+/// How a cell stands within its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Nothing to say.
+    None,
+    /// The best model.
+    Best,
+    /// A model whose interval overlaps the best model's.
+    Overlaps,
+    /// A baseline that reaches the best model.
+    Reaches,
+}
+
+impl Table {
+    /// Makes the table of a specification from the results of a sweep. `expected` has every trial of the sweep, so that holes are known.
+    ///
+    /// # Errors
+    /// When the specification names a published table that does not exist.
+    pub fn build(
+        spec: &TableSpec,
+        results: &[TrialResult],
+        expected: &[toml::Table],
+    ) -> Result<Self, ReportError> {
+        let trials = join(results, expected);
+        Self::from_evidence(spec, &trials, &Ranks::of(&trials))
+    }
+
+    pub(crate) fn from_evidence(
+        spec: &TableSpec,
+        trials: &[Evidence],
+        ranks: &Ranks,
+    ) -> Result<Self, ReportError> {
+        let published = spec.published.as_deref().map(Published::load).transpose()?;
+        let mut groups: BTreeMap<String, (Vec<Option<Value>>, bool, Vec<&Evidence>)> = BTreeMap::new();
+        for trial in trials {
+            let baseline = !spec.baselines.0.is_empty() && spec.baselines.matches(trial.trial);
+            let except = if baseline { &spec.baselines } else { &Selection::default() };
+            if !spec.select.matches_except(trial.trial, except) {
+                continue;
+            }
+            let ignored = ignored_keys(spec, trial);
+            let value = |key: &String| {
+                trial.leaves.get(key).filter(|_| !ignored.contains(key.as_str())).map(|v| (*v).clone())
+            };
+            let values: Vec<Option<Value>> = spec.rows.iter().map(value).collect();
+            let group =
+                groups.entry(crate::evidence::label(&values)).or_insert((values, baseline, Vec::new()));
+            group.2.push(trial);
+        }
+        let mut sorted: Vec<_> =
+            groups.into_values().map(|(values, baseline, trials)| (values, (baseline, trials))).collect();
+        sort_by_keys(&mut sorted, &spec.rows, ranks);
+
+        let mut used = BTreeSet::new();
+        let mut mixed = BTreeSet::new();
+        let mut rows = Vec::new();
+        for (values, (baseline, trials)) in sorted {
+            mixed.extend(varying_keys(spec, &trials));
+            let row = published.as_ref().and_then(|p| p.row_of(trials[0].trial));
+            used.extend(row);
+            let printed = row.zip(published.as_ref()).map(|(row, p)| p.scores(row)).unwrap_or_default();
+            let cell = |score: &String| {
+                Cell::of(&trials, score, printed.get(score.as_str()).map(|s| (*s).to_string()))
+            };
+            rows.push(Row { values, baseline, cells: spec.scores.iter().map(cell).collect() });
+        }
+        mark(&mut rows, spec);
+        let left_out = published.map_or(0, |p| p.len() - used.len());
+        let notes = notes(spec, &rows, left_out, &mixed);
+        Ok(Self {
+            name: spec.name.clone(),
+            title: spec.title.clone(),
+            keys: spec.rows.clone(),
+            scores: spec.scores.clone(),
+            rows,
+            notes,
+        })
+    }
+}
+
+impl Cell {
+    /// The unit is the seed: trials of one seed (as a baseline that ran once for each latent dimension) count once, with their mean.
+    fn of(trials: &[&Evidence], score: &str, published: Option<String>) -> Self {
+        let mut seeds: BTreeMap<String, Vec<&Evidence>> = BTreeMap::new();
+        for trial in trials {
+            seeds.entry(trial.seed()).or_default().push(trial);
+        }
+        let (mut values, mut diverged, mut unscored) = (Vec::new(), 0, 0);
+        for trials in seeds.values() {
+            let scored: Vec<f64> = trials.iter().filter_map(|t| t.score(score)).collect();
+            if !scored.is_empty() {
+                values.push(scored.iter().sum::<f64>() / scored.len() as f64);
+            } else if trials.iter().any(|t| t.diverged()) {
+                diverged += 1;
+            } else if trials.iter().any(|t| t.result.is_some()) {
+                unscored += 1;
+            }
+        }
+        Self {
+            ours: Estimate::of(&values),
+            asked: seeds.len(),
+            diverged,
+            unscored,
+            published,
+            mark: Mark::None,
+        }
+    }
+}
+
+fn ignored_keys<'s>(spec: &'s TableSpec, trial: &Evidence) -> BTreeSet<&'s str> {
+    let applies = spec.ignore.iter().flat_map(|(key, by_value)| {
+        let found = trial.leaves.get(key).map(|v| value_text(v));
+        found.and_then(|text| by_value.get(&text)).into_iter().flatten()
+    });
+    applies.map(String::as_str).collect()
+}
+
+/// Keys other than the seed in which the trials of one row differ although nothing says that they may.
+fn varying_keys(spec: &TableSpec, trials: &[&Evidence]) -> Vec<String> {
+    let first = trials[0];
+    let ignored = ignored_keys(spec, first);
+    let free = |key: &str| key == SEED || ignored.contains(key);
+    let differs = |key: &str| trials.iter().any(|t| t.leaves.get(key) != first.leaves.get(key));
+    first.leaves.keys().filter(|key| !free(key) && differs(key)).cloned().collect()
+}
+
+fn mark(rows: &mut [Row], spec: &TableSpec) {
+    let places: Vec<usize> =
+        spec.best_within.iter().filter_map(|key| spec.rows.iter().position(|row| row == key)).collect();
+    let group =
+        |row: &Row| places.iter().map(|&p| row.values[p].as_ref().map(value_text)).collect::<Vec<_>>();
+    let groups: BTreeSet<_> = rows.iter().map(group).collect();
+    for wanted in &groups {
+        for (column, score) in spec.scores.iter().enumerate() {
+            let sign = if spec.lower_is_better.contains(score) { -1.0 } else { 1.0 };
+            let of_group = |row: &&Row| group(row) == *wanted;
+            let models = rows.iter().filter(of_group).filter(|row| !row.baseline);
+            let best = models
+                .filter_map(|row| row.cells[column].ours)
+                .max_by(|a, b| (sign * a.mean).total_cmp(&(sign * b.mean)));
+            let Some(best) = best else { continue };
+            for row in rows.iter_mut().filter(|row| group(row) == *wanted) {
+                let Some(ours) = row.cells[column].ours else { continue };
+                row.cells[column].mark = match (row.baseline, sign * ours.mean >= sign * best.mean) {
+                    (true, true) => Mark::Reaches,
+                    (false, true) => Mark::Best,
+                    (false, false) if ours.overlaps(&best) => Mark::Overlaps,
+                    _ => Mark::None,
+                };
+            }
+        }
+    }
+}
+
+fn notes(spec: &TableSpec, rows: &[Row], left_out: usize, mixed: &BTreeSet<String>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let cells = || rows.iter().flat_map(|row| &row.cells);
+    let most = cells().map(|c| c.asked).max().unwrap_or(0);
+    if rows.is_empty() {
+        notes.push("The sweep has no trial for this table.".to_string());
+    } else if most == 1 {
+        notes.push(
+            "One seed: there are no intervals, and the number in bold is only the largest of its group, which need not be the better model. \
+             Run more seeds."
+                .to_string(),
+        );
+    } else {
+        notes.push(
+            "Mean over seeds ± half of its 95% t interval (number of seeds). Bold: the best model of its group; ≈: a model whose interval \
+             overlaps the best one's."
+                .to_string(),
+        );
+    }
+    let holes: usize =
+        cells().filter(|c| c.ours.map_or(0, |e| e.n) + c.diverged + c.unscored < c.asked).count();
+    if holes > 0 {
+        notes.push(format!(
+            "{holes} of {} cells have trials that have not run yet: “·” is a hole.",
+            cells().count()
+        ));
+    }
+    let diverged = cells().filter(|c| c.diverged > 0).count();
+    if diverged > 0 {
+        notes.push(format!(
+            "In {diverged} of {} cells training diverged for some seeds, which the mean leaves out.",
+            cells().count()
+        ));
+    }
+    if cells().any(|c| c.mark == Mark::Reaches) {
+        notes.push("‡: a baseline that is at least as good as the best model of its group.".to_string());
+    }
+    if let Some(missing) = missing_baselines(spec, rows) {
+        notes.push(format!("Baselines that this sweep does not run: {missing}."));
+    }
+    if !mixed.is_empty() {
+        let keys = mixed.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        notes.push(format!("Careful: rows are means over trials that differ in more than the seed: {keys}."));
+    }
+    if left_out > 0 {
+        notes.push(format!("{left_out} rows of the published table have no trial in this sweep."));
+    }
+    if !spec.note.is_empty() {
+        notes.push(spec.note.trim().to_string());
+    }
+    notes
+}
+
+fn missing_baselines(spec: &TableSpec, rows: &[Row]) -> Option<String> {
+    let mut missing = Vec::new();
+    for (key, values) in &spec.baselines.0 {
+        let Some(place) = spec.rows.iter().position(|row| row == key) else { continue };
+        let there =
+            |v: &Value| rows.iter().any(|row| row.values[place].as_ref().is_some_and(|found| same(found, v)));
+        missing.extend(
+            alternatives(values)
+                .iter()
+                .filter(|v| !there(v))
+                .map(|v| format!("{} {}", key_text(key), value_text(v))),
+        );
+    }
+    (!missing.is_empty()).then(|| missing.join(", "))
+}
+
+#[cfg(test)]
+#[path = "table/tests.rs"]
+mod tests;

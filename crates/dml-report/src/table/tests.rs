@@ -1,0 +1,139 @@
+use super::*;
+use crate::synthetic::{Synthetic, spec};
+
+fn build(synthetic: &Synthetic) -> Table {
+    Table::build(&spec(), &synthetic.results, &synthetic.expected).unwrap()
+}
+
+#[test]
+fn ours_stands_beside_the_published_with_interval_and_number_of_seeds() {
+    let table = build(&Synthetic::new(3));
+    insta::assert_snapshot!(table.markdown(), @r#"
+    ### Table 1: DML & friends
+
+    | labelled percent | system | alpha | test folds, knn accuracy | published | test folds, knn ami | published |
+    | --- | --- | --- | --: | --: | --: | --: |
+    | 0.1 | dml | – | 0.6153 ± 0.0331 (3) | 0.6556 | 0.5153 ± 0.0331 (3) | 0.4983 |
+    | 0.1 | dml_autoencoder | 0.5 | **0.7153 ± 0.0331** (3) | 0.8798 | **0.6153 ± 0.0331** (3) | 0.7725 |
+    | 0.1 | dml_autoencoder | 1 | 0.7020 ± 0.0248 (3) ≈ | 0.8589 | 0.6020 ± 0.0248 (3) ≈ | 0.7463 |
+    | 0.1 | pixels | – | 0.7653 ± 0.0331 (3) ‡ | – | 0.6653 ± 0.0331 (3) ‡ | – |
+    | 10 | dml | – | 0.8133 ± 0.0331 (3) | 0.9502 | 0.7133 ± 0.0331 (3) | 0.8838 |
+    | 10 | dml_autoencoder | 0.5 | **0.9133 ± 0.0331** (3) | 0.7925 | **0.8133 ± 0.0331** (3) | 0.6606 |
+    | 10 | dml_autoencoder | 1 | 0.9000 ± 0.0248 (3) ≈ | 0.857 | 0.8000 ± 0.0248 (3) ≈ | 0.7407 |
+    | 10 | pixels | – | 0.9633 ± 0.0331 (3) ‡ | – | 0.8633 ± 0.0331 (3) ‡ | – |
+
+    Mean over seeds ± half of its 95% t interval (number of seeds). Bold: the best model of its group; ≈: a model whose interval overlaps the best one's.
+
+    ‡: a baseline that is at least as good as the best model of its group.
+
+    Baselines that this sweep does not run: system pca.
+
+    24 rows of the published table have no trial in this sweep.
+
+    No published number has a seed.
+    "#);
+}
+
+#[test]
+fn holes_divergences_and_missing_scores_are_shown_as_such() {
+    let mut synthetic = Synthetic::new(3);
+    synthetic.lose("dml", 10.0, 1);
+    synthetic.lose("dml_autoencoder", 0.1, 3);
+    synthetic.diverge("dml", 0.1, 1);
+    synthetic.diverge("dml_autoencoder", 10.0, 3);
+    synthetic.unscore("pixels", 10.0, "test_folds.knn.ami");
+    insta::assert_snapshot!(build(&synthetic).markdown(), @r#"
+    ### Table 1: DML & friends
+
+    | labelled percent | system | alpha | test folds, knn accuracy | published | test folds, knn ami | published |
+    | --- | --- | --- | --: | --: | --: | --: |
+    | 0.1 | dml | – | **0.6220 ± 0.0847** (2 of 3, 1 diverged) | 0.6556 | **0.5220 ± 0.0847** (2 of 3, 1 diverged) | 0.4983 |
+    | 0.1 | dml_autoencoder | 0.5 | · (0 of 3) | 0.8798 | · (0 of 3) | 0.7725 |
+    | 0.1 | dml_autoencoder | 1 | · (0 of 3) | 0.8589 | · (0 of 3) | 0.7463 |
+    | 0.1 | pixels | – | 0.7653 ± 0.0331 (3) ‡ | – | 0.6653 ± 0.0331 (3) ‡ | – |
+    | 10 | dml | – | **0.8200 ± 0.0847** (2 of 3) | 0.9502 | **0.7200 ± 0.0847** (2 of 3) | 0.8838 |
+    | 10 | dml_autoencoder | 0.5 | diverged (3) | 0.7925 | diverged (3) | 0.6606 |
+    | 10 | dml_autoencoder | 1 | diverged (3) | 0.857 | diverged (3) | 0.7407 |
+    | 10 | pixels | – | 0.9633 ± 0.0331 (3) ‡ | – | not scored | – |
+
+    Mean over seeds ± half of its 95% t interval (number of seeds). Bold: the best model of its group; ≈: a model whose interval overlaps the best one's.
+
+    6 of 16 cells have trials that have not run yet: “·” is a hole.
+
+    In 6 of 16 cells training diverged for some seeds, which the mean leaves out.
+
+    ‡: a baseline that is at least as good as the best model of its group.
+
+    Baselines that this sweep does not run: system pca.
+
+    24 rows of the published table have no trial in this sweep.
+
+    No published number has a seed.
+    "#);
+}
+
+#[test]
+fn one_seed_has_no_interval_and_says_so() {
+    insta::assert_snapshot!(build(&Synthetic::new(1)).latex(), @r#"
+    % needs \usepackage{booktabs}
+    \begin{table}
+    \caption{Table 1: DML \& friends}
+    \label{tab:table-1}
+    \begin{tabular}{lllrrrr}
+    \toprule
+    labelled percent & system & alpha & test folds, knn accuracy & published & test folds, knn ami & published \\
+    \midrule
+    0.1 & dml & -- & 0.6020 (1) & 0.6556 & 0.5020 (1) & 0.4983 \\
+    0.1 & dml\_autoencoder & 0.5 & \textbf{0.7020} (1) & 0.8798 & \textbf{0.6020} (1) & 0.7725 \\
+    0.1 & dml\_autoencoder & 1 & 0.6920 (1) & 0.8589 & 0.5920 (1) & 0.7463 \\
+    0.1 & pixels & -- & 0.7520 (1) $\ddagger$ & -- & 0.6520 (1) $\ddagger$ & -- \\
+    10 & dml & -- & 0.8000 (1) & 0.9502 & 0.7000 (1) & 0.8838 \\
+    10 & dml\_autoencoder & 0.5 & \textbf{0.9000} (1) & 0.7925 & \textbf{0.8000} (1) & 0.6606 \\
+    10 & dml\_autoencoder & 1 & 0.8900 (1) & 0.857 & 0.7900 (1) & 0.7407 \\
+    10 & pixels & -- & 0.9500 (1) $\ddagger$ & -- & 0.8500 (1) $\ddagger$ & -- \\
+    \bottomrule
+    \end{tabular}
+    \par\footnotesize One seed: there are no intervals, and the number in bold is only the largest of its group, which need not be the better model. Run more seeds.
+    \par\footnotesize $\ddagger$: a baseline that is at least as good as the best model of its group.
+    \par\footnotesize Baselines that this sweep does not run: system pca.
+    \par\footnotesize 24 rows of the published table have no trial in this sweep.
+    \par\footnotesize No published number has a seed.
+    \end{table}
+    "#);
+}
+
+#[test]
+fn csv_has_every_number_under_a_dotted_name() {
+    insta::assert_snapshot!(build(&Synthetic::new(2)).csv(), @r#"
+    data.labelled_percent,model.system,routine.alpha,test_folds.knn.accuracy.mean,test_folds.knn.accuracy.low,test_folds.knn.accuracy.high,test_folds.knn.accuracy.seeds,test_folds.knn.accuracy.asked,test_folds.knn.accuracy.diverged,test_folds.knn.accuracy.published,test_folds.knn.accuracy.mark,test_folds.knn.ami.mean,test_folds.knn.ami.low,test_folds.knn.ami.high,test_folds.knn.ami.seeds,test_folds.knn.ami.asked,test_folds.knn.ami.diverged,test_folds.knn.ami.published,test_folds.knn.ami.mark
+    0.1,dml,,0.6086666666666667,0.5239586350921734,0.6933746982411599,2,2,0,0.6556,overlaps,0.5086666666666666,0.42395863509217335,0.5933746982411598,2,2,0,0.4983,overlaps
+    0.1,dml_autoencoder,0.5,0.7086666666666666,0.6239586350921733,0.7933746982411598,2,2,0,0.8798,best,0.6086666666666667,0.5239586350921734,0.6933746982411599,2,2,0,0.7725,best
+    0.1,dml_autoencoder,1,0.697,0.6334689763191299,0.76053102368087,2,2,0,0.8589,overlaps,0.597,0.5334689763191298,0.6605310236808701,2,2,0,0.7463,overlaps
+    0.1,pixels,,0.7586666666666666,0.6739586350921734,0.8433746982411598,2,2,0,,baseline_reaches_best,0.6586666666666667,0.5739586350921735,0.74337469824116,2,2,0,,baseline_reaches_best
+    10,dml,,0.8066666666666666,0.7219586350921734,0.8913746982411599,2,2,0,0.9502,overlaps,0.7066666666666668,0.6219586350921735,0.79137469824116,2,2,0,0.8838,overlaps
+    10,dml_autoencoder,0.5,0.9066666666666665,0.8219586350921733,0.9913746982411598,2,2,0,0.7925,best,0.8066666666666666,0.7219586350921734,0.8913746982411599,2,2,0,0.6606,best
+    10,dml_autoencoder,1,0.8949999999999999,0.8314689763191299,0.95853102368087,2,2,0,0.857,overlaps,0.7949999999999999,0.7314689763191298,0.8585310236808701,2,2,0,0.7407,overlaps
+    10,pixels,,0.9566666666666666,0.8719586350921733,1.0413746982411598,2,2,0,,baseline_reaches_best,0.8566666666666667,0.7719586350921734,0.9413746982411599,2,2,0,,baseline_reaches_best
+    "#);
+}
+
+#[test]
+fn a_mean_over_more_than_seeds_is_owned_up_to() {
+    let mut spec = spec();
+    spec.rows = vec!["model.system".into()];
+    spec.best_within = vec![];
+    let synthetic = Synthetic::new(2);
+    let table = Table::build(&spec, &synthetic.results, &synthetic.expected).unwrap();
+    assert!(
+        table.notes.iter().any(|n| n.contains("more than the seed: data.labelled_percent")),
+        "{:?}",
+        table.notes
+    );
+    assert!(table.rows.iter().all(|row| row.cells[0].asked == 2), "the unit stays the seed");
+}
+
+#[test]
+fn a_sweep_with_nothing_in_it_gives_a_table_that_says_so() {
+    let table = Table::build(&spec(), &[], &[]).unwrap();
+    assert!(table.markdown().contains("no trial for this table"));
+}

@@ -175,3 +175,74 @@ fn mixture(components: i64, fitted: &Fitted) -> Result<Prior, PriorError> {
     let components = Gaussian { mean: means.detach(), logvar: variances.detach().log() };
     Ok(Prior::Mixture { log_weights: weights.detach().log(), components })
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::Tensor;
+
+    use super::{Estimator, Fitted, PriorConfig, PriorError, PseudoInputs};
+
+    #[test]
+    fn a_trial_file_names_the_kind_and_every_field() {
+        for (text, expected) in [
+            ("kind = \"unit\"\n", PriorConfig::Unit {}),
+            (
+                "kind = \"hypercube\"\nside = 2.0\nlogvar = 1.0\nestimator = \"monte_carlo\"\n",
+                PriorConfig::Hypercube { side: 2.0, logvar: 1.0, estimator: Estimator::MonteCarlo },
+            ),
+            (
+                "kind = \"vamp\"\ncomponents = 500\ninit = \"data\"\n",
+                PriorConfig::Vamp { components: 500, init: PseudoInputs::Data },
+            ),
+            ("kind = \"mixture\"\ncomponents = 10\n", PriorConfig::Mixture { components: 10 }),
+        ] {
+            assert_eq!(toml::from_str::<PriorConfig>(text).unwrap(), expected);
+            assert_eq!(toml::to_string(&expected).unwrap(), text);
+        }
+        assert!(toml::from_str::<PriorConfig>("kind = \"unit\"\nside = 2.0").is_err());
+        assert!(toml::from_str::<PriorConfig>("kind = \"mixture\"").is_err());
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_by_name() {
+        let cube = |side, logvar| {
+            PriorConfig::Hypercube { side, logvar, estimator: Estimator::Exact }
+                .build(None)
+                .err()
+                .map(|e| e.to_string())
+        };
+        assert_eq!(cube(2.0, 30.0), None);
+        assert_eq!(cube(-1.0, 0.0).unwrap(), "hypercube side -1 must be in [0, 1000]");
+        assert_eq!(cube(f64::NAN, 0.0).unwrap(), "hypercube side NaN must be in [0, 1000]");
+        assert_eq!(cube(2.0, 31.0).unwrap(), "hypercube logvar 31 must be in [-30, 30]");
+        let vamp = PriorConfig::Vamp { components: 0, init: PseudoInputs::Data };
+        assert_eq!(vamp.check().unwrap_err().to_string(), "components = 0 must be at least 1");
+    }
+
+    #[test]
+    fn a_fitted_mixture_must_be_a_distribution_of_the_configured_size() {
+        let build = |components, weights: &[f32], means: &[f32], variances: &[f32]| {
+            let rows = weights.len() as i64;
+            let fitted = Fitted {
+                weights: Tensor::from_slice(weights),
+                means: Tensor::from_slice(means).reshape([rows, -1]),
+                variances: Tensor::from_slice(variances).reshape([rows, -1]),
+            };
+            PriorConfig::Mixture { components }.build(Some(&fitted)).err()
+        };
+        let value = |error: Option<PriorError>| match error {
+            Some(PriorError::FittedValue(problem)) => problem.split(' ').next(),
+            _ => None,
+        };
+        assert_eq!(build(2, &[0.3, 0.7], &[0.0, 1.0], &[1.0, 2.0]), None);
+        assert_eq!(value(build(2, &[0.3, 0.6], &[0.0, 1.0], &[1.0, 2.0])), Some("weights"));
+        assert_eq!(value(build(2, &[-0.3, 1.3], &[0.0, 1.0], &[1.0, 2.0])), Some("weights"));
+        assert_eq!(value(build(2, &[0.3, 0.7], &[f32::NAN, 1.0], &[1.0, 2.0])), Some("means"));
+        assert_eq!(value(build(2, &[0.3, 0.7], &[0.0, 1.0], &[1.0, 0.0])), Some("variances"));
+        assert!(matches!(
+            build(3, &[0.3, 0.7], &[0.0, 1.0], &[1.0, 2.0]),
+            Some(PriorError::FittedShape { components: 3, .. })
+        ));
+        assert_eq!(PriorConfig::Mixture { components: 3 }.build(None).unwrap_err(), PriorError::NotFitted);
+    }
+}

@@ -1,0 +1,185 @@
+//! What holds for every prior: stacks, gradients, precision, extremes.
+
+use dml_priors::Estimator::{Exact, MonteCarlo};
+use dml_priors::{Gaussian, Prior};
+use tch::{Kind, Tensor};
+
+use crate::common::{assert_close, encoder, hypercube, mixture, normal, posteriors, uniform, values, vamp};
+
+const MODELS: i64 = 3;
+const K: i64 = 5;
+const PIXELS: i64 = 6;
+const D: i64 = 2;
+
+/// Every kind of prior, for a stack of `MODELS`.
+fn priors() -> Vec<Prior> {
+    vec![
+        Prior::Unit,
+        hypercube(2.0, 1.0, MonteCarlo),
+        hypercube(2.0, -2.0, Exact),
+        vamp(K),
+        mixture(&[MODELS], K, D, 40),
+    ]
+}
+
+/// What `Prior::kl` takes, for a stack of `MODELS`.
+struct Arguments {
+    q: Gaussian,
+    noise: Tensor,
+    pseudo_inputs: Tensor,
+    weights: Tensor,
+}
+
+impl Arguments {
+    fn new() -> Self {
+        Arguments {
+            q: posteriors(&[MODELS, 4, D], 1),
+            noise: normal(&[7, MODELS, 4, D], 2),
+            pseudo_inputs: uniform(0.0, 1.0, &[MODELS, K, PIXELS], 3),
+            weights: normal(&[MODELS, PIXELS, 2 * D], 4) * 0.7,
+        }
+    }
+
+    fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Self {
+        Arguments {
+            q: Gaussian { mean: f(&self.q.mean), logvar: f(&self.q.logvar) },
+            noise: f(&self.noise),
+            pseudo_inputs: f(&self.pseudo_inputs),
+            weights: f(&self.weights),
+        }
+    }
+
+    fn kl(&self, prior: &Prior) -> Tensor {
+        prior.kl(&self.q, &self.noise, Some(&self.pseudo_inputs), &encoder(&self.weights))
+    }
+
+    fn parameters(&self) -> [&Tensor; 4] {
+        [&self.q.mean, &self.q.logvar, &self.pseudo_inputs, &self.weights]
+    }
+}
+
+#[test]
+fn a_stack_gives_each_model_what_it_gets_alone() {
+    let stack = Arguments::new();
+    for prior in priors() {
+        let together = stack.kl(&prior);
+        for m in 0..MODELS {
+            // Noise has the samples first; everything else has the models first.
+            let mut alone = stack.map(|t| t.get(m.min(t.size()[0] - 1)));
+            alone.noise = stack.noise.select(1, m);
+            let of_member = match &prior {
+                Prior::Mixture { log_weights, components } => Prior::Mixture {
+                    log_weights: log_weights.get(m),
+                    components: Gaussian { mean: components.mean.get(m), logvar: components.logvar.get(m) },
+                },
+                Prior::Hypercube { side, logvar, estimator } => hypercube(*side, *logvar, *estimator),
+                Prior::Vamp { .. } => vamp(K),
+                Prior::Unit => Prior::Unit,
+            };
+            assert_close(&alone.kl(&of_member), &together.get(m), 1e-13);
+        }
+    }
+}
+
+#[test]
+fn the_terms_of_each_dimension_add_up_to_the_kl() {
+    let arguments = Arguments::new();
+    for prior in priors() {
+        let terms = prior.kl_per_dimension(&arguments.q, &arguments.noise);
+        assert_eq!(terms.is_none(), matches!(prior, Prior::Vamp { .. } | Prior::Mixture { .. }));
+        if let Some(terms) = terms {
+            assert_eq!(terms.size(), arguments.q.mean.size());
+            assert_close(&terms.sum_dim_intlist(-1, false, None), &arguments.kl(&prior), 1e-13);
+        }
+        let without_noise = prior.kl_per_dimension(&arguments.q, &arguments.noise.zeros_like());
+        let looks_at_noise = match (prior.kl_per_dimension(&arguments.q, &arguments.noise), without_noise) {
+            (Some(with), Some(without)) => with != without,
+            _ => true,
+        };
+        assert_eq!(prior.needs_noise(), looks_at_noise);
+    }
+}
+
+/// Central differences with a step of 1e-5 in f64: truncation and rounding are each about 1e-10.
+#[test]
+fn gradients_equal_finite_differences() {
+    const STEP: f64 = 1e-5;
+    for prior in priors() {
+        let arguments = Arguments::new().map(|t| t.copy().set_requires_grad(true));
+        let factors = normal(&[MODELS, 4], 9); // so that rows do not weigh the same
+        (arguments.kl(&prior) * &factors).sum(None).backward();
+        let loss = |arguments: &Arguments| (arguments.kl(&prior) * &factors).sum(None).double_value(&[]);
+        let moved = Arguments::new();
+        for (parameter, moved_parameter) in arguments.parameters().into_iter().zip(moved.parameters()) {
+            let elements = moved_parameter.view(-1);
+            let slopes: Vec<f64> = (0..elements.size()[0])
+                .map(|i| {
+                    let mut element = elements.get(i);
+                    let mut loss_after = |step: f64| {
+                        let _ = element.g_add_scalar_(step);
+                        loss(&moved)
+                    };
+                    let (above, below) = (loss_after(STEP), loss_after(-2.0 * STEP));
+                    let _ = element.g_add_scalar_(STEP);
+                    (above - below) / (2.0 * STEP)
+                })
+                .collect();
+            let slopes = Tensor::from_slice(&slopes).reshape(parameter.size());
+            let gradient = parameter.grad();
+            let gradient = if gradient.defined() { gradient } else { slopes.zeros_like() };
+            assert_close(&gradient, &slopes, 1e-7);
+        }
+    }
+}
+
+#[test]
+fn single_precision_agrees_with_double() {
+    let double = Arguments::new();
+    let single = double.map(|t| t.to_kind(Kind::Float));
+    for prior in priors() {
+        let expected = double.kl(&prior);
+        let prior = match prior {
+            Prior::Mixture { log_weights, components } => Prior::Mixture {
+                log_weights: log_weights.to_kind(Kind::Float),
+                components: Gaussian {
+                    mean: components.mean.to_kind(Kind::Float),
+                    logvar: components.logvar.to_kind(Kind::Float),
+                },
+            },
+            other => other,
+        };
+        let actual = single.kl(&prior);
+        assert_eq!(actual.kind(), Kind::Float);
+        assert_close(&actual, &expected, 1e-5);
+    }
+}
+
+/// The range the crate promises, in f32: log-variances in [-40, 40], means to 100, hypercubes as far as they can be built.
+#[test]
+fn values_and_gradients_are_finite_at_the_ends_of_the_range() {
+    let ends: Vec<f32> = [-100.0, -1.0, 0.0, 1.0, 100.0].to_vec();
+    let logvars: Vec<f32> = [-40.0, -15.0, 0.0, 15.0, 40.0].to_vec();
+    let mean = Tensor::from_slice(&ends).reshape([5, 1, 1]).expand([5, 5, 2], false).reshape([25, 2]);
+    let logvar = Tensor::from_slice(&logvars).reshape([1, 5, 1]).expand([5, 5, 2], false).reshape([25, 2]);
+    let noise = normal(&[8, 25, 2], 1).to_kind(Kind::Float);
+    let mut priors = vec![Prior::Unit, vamp(25)];
+    for estimator in [MonteCarlo, Exact] {
+        for logvar in [-30.0, 0.0, 30.0] {
+            priors.extend([0.0, 2.0, 1000.0].map(|side| hypercube(side, logvar, estimator)));
+        }
+    }
+    for prior in priors {
+        let q = Gaussian {
+            mean: mean.copy().set_requires_grad(true),
+            logvar: logvar.copy().set_requires_grad(true),
+        };
+        // The components are as extreme as the posteriors.
+        let encode = |_: &Tensor| Gaussian { mean: q.mean.flip([0]), logvar: q.logvar.flip([1]) };
+        let kl =
+            prior.kl(&q, &noise, Some(&Tensor::zeros([25, 1], (Kind::Float, tch::Device::Cpu))), &encode);
+        kl.sum(None).backward();
+        for tensor in [&kl, &q.mean.grad(), &q.logvar.grad()] {
+            assert!(values(tensor).iter().all(|v| v.is_finite()), "{prior:?}: {:?}", values(tensor));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The unit prior, the Vamp prior and fitted mixtures.
+
+use dml_priors::Estimator::MonteCarlo;
+use dml_priors::{Fitted, Gaussian, Prior, PriorConfig};
+use tch::{Device, Kind, Tensor};
+
+use crate::common::{
+    assert_close, encoder, hypercube, ln_normal, log_sum_exp, mixture, no_encoder, normal, posteriors,
+    uniform, values, vamp, z_scores,
+};
+
+/// KL(q ‖ p) between Gaussians of the same shape, row by row, from the textbook formula.
+fn gaussian_kl(q: &Gaussian, p: &Gaussian) -> Tensor {
+    let d = *q.mean.size().last().unwrap() as usize;
+    let [qm, ql, pm, pl] = [&q.mean, &q.logvar, &p.mean, &p.logvar].map(values);
+    let terms: Vec<f64> = (0..qm.len())
+        .map(|i| 0.5 * (pl[i] - ql[i] + (ql[i].exp() + (qm[i] - pm[i]).powi(2)) / pl[i].exp() - 1.0))
+        .collect();
+    let rows: Vec<f64> = terms.chunks(d).map(|row| row.iter().sum()).collect();
+    Tensor::from_slice(&rows)
+}
+
+#[test]
+fn the_unit_kl_is_the_closed_form_and_the_mean_of_its_monte_carlo() {
+    let q = posteriors(&[50, 3], 1);
+    let zeros = q.mean.zeros_like();
+    let expected = gaussian_kl(&q, &Gaussian { mean: zeros.copy(), logvar: zeros });
+    assert_close(&Prior::Unit.kl(&q, &Tensor::new(), None, &no_encoder), &expected, 1e-13);
+
+    let noise = normal(&[4_000, 50, 3], 2);
+    let z = q.sample(&noise);
+    let estimates = q.log_density(&z) - Prior::Unit.log_density(&z, None, &no_encoder);
+    assert!(z_scores(&estimates, &expected).iter().all(|z| z.abs() < 4.0));
+}
+
+#[test]
+fn the_vamp_prior_with_one_pseudo_input_is_a_gaussian() {
+    let weights = normal(&[6, 4], 1);
+    let encode = encoder(&weights);
+    let pseudo_input = uniform(0.0, 1.0, &[1, 6], 2);
+    let p = encode(&pseudo_input);
+    let q = posteriors(&[40, 2], 3);
+    let p = Gaussian { mean: p.mean.expand([40, 2], false), logvar: p.logvar.expand([40, 2], false) };
+
+    // Exactly, for given points.
+    let noise = normal(&[3, 40, 2], 4);
+    let z = q.sample(&noise);
+    let expected = (q.log_density(&z) - p.log_density(&z)).mean_dim(0, false, None);
+    assert_close(&vamp(1).kl(&q, &noise, Some(&pseudo_input), &encode), &expected, 1e-12);
+
+    // In expectation, against the closed form.
+    let all = [4_000, 40, 2];
+    let models = Gaussian { mean: q.mean.expand(all, false), logvar: q.logvar.expand(all, false) };
+    let estimates = vamp(1).kl(&models, &normal(&[1, 4_000, 40, 2], 5), Some(&pseudo_input), &encode);
+    assert!(z_scores(&estimates, &gaussian_kl(&q, &p)).iter().all(|z| z.abs() < 4.0));
+}
+
+/// Log-density of each row of `z` under a weighted mixture, by loops.
+fn looped_log_density(z: &Tensor, weights: &[f64], components: &Gaussian) -> Tensor {
+    let rows: Vec<f64> = (0..z.size()[0])
+        .map(|row| {
+            let of_components: Vec<f64> = (0..components.mean.size()[0])
+                .map(|k| {
+                    let [z, mean, logvar] =
+                        [z.get(row), components.mean.get(k), components.logvar.get(k)].map(|t| values(&t));
+                    let ln_density: f64 = (0..z.len()).map(|i| ln_normal(z[i], mean[i], logvar[i])).sum();
+                    weights[k as usize].ln() + ln_density
+                })
+                .collect();
+            log_sum_exp(&of_components)
+        })
+        .collect();
+    Tensor::from_slice(&rows)
+}
+
+#[test]
+fn densities_of_mixtures_equal_a_loop_over_components() {
+    let z = normal(&[9, 3], 1) * 2.0;
+    let Prior::Mixture { log_weights, components } = mixture(&[], 5, 3, 2) else { unreachable!() };
+    let expected = looped_log_density(&z, &values(&log_weights.exp()), &components);
+    let fitted = Prior::Mixture { log_weights, components };
+    assert_close(&fitted.log_density(&z, None, &no_encoder), &expected, 1e-13);
+
+    let (weights, pseudo_inputs) = (normal(&[4, 6], 3), uniform(0.0, 1.0, &[7, 4], 4));
+    let encode = encoder(&weights);
+    let expected = looped_log_density(&z, &[1.0 / 7.0; 7], &encode(&pseudo_inputs));
+    assert_close(&vamp(7).log_density(&z, Some(&pseudo_inputs), &encode), &expected, 1e-13);
+}
+
+#[test]
+fn a_mixture_of_the_vertices_is_the_hypercube() {
+    let cube = hypercube(2.0, -1.0, MonteCarlo);
+    let vertices = cube.components(4, (Kind::Double, Device::Cpu), None, &no_encoder).unwrap();
+    let weights = Tensor::full([16], 1.0 / 16.0, (Kind::Double, Device::Cpu));
+    let fitted = Fitted { weights, means: vertices.mean, variances: vertices.logvar.exp() };
+    let mixture = PriorConfig::Mixture { components: 16 }.build(Some(&fitted)).unwrap();
+    let (q, noise) = (posteriors(&[3, 8, 4], 1), normal(&[5, 3, 8, 4], 2));
+    let expected = cube.kl(&q, &noise, None, &no_encoder);
+    assert_close(&mixture.kl(&q, &noise, None, &no_encoder), &expected, 1e-12);
+}
+
+#[test]
+fn a_component_of_weight_zero_is_not_there() {
+    let numbers = |weights: &[f64]| Fitted {
+        weights: Tensor::from_slice(weights),
+        means: Tensor::from_slice(&[0.5, -3.0, 7.0]).reshape([3, 1]).narrow(0, 0, weights.len() as i64),
+        variances: Tensor::from_slice(&[1.0, 2.0, 0.1]).reshape([3, 1]).narrow(0, 0, weights.len() as i64),
+    };
+    let two = PriorConfig::Mixture { components: 2 }.build(Some(&numbers(&[0.25, 0.75]))).unwrap();
+    let three = PriorConfig::Mixture { components: 3 }.build(Some(&numbers(&[0.25, 0.75, 0.0]))).unwrap();
+    let z = normal(&[20, 1], 1).set_requires_grad(true);
+    let density = three.log_density(&z, None, &no_encoder);
+    assert_close(&density, &two.log_density(&z, None, &no_encoder), 0.0);
+    density.sum(None).backward();
+    assert!(values(&z.grad()).iter().all(|g| g.is_finite()));
+}
+
+#[test]
+fn pseudo_inputs_are_clamped_and_only_those_outside_stop_learning() {
+    let weights = normal(&[6, 4], 1);
+    let encode = encoder(&weights);
+    let inputs =
+        Tensor::from_slice(&[-0.5, 0.0, 0.25, 1.0, 1.5, 0.9]).reshape([1, 6]).set_requires_grad(true);
+    let (q, noise) = (posteriors(&[5, 2], 2), normal(&[1, 5, 2], 3));
+    let kl = vamp(1).kl(&q, &noise, Some(&inputs), &encode);
+    let clamped = Tensor::from_slice(&[0.0, 0.0, 0.25, 1.0, 1.0, 0.9]).reshape([1, 6]);
+    assert_close(&kl, &vamp(1).kl(&q, &noise, Some(&clamped), &encode), 0.0);
+    kl.sum(None).backward();
+    let learns: Vec<bool> = values(&inputs.grad()).iter().map(|g| *g != 0.0).collect();
+    assert_eq!(learns, [false, true, true, true, false, true]);
+}

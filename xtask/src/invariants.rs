@@ -21,7 +21,7 @@ const MAY_NAME: [(&str, &[&str]); 8] = [
     ("xtask", &["dml-data", "dml-eval", "dml-report"]),
 ];
 
-/// Crates that people use who never install `LibTorch`.
+/// Crates that people use who never install LibTorch.
 const WITHOUT_LIBTORCH: [&str; 4] = ["xtask", "dml-data", "dml-eval", "dml-report"];
 
 /// The packages that are built for this machine, by name; versions of one name count as one.

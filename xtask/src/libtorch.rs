@@ -1,4 +1,4 @@
-//! Where `LibTorch` comes from: what the machine has already, else Python wheels, once per machine.
+//! Where LibTorch comes from: what the machine has already, else Python wheels, once per machine.
 //!
 //! `.libtorch` in the checkout is a link to a folder with `torch/{lib,include}` (and, for the CPU build,
 //! `nvidia/cu13/lib` beside it); `.cargo/config.toml` points `LIBTORCH` there, so plain cargo finds it.
@@ -22,7 +22,7 @@ use etcetera::BaseStrategy as _;
 
 use manifest::Manifest;
 
-/// A `LibTorch` that this workspace can be built with.
+/// A LibTorch that this workspace can be built with.
 #[derive(Debug)]
 pub(crate) struct LibTorch {
     /// The folder with `lib` and `include`.
@@ -33,7 +33,7 @@ pub(crate) struct LibTorch {
     pub(crate) cuda: bool,
 }
 
-/// Where to take `LibTorch` from; the first that there is.
+/// Where to take LibTorch from; the first that there is.
 #[derive(Debug, PartialEq, Eq)]
 enum Source {
     /// `LIBTORCH` is exported: used as it is.
@@ -46,7 +46,7 @@ enum Source {
     Cache,
 }
 
-/// Finds or brings `LibTorch`, and links it from `.libtorch`; milliseconds when the link works already.
+/// Finds or brings LibTorch, and links it from `.libtorch`; milliseconds when the link works already.
 ///
 /// # Errors
 /// One sentence when an exported `LIBTORCH` does not fit, or when nothing is here and nothing can be fetched.
@@ -59,7 +59,10 @@ pub(crate) fn ensure(root: &Path) -> anyhow::Result<LibTorch> {
         || python::folder_of_torch().filter(|folder| inspect(&folder.join("torch"), &manifest).is_ok()),
     );
     match source {
-        Source::Exported(torch) => return inspect(&torch, &manifest).context("the exported LIBTORCH"),
+        Source::Exported(torch) => {
+            return inspect(&torch, &manifest)
+                .context("the exported LIBTORCH does not fit (unset, one that does is found or fetched)");
+        }
         Source::Linked => {}
         Source::Python(folder) => point(&link, &folder)?,
         Source::Cache => point(&link, &install::install(&manifest, &cache()?, python::download)?)?,
@@ -93,7 +96,7 @@ fn link_works(link: &Path, manifest: &Manifest) -> bool {
     inspect(&link.join("torch"), manifest).is_ok() && (!is_ours || manifest.is_installed_in(link))
 }
 
-/// Looks whether `torch` is a `LibTorch` of the right version.
+/// Looks whether `torch` is a LibTorch of the right version.
 fn inspect(torch: &Path, manifest: &Manifest) -> anyhow::Result<LibTorch> {
     let library = |name: &str| torch.join(format!("lib/lib{name}{DLL_SUFFIX}"));
     for part in
@@ -121,7 +124,7 @@ fn fits(version: &str, torch: &Path, manifest: &Manifest) -> bool {
         || !torch.join("build-version").exists() && minor(number) == minor(&manifest.version)
 }
 
-/// `LibTorch`'s own archives have a `build-version`, Python's package a `version.py`.
+/// LibTorch's own archives have a `build-version`, Python's package a `version.py`.
 fn version(torch: &Path) -> Option<String> {
     if let Ok(version) = fs::read_to_string(torch.join("build-version")) {
         return Some(version.trim().to_owned());
@@ -179,7 +182,7 @@ fn is_about_xtask(variable: &OsStr) -> bool {
 mod tests {
     use super::*;
 
-    /// A folder that looks like `LibTorch`.
+    /// A folder that looks like LibTorch.
     fn fake(version_file: &str, version: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let torch = folder.path().join("torch");

@@ -1,4 +1,4 @@
-//! The tasks of this checkout: `cargo xtask TASK`. One file a task; none of them links `LibTorch`, so that
+//! The tasks of this checkout: `cargo xtask TASK`. One file a task; none of them links LibTorch, so that
 //! they run where it is not yet and can bring it.
 
 mod invariants;
@@ -21,7 +21,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Brings `LibTorch` and MNIST, once per machine; the other tasks do it by themselves
+    /// Brings LibTorch and MNIST, once per machine; the other tasks do it by themselves
     Setup,
     /// Checks format, dependency rules, lints and docs, and runs all tests: what CI runs
     Test,

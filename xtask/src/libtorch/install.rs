@@ -11,7 +11,7 @@ use rustix::fs::statvfs;
 use super::manifest::{Manifest, STAMP};
 use super::unpack::unpack;
 
-/// The manifest's `LibTorch` in `cache`, brought by `download` unless it is there. Whoever comes second waits
+/// The manifest's LibTorch in `cache`, brought by `download` unless it is there. Whoever comes second waits
 /// for the first; what a killed one left is removed.
 pub(crate) fn install(
     manifest: &Manifest,
@@ -68,16 +68,17 @@ fn fill(
 /// Held until the file is dropped, or the process dies.
 fn lock(path: &Path) -> anyhow::Result<File> {
     let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => {}
+    let locked = match file.try_lock() {
+        Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
             eprintln!("LibTorch: another process is fetching it, waiting");
-            file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+            file.lock()
         }
-        Err(TryLockError::Error(error)) => {
-            return Err(error).with_context(|| format!("cannot lock {}", path.display()));
-        }
-    }
+        Err(TryLockError::Error(error)) => Err(error),
+    };
+    locked.with_context(|| {
+        format!("cannot lock {}: set DML_CACHE to a folder on a disk that has file locks", path.display())
+    })?;
     Ok(file)
 }
 

@@ -1,4 +1,4 @@
-//! `xtask/libtorch.toml`: which wheels hold `LibTorch`, what to take from them, and its checksums.
+//! `xtask/libtorch.toml`: which wheels hold LibTorch, what to take from them, and its checksums.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,7 +1,7 @@
 //! What is asked of the machine's Python: whether it has torch, and pip for the wheels.
 
 use std::env::consts::{ARCH, OS};
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -47,6 +47,9 @@ pub(crate) fn download(manifest: &Manifest, folder: &Path) -> anyhow::Result<()>
     ]);
     for platform in &manifest.platforms {
         pip.args(["--platform", platform]);
+    }
+    if !io::stderr().is_terminal() {
+        pip.arg("--progress-bar=off");
     }
     // Three equals signs: the index of some other pip configuration may offer 2.11.0+cpu, whose files differ.
     pip.arg("--dest")

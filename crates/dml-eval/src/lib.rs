@@ -1,1 +1,20 @@
 //! Read-outs, clustering, retrieval and label agreement on embeddings, in ndarray.
+//!
+//! An embedding is a row of an `[n, d]` array of `f32`; a label is a `u8`, `u16` or `u32`. Where they come from
+//! is nobody's business here. Everything is deterministic for a given seed, on any number of threads.
+
+mod error;
+mod label;
+
+pub mod agreement;
+pub mod protocol;
+pub mod readout;
+
+mod neighbours;
+mod random;
+
+pub use error::EvalError;
+pub use label::Label;
+pub use neighbours::nearest;
+pub use protocol::{Embedded, Evaluation, Protocol, Scores};
+pub use readout::{Classifier, Readout};

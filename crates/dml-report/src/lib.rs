@@ -13,6 +13,7 @@ mod report;
 mod select;
 mod spec;
 mod table;
+mod verdict;
 
 #[cfg(test)]
 mod synthetic;
@@ -26,3 +27,4 @@ pub use spec::{ChoiceSpec, FigureSpec, ReportSpecs, TableSpec, VerdictSpec};
 pub use store::{Claim, RunStore, StoreError, write_atomically};
 pub use table::{Cell, Mark, Row, Table};
 pub use trial::{Curves, FORMAT, Failure, Outcome, Scores, TrialResult, lookup, trial_id};
+pub use verdict::{LEVEL, NULL_MARGIN, Ruling, Verdict};

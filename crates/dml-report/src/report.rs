@@ -9,6 +9,7 @@ use crate::spec::ReportSpecs;
 use crate::store::RunStore;
 use crate::table::Table;
 use crate::trial::{TrialResult, trial_id};
+use crate::verdict;
 
 /// What a report is of.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct Report<'a> {
 pub struct ReportPaths {
     /// All tables as Markdown, one under the other.
     pub tables: PathBuf,
+    /// Verdicts as Markdown.
+    pub verdicts: PathBuf,
     /// Trials that the sweep asks for, each once.
     pub trials: usize,
     /// Those of them that have a result.
@@ -62,6 +65,11 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
     }
     paths.tables = out.join("tables.md");
     write(&paths.tables, tables.iter().map(Table::markdown).collect::<Vec<_>>().join("\n").as_bytes())?;
+
+    let verdicts = verdict::judge(&report.specs.verdict, &trials, &ranks);
+    paths.verdicts = out.join("verdicts.md");
+    write(&paths.verdicts, verdict::markdown(&verdicts).as_bytes())?;
+    write(&out.join("verdicts.csv"), verdict::csv(&verdicts).as_bytes())?;
     Ok(paths)
 }
 

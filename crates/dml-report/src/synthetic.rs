@@ -107,3 +107,19 @@ fn is(result: &TrialResult, system: &str, percent: f64) -> bool {
 fn seed(result: &TrialResult) -> i64 {
     result.trial["seed"].as_integer().unwrap()
 }
+
+impl Synthetic {
+    /// New accuracy and AMI from system, percentage and seed.
+    pub(crate) fn rescore(&mut self, scores_of: impl Fn(&str, f64, i64) -> (f64, f64)) {
+        for result in &mut self.results {
+            let system =
+                lookup(&result.trial, "model.system").and_then(toml::Value::as_str).unwrap().to_string();
+            let percent = lookup(&result.trial, "data.labelled_percent").and_then(number).unwrap();
+            let (accuracy, ami) = scores_of(&system, percent, seed(result));
+            if let Outcome::Scored { scores } = &mut result.outcome {
+                scores.insert("test_folds.knn.accuracy".into(), accuracy);
+                scores.insert("test_folds.knn.ami".into(), ami);
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Verdicts on improvement proposals: paired differences over seeds, corrected for the number of comparisons.
+
+mod pairs;
+mod words;
+
+use std::collections::BTreeMap;
+
+use toml::Value;
+
+use crate::estimate::{Estimate, holm, p_value};
+use crate::evidence::{Evidence, Ranks, group};
+use crate::spec::VerdictSpec;
+use pairs::Pairs;
+pub(crate) use words::{csv, markdown};
+
+/// Probability of a wrong verdict anywhere in a report that Holm's procedure keeps to.
+pub const LEVEL: f64 = 0.05;
+
+/// A null model's mean null score lies this near to 0, and its interval holds 0.
+pub const NULL_MARGIN: f64 = 0.05;
+
+/// What the numbers say of a proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ruling {
+    /// The score rises.
+    Supported,
+    /// The score falls.
+    Refuted,
+    /// The numbers do not tell.
+    Undecided,
+}
+
+/// One proposal under one combination of the values of `each`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Name of the specification.
+    pub name: String,
+    /// Its subject.
+    pub proposal: String,
+    /// Keys of `each` with their values here.
+    pub case: Vec<(String, Option<Value>)>,
+    /// The score compared.
+    pub score: String,
+    /// Treatment minus control, one value a seed.
+    pub difference: Option<Estimate>,
+    /// Two-sided p of the paired t test, multiplied as Holm (1979) says for all verdicts of the report.
+    pub adjusted_p: Option<f64>,
+    /// Comparisons that Holm's procedure counts.
+    pub comparisons: usize,
+    /// What follows.
+    pub ruling: Ruling,
+    /// Name and estimate of the treatment's null score.
+    pub null: Option<(String, Estimate)>,
+    /// Whether the treatment cannot be told from a guesser.
+    pub null_model: bool,
+    /// Pairs that the sweep asks for.
+    pub pairs: usize,
+    /// Of these, lost because the treatment diverged, because the control did, and for want of a result.
+    pub lost: [usize; 3],
+    /// How tuned keys got their values, in words.
+    pub choice: String,
+}
+
+/// Judges all proposals of a report together.
+pub(crate) fn judge(specs: &[VerdictSpec], trials: &[Evidence], ranks: &Ranks) -> Vec<Verdict> {
+    let mut verdicts: Vec<Verdict> = specs.iter().flat_map(|spec| judge_one(spec, trials, ranks)).collect();
+    let places: Vec<usize> = (0..verdicts.len()).filter(|&i| verdicts[i].adjusted_p.is_some()).collect();
+    let raw: Vec<f64> = places.iter().filter_map(|&i| verdicts[i].adjusted_p).collect();
+    for (&place, adjusted) in places.iter().zip(holm(&raw)) {
+        let verdict = &mut verdicts[place];
+        let mean = verdict.difference.map_or(0.0, |d| d.mean);
+        verdict.adjusted_p = Some(adjusted);
+        verdict.comparisons = raw.len();
+        verdict.ruling = match (adjusted < LEVEL, mean > 0.0) {
+            (false, _) => Ruling::Undecided,
+            (true, true) => Ruling::Supported,
+            (true, false) => Ruling::Refuted,
+        };
+    }
+    verdicts
+}
+
+fn judge_one(spec: &VerdictSpec, trials: &[Evidence], ranks: &Ranks) -> Vec<Verdict> {
+    let treated = |t: &Evidence| spec.treatment.matches(t.trial);
+    let of_either =
+        |t: &&Evidence| spec.select.matches(t.trial) && (treated(t) || spec.control.matches(t.trial));
+    let cases = group(trials.iter().filter(of_either), &spec.each, ranks).into_iter();
+    cases
+        .filter(|(_, trials)| trials.iter().any(|t| treated(t)))
+        .map(|(values, trials)| case(spec, values, &trials))
+        .collect()
+}
+
+fn case(spec: &VerdictSpec, values: Vec<Option<Value>>, trials: &[&Evidence]) -> Verdict {
+    let pairs = Pairs::of(spec, trials);
+    let differences = by_seed(pairs.found.iter().map(|pair| (pair.seed.as_str(), pair.difference)));
+    let nulls = by_seed(pairs.found.iter().filter_map(|pair| Some((pair.seed.as_str(), pair.null?))));
+    let null = spec.null_score.clone().zip(Estimate::of(&nulls));
+    Verdict {
+        name: spec.name.clone(),
+        proposal: spec.proposal.clone(),
+        case: spec.each.iter().cloned().zip(values).collect(),
+        score: spec.score.clone(),
+        difference: Estimate::of(&differences),
+        adjusted_p: p_value(&differences),
+        comparisons: 0,
+        ruling: Ruling::Undecided,
+        null_model: null.as_ref().is_some_and(|(_, e)| is_null(e)),
+        null,
+        pairs: pairs.asked,
+        lost: pairs.lost,
+        choice: pairs.choice,
+    }
+}
+
+fn is_null(null: &Estimate) -> bool {
+    let (low, high) = null.interval();
+    null.half_width.is_some() && low <= 0.0 && 0.0 <= high && null.mean.abs() < NULL_MARGIN
+}
+
+/// One mean a seed, which is the unit of the statistics.
+fn by_seed<'p>(values: impl Iterator<Item = (&'p str, f64)>) -> Vec<f64> {
+    let mut seeds: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for (seed, value) in values {
+        seeds.entry(seed).or_default().push(value);
+    }
+    seeds.values().map(|values| values.iter().sum::<f64>() / values.len() as f64).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Treatment and control side by side, equal in everything that the proposal does not touch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::evidence::{Evidence, SEED};
+use crate::select::{key_text, score_text, value_text};
+use crate::spec::{ChoiceSpec, VerdictSpec};
+
+/// A difference that the sweep gives.
+pub(super) struct Pair {
+    pub(super) seed: String,
+    pub(super) difference: f64,
+    pub(super) null: Option<f64>,
+}
+
+/// All pairs of a case.
+pub(super) struct Pairs {
+    pub(super) found: Vec<Pair>,
+    pub(super) asked: usize,
+    /// Treatment diverged, control diverged, no result.
+    pub(super) lost: [usize; 3],
+    pub(super) choice: String,
+}
+
+/// Trials that are equal in all but the seed and what the proposal touches: by seed, the controls and the treatments.
+type Stratum<'t, 'a> = BTreeMap<String, (Vec<&'t Evidence<'a>>, Vec<&'t Evidence<'a>>)>;
+
+impl Pairs {
+    pub(super) fn of(spec: &VerdictSpec, trials: &[&Evidence]) -> Self {
+        let loose = loose_keys(spec);
+        let on = spec.choose.as_ref().and_then(|choose| choose.on.as_ref());
+        let (deciding, judged): (Vec<&Evidence>, Vec<&Evidence>) =
+            trials.iter().partition(|t| on.is_some_and(|on| on.matches(t.trial)));
+        let on_keys: Vec<&str> = on.into_iter().flat_map(|on| on.0.keys()).map(String::as_str).collect();
+        let signature =
+            |t: &Evidence| rest(t, |key| key == SEED || covers(&loose, key) || on_keys.contains(&key));
+
+        let mut strata: BTreeMap<String, Stratum> = BTreeMap::new();
+        for trial in judged {
+            let (controls, treatments) =
+                strata.entry(signature(trial)).or_default().entry(trial.seed()).or_default();
+            if spec.treatment.matches(trial.trial) { treatments.push(trial) } else { controls.push(trial) }
+        }
+        let mut pairs = Self { found: Vec::new(), asked: 0, lost: [0; 3], choice: String::new() };
+        let mut chosen = BTreeMap::new();
+        for (signed, stratum) in &strata {
+            let deciding: Vec<&Evidence> =
+                deciding.iter().filter(|t| signature(t) == *signed).copied().collect();
+            for (seed, (controls, treatments)) in stratum {
+                if controls.is_empty() || treatments.is_empty() {
+                    continue;
+                }
+                pairs.asked += 1;
+                let treatments = match &spec.choose {
+                    None => treatments.clone(),
+                    Some(choose) => {
+                        let best = best(choose, on.is_some().then_some(&deciding), stratum, seed);
+                        if let Some(best) = &best {
+                            *chosen.entry(best.clone()).or_insert(0) += 1;
+                        }
+                        treatments.iter().filter(|t| Some(setting(t, choose)) == best).copied().collect()
+                    }
+                };
+                pairs.add(spec, seed, controls, &treatments);
+            }
+        }
+        pairs.choice = choice_words(spec, &chosen);
+        pairs
+    }
+
+    fn add(&mut self, spec: &VerdictSpec, seed: &str, controls: &[&Evidence], treatments: &[&Evidence]) {
+        let (control, treatment) = (mean(controls, &spec.score), mean(treatments, &spec.score));
+        if let (Some(control), Some(treatment)) = (control, treatment) {
+            let null = spec.null_score.as_ref().and_then(|score| mean(treatments, score));
+            self.found.push(Pair { seed: seed.to_string(), difference: treatment - control, null });
+        } else {
+            let diverged = |trials: &[&Evidence]| trials.iter().any(|t| t.diverged());
+            let why = match (treatment, control) {
+                (None, _) if diverged(treatments) => 0,
+                (_, None) if diverged(controls) => 1,
+                _ => 2,
+            };
+            self.lost[why] += 1;
+        }
+    }
+}
+
+/// The tuned setting with the best mean: on the deciding trials of all seeds, or else on the other seeds.
+fn best(
+    choose: &ChoiceSpec,
+    deciding: Option<&Vec<&Evidence>>,
+    stratum: &Stratum,
+    seed: &str,
+) -> Option<String> {
+    let others =
+        || stratum.iter().filter(|(other, _)| *other != seed).flat_map(|(_, (_, treatments))| treatments);
+    let voters: Vec<&Evidence> = deciding.map_or_else(|| others().copied().collect(), Clone::clone);
+    let settings: BTreeSet<String> = voters.iter().map(|t| setting(t, choose)).collect();
+    let mean_of = |s: &String| {
+        let voters: Vec<&Evidence> = voters.iter().filter(|t| setting(t, choose) == *s).copied().collect();
+        mean(&voters, &choose.by)
+    };
+    let scored = settings.into_iter().filter_map(|s| Some((mean_of(&s)?, s)));
+    scored.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, setting)| setting)
+}
+
+fn mean(trials: &[&Evidence], score: &str) -> Option<f64> {
+    let scores: Vec<f64> = trials.iter().filter_map(|t| t.score(score)).collect();
+    (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)
+}
+
+fn setting(trial: &Evidence, choose: &ChoiceSpec) -> String {
+    let of = |key: &String| {
+        let value = trial.leaves.get(key).map_or_else(|| "–".to_string(), |v| value_text(v));
+        format!("{} {value}", key_text(key))
+    };
+    choose.keys.iter().map(of).collect::<Vec<_>>().join(", ")
+}
+
+/// Keys in which treatment and control may differ. What stands beside a `kind` differs with it.
+fn loose_keys(spec: &VerdictSpec) -> Vec<String> {
+    let chosen = spec.choose.iter().flat_map(|choose| &choose.keys);
+    let keys = spec.treatment.0.keys().chain(spec.control.0.keys()).chain(chosen).chain(&spec.unpaired);
+    keys.map(|key| key.strip_suffix(".kind").unwrap_or(key).to_string()).collect()
+}
+
+fn covers(loose: &[String], key: &str) -> bool {
+    loose
+        .iter()
+        .any(|l| key.strip_prefix(l.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+}
+
+fn rest(trial: &Evidence, is_loose: impl Fn(&str) -> bool) -> String {
+    let kept = trial.leaves.iter().filter(|(key, _)| !is_loose(key));
+    kept.map(|(key, value)| format!("{key}={}", value_text(value))).collect::<Vec<_>>().join(";")
+}
+
+fn choice_words(spec: &VerdictSpec, chosen: &BTreeMap<String, usize>) -> String {
+    let Some(choose) = &spec.choose else { return String::new() };
+    let keys = choose.keys.iter().map(|key| key_text(key)).collect::<Vec<_>>().join(" and ");
+    let by = score_text(&choose.by);
+    let how = match &choose.on {
+        None => {
+            format!("The treatment’s {keys} was chosen for each seed by the mean {by} of the other seeds")
+        }
+        Some(on) => {
+            let on =
+                on.0.iter()
+                    .map(|(k, v)| format!("{} {}", key_text(k), value_text(v)))
+                    .collect::<Vec<_>>()
+                    .join(", ");
+            format!(
+                "The treatment’s {keys} was chosen by the mean {by} of the trials with {on}, which are not judged"
+            )
+        }
+    };
+    let total: usize = chosen.values().sum();
+    let counts = chosen
+        .iter()
+        .map(|(setting, n)| format!("{setting} in {n} of {total}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if total == 0 { format!("{how}: nothing could be chosen.") } else { format!("{how}: {counts} pairs.") }
+}

@@ -1,0 +1,144 @@
+use super::*;
+use crate::evidence::join;
+use crate::synthetic::Synthetic;
+
+const SPEC: &str = r#"
+    name = "decoder"
+    proposal = "A decoder and a reconstruction loss"
+    treatment = { "model.system" = "dml_autoencoder" }
+    control = { "model.system" = "dml" }
+    each = ["data.name", "data.labelled_percent"]
+    score = "test_folds.knn.accuracy"
+    choose = { keys = ["routine.alpha"], by = "test_folds.knn.accuracy" }
+    null_score = "test_folds.knn.ami"
+"#;
+
+fn verdicts(spec: &str, synthetic: &Synthetic) -> Vec<Verdict> {
+    let trials = join(&synthetic.results, &synthetic.expected);
+    judge(&[toml::from_str(spec).unwrap()], &trials, &Ranks::of(&trials))
+}
+
+/// Lets the autoencoder beat (or not) the control by a noisy amount.
+fn with_effect(seeds: i64, effect: impl Fn(f64) -> f64) -> Synthetic {
+    let mut synthetic = Synthetic::new(seeds);
+    synthetic.rescore(|system, percent, seed| {
+        let noise = 0.01 * [0.3, -0.8, 1.1, -0.2, 0.6, -1.0, 0.1, 0.9, -0.4, -0.6][seed as usize % 10];
+        let accuracy = if system == "dml_autoencoder" { 0.6 + effect(percent) + noise } else { 0.6 };
+        (accuracy, accuracy - 0.1)
+    });
+    synthetic
+}
+
+#[test]
+fn a_clear_gain_is_supported_and_a_clear_loss_refuted() {
+    let verdicts = verdicts(SPEC, &with_effect(10, |percent| if percent < 1.0 { 0.1 } else { -0.1 }));
+    assert_eq!(verdicts.iter().map(|v| v.ruling).collect::<Vec<_>>(), [Ruling::Supported, Ruling::Refuted]);
+    insta::assert_snapshot!(markdown(&verdicts), @r#"
+    ### A decoder and a reconstruction loss
+
+    That it raises test folds, knn accuracy is supported in 1 of 2 (data mnist, labelled percent 0.1), refuted in 1 of 2 (data mnist, labelled percent 10).
+
+    - **supported**, data mnist, labelled percent 0.1: The treatment’s test folds, knn accuracy is 0.1000 higher than the control’s (95% interval of the difference +0.0948 to +0.1052, 10 seeds; p below 0.0001 after Holm’s correction for 2 comparisons). The treatment’s alpha was chosen for each seed by the mean test folds, knn accuracy of the other seeds: alpha 1 in 10 of 10 pairs.
+    - **refuted**, data mnist, labelled percent 10: The treatment’s test folds, knn accuracy is 0.1000 lower than the control’s (95% interval of the difference -0.1052 to -0.0948, 10 seeds; p below 0.0001 after Holm’s correction for 2 comparisons). The treatment’s alpha was chosen for each seed by the mean test folds, knn accuracy of the other seeds: alpha 1 in 10 of 10 pairs.
+    "#);
+}
+
+#[test]
+fn noise_is_undecided() {
+    let verdicts = verdicts(SPEC, &with_effect(10, |_| 0.001));
+    assert!(verdicts.iter().all(|v| v.ruling == Ruling::Undecided && v.adjusted_p == Some(1.0)));
+}
+
+#[test]
+fn holm_makes_the_same_difference_count_less_among_many() {
+    let alone = SPEC.replace(
+        r#"each = ["data.name", "data.labelled_percent"]"#,
+        r#"each = ["data.name"]
+        select = { "data.labelled_percent" = 0.1 }"#,
+    );
+    let synthetic = with_effect(10, |percent| if percent < 1.0 { 0.0055 } else { 0.0 });
+    assert_eq!(
+        verdicts(&alone, &synthetic)[0].adjusted_p.map(|p| 2.0 * p),
+        verdicts(SPEC, &synthetic)[0].adjusted_p
+    );
+}
+
+#[test]
+fn one_seed_is_undecided_and_asks_for_more() {
+    let fixed = SPEC.replace(
+        "choose = { keys = [\"routine.alpha\"], by = \"test_folds.knn.accuracy\" }",
+        "unpaired = ['routine.alpha']",
+    );
+    let verdicts = verdicts(&fixed, &with_effect(1, |_| 0.3));
+    assert!(verdicts.iter().all(|v| v.ruling == Ruling::Undecided));
+    assert!(verdicts[0].words().contains("needs more seeds"), "{}", verdicts[0].words());
+}
+
+#[test]
+fn a_guesser_is_recognised_as_the_null_model() {
+    let mut synthetic = Synthetic::new(5);
+    synthetic.rescore(|system, _, seed| match system {
+        "dml_autoencoder" => (0.1, 0.001 * [1.0, -1.0, 0.5, -0.5, 0.1][seed as usize]),
+        _ => (0.8 + 0.001 * seed as f64, 0.7),
+    });
+    let verdicts = verdicts(SPEC, &synthetic);
+    assert!(verdicts.iter().all(|v| v.null_model && v.ruling == Ruling::Refuted));
+    assert!(verdicts[0].words().contains("is the null model"), "{}", verdicts[0].words());
+}
+
+#[test]
+fn the_choice_is_made_where_it_is_not_judged() {
+    // alpha 1 looks better on every seed but the last, where it is far worse: the last seed must still be judged with it.
+    let mut synthetic = Synthetic::new(3);
+    for result in &mut synthetic.results {
+        let seed = result.trial["seed"].as_integer();
+        let alpha = result.trial["routine"]["alpha"].as_float();
+        let crate::Outcome::Scored { scores } = &mut result.outcome else { unreachable!() };
+        let value = match (alpha, seed) {
+            (Some(1.0), Some(2)) => 0.05,
+            (Some(1.0), _) => 0.9,
+            _ => 0.5,
+        };
+        scores.insert("test_folds.knn.accuracy".into(), value);
+    }
+    let trials = join(&synthetic.results, &synthetic.expected);
+    let spec: VerdictSpec = toml::from_str(SPEC).unwrap();
+    let pairs = Pairs::of(
+        &spec,
+        &trials
+            .iter()
+            .filter(|t| {
+                t.leaves["data.labelled_percent"].as_float() == Some(10.0)
+                    && t.leaves["model.system"].as_str() != Some("pixels")
+            })
+            .collect::<Vec<_>>(),
+    );
+    let last = pairs.found.iter().find(|p| p.seed == "2").unwrap();
+    assert!((last.difference + 0.45).abs() < 1e-12, "{}", last.difference);
+    assert!(pairs.choice.contains("alpha 1 in 1 of 3"), "{}", pairs.choice);
+}
+
+#[test]
+fn lost_pairs_are_counted_by_cause() {
+    let mut synthetic = with_effect(4, |_| 0.1);
+    synthetic.diverge("dml_autoencoder", 0.1, 2);
+    synthetic.diverge("dml", 10.0, 1);
+    synthetic.lose("dml", 0.1, 0);
+    let verdicts = verdicts(SPEC, &synthetic);
+    assert_eq!((verdicts[0].pairs, verdicts[0].lost), (4, [2, 0, 0]));
+    assert_eq!((verdicts[1].pairs, verdicts[1].lost), (4, [0, 1, 0]));
+    insta::assert_snapshot!(csv(&verdicts), @r#"
+    verdict,case,score,ruling,difference,low,high,seeds,holm_p,comparisons,null_model,pairs,lost_treatment_diverged,lost_control_diverged,lost_no_result
+    decoder,"data mnist, labelled percent 0.1",test_folds.knn.accuracy,supported,0.10449999999999998,0.021909669214868838,0.18709033078513113,2,0.03954740912536037,2,false,4,2,0,0
+    decoder,"data mnist, labelled percent 10",test_folds.knn.accuracy,supported,0.10033333333333332,0.07620605690861863,0.124460609758048,3,0.006218057869049831,2,false,4,0,1,0
+    "#);
+}
+
+#[test]
+fn without_results_nothing_is_said() {
+    let mut synthetic = Synthetic::new(2);
+    synthetic.results.clear();
+    let verdicts = verdicts(SPEC, &synthetic);
+    assert_eq!(verdicts.len(), 2);
+    assert!(verdicts[0].words().starts_with("No pair"), "{}", verdicts[0].words());
+}

@@ -1,0 +1,158 @@
+//! Verdicts as plain words and as a file of numbers.
+
+use crate::estimate::Estimate;
+use crate::select::{key_text, score_text, value_text};
+use crate::verdict::{Ruling, Verdict};
+
+impl Ruling {
+    /// One word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Supported => "supported",
+            Self::Refuted => "refuted",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+impl Verdict {
+    /// The case in a few words, as in `data mnist, labelled percent 0.1`.
+    pub fn case_text(&self) -> String {
+        let text = |(key, value): &(String, Option<toml::Value>)| {
+            format!("{} {}", key_text(key), value.as_ref().map_or_else(|| "–".to_string(), value_text))
+        };
+        self.case.iter().map(text).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What the numbers say and how far to trust it, in sentences.
+    pub fn words(&self) -> String {
+        let mut sentences = vec![self.finding()];
+        sentences.extend(self.lost_words());
+        if !self.choice.is_empty() {
+            sentences.push(self.choice.clone());
+        }
+        if let Some((score, null)) = self.null.as_ref().filter(|_| self.null_model) {
+            let score = score_text(score);
+            sentences.push(format!(
+                "The treatment is the null model: its {score} is {}, not to be told from the 0 of a guesser.",
+                with_interval(null)
+            ));
+        }
+        sentences.join(" ")
+    }
+
+    fn finding(&self) -> String {
+        let score = score_text(&self.score);
+        let Some(difference) = self.difference else {
+            return format!("No pair of treatment and control has a {score} yet; nothing can be said.");
+        };
+        let verb = if difference.mean < 0.0 { "lower" } else { "higher" };
+        let amount =
+            format!("The treatment’s {score} is {:.4} {verb} than the control’s", difference.mean.abs());
+        let (Some(_), Some(p)) = (difference.half_width, self.adjusted_p) else {
+            return format!(
+                "{amount}, but with one seed there is no telling this from chance: it needs more seeds (two at the very least, better ten)."
+            );
+        };
+        let (low, high) = difference.interval();
+        let p = if p < 0.0001 { "below 0.0001".to_string() } else { format!("{p:.4}") };
+        format!(
+            "{amount} (95% interval of the difference {low:+.4} to {high:+.4}, {} seeds; p {p} after Holm’s correction for {} comparison{}).",
+            difference.n,
+            self.comparisons,
+            if self.comparisons == 1 { "" } else { "s" }
+        )
+    }
+
+    fn lost_words(&self) -> Option<String> {
+        let why = ["the treatment diverged", "the control diverged", "a result is missing"];
+        let parts =
+            self.lost.iter().zip(why).filter(|(n, _)| **n > 0).map(|(n, why)| format!("{n} because {why}"));
+        let parts = parts.collect::<Vec<_>>().join(", ");
+        let total: usize = self.lost.iter().sum();
+        (total > 0).then(|| format!("{total} of {} pairs are lost: {parts}.", self.pairs))
+    }
+}
+
+fn with_interval(estimate: &Estimate) -> String {
+    let (low, high) = estimate.interval();
+    format!("{:.4} ({low:+.4} to {high:+.4})", estimate.mean)
+}
+
+/// One sentence on all cases of a proposal: in how many it holds, in how many not.
+pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
+    let of = |ruling| {
+        let cases = verdicts.iter().filter(|v| v.ruling == ruling).map(|v| v.case_text()).collect::<Vec<_>>();
+        match cases.len() {
+            0 => None,
+            n => Some(format!("{} in {n} of {} ({})", ruling.word(), verdicts.len(), cases.join("; "))),
+        }
+    };
+    let parts = [of(Ruling::Supported), of(Ruling::Refuted), of(Ruling::Undecided)];
+    let nulls = verdicts.iter().filter(|v| v.null_model).count();
+    let null =
+        if nulls > 0 { format!(" In {nulls} the treatment is the null model.") } else { String::new() };
+    let score = verdicts.first().map_or_else(String::new, |v| score_text(&v.score));
+    let parts = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    format!("That it raises {score} is {parts}.{null}")
+}
+
+/// Verdicts of one proposal after the other, in the order of the sweep file.
+pub(crate) fn by_proposal(verdicts: &[Verdict]) -> Vec<(&str, Vec<&Verdict>)> {
+    let mut proposals: Vec<(&str, Vec<&Verdict>)> = Vec::new();
+    for verdict in verdicts {
+        match proposals.last_mut().filter(|(_, of)| of[0].name == verdict.name) {
+            Some((_, of)) => of.push(verdict),
+            None => proposals.push((&verdict.proposal, vec![verdict])),
+        }
+    }
+    proposals
+}
+
+/// All verdicts as Markdown.
+pub(crate) fn markdown(verdicts: &[Verdict]) -> String {
+    let mut lines = Vec::new();
+    for (proposal, verdicts) in by_proposal(verdicts) {
+        lines.extend([format!("### {proposal}"), String::new(), summary(&verdicts), String::new()]);
+        let bullet = |v: &&Verdict| format!("- **{}**, {}: {}", v.ruling.word(), v.case_text(), v.words());
+        lines.extend(verdicts.iter().map(bullet));
+        lines.push(String::new());
+    }
+    lines.join("\n")
+}
+
+/// All verdicts as CSV, one a line.
+pub(crate) fn csv(verdicts: &[Verdict]) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let header = [
+        "verdict",
+        "case",
+        "score",
+        "ruling",
+        "difference",
+        "low",
+        "high",
+        "seeds",
+        "holm_p",
+        "comparisons",
+        "null_model",
+        "pairs",
+        "lost_treatment_diverged",
+        "lost_control_diverged",
+        "lost_no_result",
+    ];
+    writer.write_record(header).expect("memory");
+    let number = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
+    for v in verdicts {
+        let interval = v.difference.filter(|d| d.half_width.is_some()).map(|d| d.interval());
+        let mut record = vec![v.name.clone(), v.case_text(), v.score.clone(), v.ruling.word().to_string()];
+        record
+            .extend([v.difference.map(|d| d.mean), interval.map(|i| i.0), interval.map(|i| i.1)].map(number));
+        record.push(v.difference.map_or(0, |d| d.n).to_string());
+        record.push(number(v.adjusted_p));
+        record.extend([v.comparisons.to_string(), v.null_model.to_string(), v.pairs.to_string()]);
+        record.extend(v.lost.map(|n| n.to_string()));
+        writer.write_record(&record).expect("memory");
+    }
+    String::from_utf8(writer.into_inner().expect("memory")).expect("made of strings")
+}

@@ -1,1 +1,38 @@
 //! Image data sets as arrays: idx and npz loaders, download with checksums, the partial-label mask.
+//!
+//! ```no_run
+//! use dml_data::{Mask, Sampling, Source, load};
+//!
+//! let mnist = load("mnist", &Source::from_env(false)?, true)?;
+//! let mask = Mask::draw(&mnist.train.labels, mnist.n_classes, 0.1, Sampling::Stratified, 1)?;
+//! assert_eq!(mask.rows().len(), 60);
+//! # Ok::<(), dml_data::DataError>(())
+//! ```
+
+mod checksum;
+mod dataset;
+mod error;
+mod fetch;
+mod http;
+pub mod idx;
+mod load;
+mod lock;
+mod manifest;
+mod mask;
+mod medmnist;
+mod npm;
+pub mod npy;
+pub mod npz;
+mod progress;
+pub mod random;
+mod samples;
+mod source;
+
+pub use dataset::{Dataset, ImageShape, Split, class_counts};
+pub use error::DataError;
+pub use fetch::Files;
+pub use load::{fetch, load};
+pub use manifest::{Entry, FileSpec, Format, Manifest, Npm, Release, Unpacked};
+pub use mask::{Mask, Sampling};
+pub use samples::sample_sheet;
+pub use source::Source;

@@ -1,0 +1,42 @@
+//! Whether a file is the one it should be.
+
+use std::{fs::File, io::Read, path::Path};
+
+use md5::Md5;
+use sha2::{Digest, Sha256};
+
+use crate::{DataError, manifest::Variant};
+
+/// A checksum in lower-case hexadecimal digits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Checksum<'a> {
+    Sha256(&'a str),
+    Md5(&'a str),
+}
+
+/// What is wrong with the file at `path` as `expected`; `None` when it is the right one.
+pub(crate) fn mismatch(path: &Path, expected: &Variant) -> Result<Option<String>, DataError> {
+    let file = File::open(path).map_err(DataError::io(path))?;
+    let n_bytes = file.metadata().map_err(DataError::io(path))?.len();
+    if let Some(bytes) = expected.bytes.filter(|&bytes| bytes != n_bytes) {
+        return Ok(Some(format!("has {n_bytes} bytes instead of {bytes}")));
+    }
+    let (kind, right, found) = match expected.checksum {
+        Checksum::Sha256(right) => ("sha256", right, digest::<Sha256>(file)),
+        Checksum::Md5(right) => ("md5", right, digest::<Md5>(file)),
+    };
+    let found = found.map_err(DataError::io(path))?;
+    Ok((found != right).then(|| format!("wrong checksum: its {kind} is {found} instead of {right}")))
+}
+
+fn digest<D: Digest>(mut file: impl Read) -> std::io::Result<String> {
+    let mut hash = D::new();
+    let mut block = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut block)? {
+            0 => break,
+            n => hash.update(&block[..n]),
+        }
+    }
+    Ok(hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+}

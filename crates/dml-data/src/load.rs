@@ -1,0 +1,88 @@
+//! From a data set's name, or an npz file's path, to arrays.
+
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array2, ArrayD, Ix1, Ix3};
+
+use crate::{
+    DataError, Dataset, Files, ImageShape, Manifest, Source, Split, dataset, idx, manifest::Format, medmnist,
+};
+
+/// Fetches the files of a data set of the built-in manifest, where they are not there yet: see [`Manifest::fetch`].
+///
+/// # Errors
+/// See [`Manifest::fetch`].
+pub fn fetch(name: &str, source: &Source, progress: bool) -> Result<Vec<PathBuf>, DataError> {
+    Ok(Manifest::builtin().fetch(name, source, progress)?.paths)
+}
+
+/// Loads a data set of the built-in manifest by name, or an npz file in `MedMNIST`'s layout by path: see [`Manifest::load`].
+///
+/// # Errors
+/// See [`Manifest::load`].
+pub fn load(name_or_path: &str, source: &Source, progress: bool) -> Result<Dataset, DataError> {
+    Manifest::builtin().load(name_or_path, source, progress)
+}
+
+impl Manifest {
+    /// Loads a data set of this manifest by name, or an npz file in `MedMNIST`'s layout by path.
+    ///
+    /// What ends in `.npz` or is more than one name long is a path.
+    ///
+    /// # Errors
+    /// When the set cannot be had (see [`Manifest::fetch`]) or a file is not what it should be.
+    pub fn load(&self, name_or_path: &str, source: &Source, progress: bool) -> Result<Dataset, DataError> {
+        let path = Path::new(name_or_path);
+        let is_npz = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"));
+        if is_npz || path.components().count() > 1 {
+            return medmnist::read(path);
+        }
+        let Files { paths, release } = self.fetch(name_or_path, source, progress)?;
+        let dataset = match self.entry(name_or_path)?.format {
+            Format::Idx => read_idx(&paths)?,
+            Format::Medmnist => medmnist::read(&paths[0])?,
+        };
+        Ok(Dataset { name: name_or_path.to_owned(), release, ..dataset })
+    }
+}
+
+fn read_idx(files: &[PathBuf]) -> Result<Dataset, DataError> {
+    let [train_images, train_labels, test_images, test_labels] = files else {
+        return Err(DataError::Value(format!(
+            "an idx data set has 4 files in the manifest, not {}",
+            files.len()
+        )));
+    };
+    let (train, shape) = read_idx_split(train_images, train_labels)?;
+    let (test, test_shape) = read_idx_split(test_images, test_labels)?;
+    if shape != test_shape {
+        return Err(DataError::Format {
+            path: test_images.clone(),
+            reason: format!("has images of {test_shape:?}, the training images are {shape:?}"),
+        });
+    }
+    let n_classes = dataset::n_classes([&train, &test]);
+    Ok(Dataset { name: String::new(), release: None, shape, train, validation: None, test, n_classes })
+}
+
+fn read_idx_split(images: &Path, labels: &Path) -> Result<(Split, ImageShape), DataError> {
+    let dimensions = |path: &Path, array: &ArrayD<u8>, right: &str| DataError::Format {
+        path: path.to_owned(),
+        reason: format!("has the shape {:?}: it should be {right}", array.shape()),
+    };
+    let array = idx::read(images)?;
+    let array = match array.ndim() {
+        3 => array.into_dimensionality::<Ix3>().expect("it has three dimensions"),
+        _ => return Err(dimensions(images, &array, "images, height, width")),
+    };
+    let (n, height, width) = array.dim();
+    let classes = idx::read(labels)?;
+    let classes = match classes.shape() {
+        [length] if *length == n => classes.into_dimensionality::<Ix1>().expect("it has one dimension"),
+        _ => return Err(dimensions(labels, &classes, &format!("[{n}], as there are {n} images"))),
+    };
+    let shape = ImageShape { channels: 1, height, width };
+    let images = Array2::from_shape_vec((n, shape.pixels()), array.into_raw_vec_and_offset().0)
+        .expect("an idx array is contiguous");
+    Ok((Split { images, labels: classes.to_vec() }, shape))
+}

@@ -1,0 +1,196 @@
+//! The data sets that are known by name: mirrors, sizes, checksums, licences.
+
+use serde::Deserialize;
+
+use crate::{DataError, checksum::Checksum};
+
+const BUILTIN: &str = include_str!("../../../datasets/manifest.toml");
+
+/// A list of data sets known by name; `datasets/manifest.toml` explains its keys.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The sets, in the order of the file.
+    #[serde(rename = "dataset")]
+    pub datasets: Vec<Entry>,
+}
+
+/// One data set of a [`Manifest`].
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// What it is called in configurations.
+    pub name: String,
+    /// What it is, in a line.
+    pub title: String,
+    /// Its licence.
+    pub license: String,
+    /// Who made it, and where it is described.
+    pub source: String,
+    /// How its files are laid out.
+    pub format: Format,
+    /// Its releases, the preferred one first.
+    #[serde(rename = "release")]
+    pub releases: Vec<Release>,
+}
+
+/// How the files of a data set are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Four idx files in the order training images, training labels, test images, test labels.
+    Idx,
+    /// One npz file in `MedMNIST`'s layout.
+    Medmnist,
+}
+
+/// One release of a data set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// Which one it is, where there are several.
+    pub name: Option<String>,
+    /// Addresses in which `{file}` stands for a file's name.
+    pub mirrors: Vec<String>,
+    /// An npm package that holds the unpacked files.
+    pub npm: Option<Npm>,
+    /// Its files.
+    #[serde(rename = "file")]
+    pub files: Vec<FileSpec>,
+}
+
+/// Where in which npm package the unpacked files are.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Npm {
+    /// The package, as `name@version`.
+    pub package: String,
+    /// The folder inside its archive.
+    pub folder: String,
+}
+
+/// One file as it is published, and how to tell that it is the right one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSpec {
+    /// Its name, in which a `.gz` says that it is gzipped.
+    pub name: String,
+    /// Its size, where that is known.
+    pub bytes: Option<u64>,
+    /// Its SHA-256, where its publisher states it.
+    pub sha256: Option<String>,
+    /// Its MD5, where its publisher states that.
+    pub md5: Option<String>,
+    /// The same file without its `.gz`.
+    pub unpacked: Option<Unpacked>,
+}
+
+/// Size and checksum of a file without its `.gz`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unpacked {
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256.
+    pub sha256: String,
+}
+
+/// A file name with what makes a file of that name the right one.
+#[derive(Debug, Clone)]
+pub(crate) struct Variant<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) checksum: Checksum<'a>,
+}
+
+impl Manifest {
+    /// The manifest that comes with this crate: `mnist`, `fashion_mnist`, `organamnist`.
+    ///
+    /// # Panics
+    /// Never: that it parses is tested.
+    pub fn builtin() -> Manifest {
+        Manifest::parse(BUILTIN).expect("the built-in manifest parses")
+    }
+
+    /// A manifest from TOML text, in the layout of `datasets/manifest.toml`.
+    ///
+    /// # Errors
+    /// When the text is not a manifest, or a file has not exactly one of `sha256` and `md5`; the message names it.
+    pub fn parse(text: &str) -> Result<Manifest, DataError> {
+        let manifest: Manifest = toml::from_str(text)?;
+        for entry in &manifest.datasets {
+            for file in entry.releases.iter().flat_map(|release| &release.files) {
+                if file.sha256.is_some() == file.md5.is_some() {
+                    return Err(DataError::Value(format!(
+                        "the manifest of data sets is not valid: {} of {} needs a sha256 or an md5, one of them",
+                        file.name, entry.name
+                    )));
+                }
+            }
+        }
+        Ok(manifest)
+    }
+
+    /// The data set called `name`.
+    ///
+    /// # Errors
+    /// When there is none; the message lists those that are.
+    pub fn entry(&self, name: &str) -> Result<&Entry, DataError> {
+        self.datasets.iter().find(|entry| entry.name == name).ok_or_else(|| DataError::UnknownName {
+            name: name.to_owned(),
+            known: self.datasets.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", "),
+        })
+    }
+}
+
+impl FileSpec {
+    /// All files that are welcome for this one; the unpacked one first, as it is read faster.
+    pub(crate) fn variants(&self) -> impl Iterator<Item = Variant<'_>> {
+        self.unpacked().into_iter().chain([self.published()])
+    }
+
+    /// The file as published.
+    pub(crate) fn published(&self) -> Variant<'_> {
+        let checksum = match (&self.sha256, &self.md5) {
+            (Some(sha256), _) => Checksum::Sha256(sha256),
+            (None, md5) => Checksum::Md5(md5.as_deref().unwrap_or_default()),
+        };
+        Variant { name: &self.name, bytes: self.bytes, checksum }
+    }
+
+    /// The file without its `.gz`, where it has one and its checksum is known.
+    pub(crate) fn unpacked(&self) -> Option<Variant<'_>> {
+        let (unpacked, name) = (self.unpacked.as_ref()?, self.name.strip_suffix(".gz")?);
+        Some(Variant { name, bytes: Some(unpacked.bytes), checksum: Checksum::Sha256(&unpacked.sha256) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_builtin_manifest_knows_the_papers_data_sets() {
+        let manifest = Manifest::builtin();
+        let names: Vec<&str> = manifest.datasets.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(names, ["mnist", "fashion_mnist", "organamnist"]);
+        let mnist = &manifest.entry("mnist").unwrap().releases[0];
+        assert!(mnist.files.iter().all(|file| file.unpacked().is_some()));
+        assert_eq!(manifest.entry("organamnist").unwrap().releases.len(), 2);
+        for file in manifest.datasets.iter().flat_map(|entry| &entry.releases).flat_map(|r| &r.files) {
+            let (Checksum::Sha256(digits) | Checksum::Md5(digits)) = file.published().checksum;
+            assert!(digits.len() == 64 || digits.len() == 32, "{}: {digits}", file.name);
+        }
+    }
+
+    #[test]
+    fn a_manifest_that_is_wrong_is_named() {
+        let error = Manifest::builtin().entry("mnits").unwrap_err().to_string();
+        assert!(error.contains("`mnits`") && error.contains("mnist, fashion_mnist, organamnist"), "{error}");
+        let none = BUILTIN.replace("md5 = \"68e3f8846a6bd62f0c9bf841c0d9eacc\"", "");
+        let error = Manifest::parse(&none).unwrap_err().to_string();
+        assert!(error.contains("organamnist.npz of organamnist needs a sha256 or an md5"), "{error}");
+        let error = Manifest::parse(&BUILTIN.replace("license", "licence")).unwrap_err().to_string();
+        assert!(error.contains("licence"), "{error}");
+    }
+}

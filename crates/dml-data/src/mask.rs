@@ -1,0 +1,207 @@
+//! Which training rows keep their label.
+
+use rand::{Rng, seq::SliceRandom};
+use serde::{Deserialize, Serialize};
+
+use crate::{DataError, random};
+
+/// How the labelled rows are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sampling {
+    /// Every set of rows is equally likely.
+    Uniform,
+    /// Each class keeps its share of the rows as closely as whole rows allow.
+    Stratified,
+}
+
+/// The training rows that keep their label; all others count as unlabelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mask {
+    rows: Vec<usize>,
+}
+
+impl Mask {
+    /// Draws `round(percent / 100 * n)` of the n rows that `labels` has.
+    ///
+    /// For one seed and sampling a smaller mask lies inside every larger one: all are prefixes of one order of the rows.
+    /// [`Sampling::Stratified`] draws k rows so that each class c with `n_c` of the n rows gets
+    /// `k * n_c / n` of them, rounded down or up (see `proportional`); where k is smaller than the number of
+    /// classes, larger classes come first and the seed decides between equal ones.
+    ///
+    /// # Errors
+    /// When `percent` is not in (0, 100], when it rounds to no row at all, or when a label is not below `n_classes`.
+    pub fn draw(
+        labels: &[u8],
+        n_classes: usize,
+        percent: f64,
+        sampling: Sampling,
+        seed: u64,
+    ) -> Result<Mask, DataError> {
+        let n = labels.len();
+        if !(percent > 0.0 && percent <= 100.0) {
+            return Err(DataError::Value(format!(
+                "{percent} percent of the labels cannot be kept: the percentage must be above 0 and at most 100"
+            )));
+        }
+        let n_rows = (percent / 100.0 * n as f64).round() as usize;
+        if n_rows == 0 {
+            return Err(DataError::Value(format!(
+                "{percent} percent of {n} labels rounds to none: keep at least one"
+            )));
+        }
+        if let Some(label) = labels.iter().find(|&&label| usize::from(label) >= n_classes) {
+            return Err(DataError::Value(format!(
+                "label {label} is not one of {n_classes} classes: labels are 0 to one less than that"
+            )));
+        }
+        let mut rows: Vec<usize> = (0..n).collect();
+        rows.shuffle(&mut random::keyed(seed, "mask", 0));
+        match sampling {
+            Sampling::Uniform => rows.truncate(n_rows),
+            Sampling::Stratified => rows = proportional(&rows, labels, n_classes, n_rows, seed),
+        }
+        rows.sort_unstable();
+        Ok(Mask { rows })
+    }
+
+    /// The rows that keep their label, ascending.
+    pub fn rows(&self) -> &[usize] {
+        &self.rows
+    }
+}
+
+/// The first `n_rows` of an order of the rows in which every prefix of length k holds, for every class c,
+/// `k * n_c / n` rows rounded down or up.
+///
+/// This is the chairman assignment problem. Tijdeman (1980) solves it with a deviation of at most 1 - 1/(2C - 2) for
+/// C classes: of the classes that are due, `k * n_c / n - x_c >= 1 / (2C - 2)` with `x_c` rows drawn so far, take the one that
+/// would be overdue first, at `(x_c + 1 - 1 / (2C - 2)) * n / n_c`. Everything is multiplied out to stay in whole numbers.
+/// Within a class, rows keep the order of `shuffled`; between equal deadlines the seed decides.
+fn proportional(shuffled: &[usize], labels: &[u8], n_classes: usize, n_rows: usize, seed: u64) -> Vec<usize> {
+    let mut members = vec![Vec::new(); n_classes];
+    for &row in shuffled {
+        members[usize::from(labels[row])].push(row);
+    }
+    members.retain(|rows| !rows.is_empty());
+    let n = shuffled.len() as u128;
+    let slack = (2 * members.len() as u128).saturating_sub(2).max(1);
+    let size = |class: usize| members[class].len() as u128;
+    let mut drawn = vec![0_u128; members.len()];
+    let mut generator = random::keyed(seed, "mask ties", 0);
+    let mut rows = Vec::with_capacity(n_rows);
+    for k in 1..=n_rows as u128 {
+        let rank: Vec<u32> = drawn.iter().map(|_| generator.r#gen()).collect();
+        let deadline = |class: usize| drawn[class] * slack + slack - 1; // over size(class)
+        let next = (0..members.len())
+            .filter(|&class| k * size(class) * slack >= (drawn[class] * slack + 1) * n)
+            .min_by(|&a, &b| {
+                (deadline(a) * size(b)).cmp(&(deadline(b) * size(a))).then(rank[a].cmp(&rank[b]))
+            })
+            .expect("some class is due at every step (Tijdeman 1980)");
+        rows.push(members[next][drawn[next] as usize]);
+        drawn[next] += 1;
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BOTH: [Sampling; 2] = [Sampling::Uniform, Sampling::Stratified];
+
+    /// MNIST's 60,000 labels by class, as a stand-in for the labels themselves.
+    fn mnist_like() -> Vec<u8> {
+        let counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949];
+        (0..10_u8).flat_map(|class| std::iter::repeat_n(class, counts[usize::from(class)])).collect()
+    }
+
+    #[test]
+    fn the_papers_percentages_of_mnist_are_exact() {
+        let labels = mnist_like();
+        for sampling in BOTH {
+            for (percent, expected) in [(0.01, 6), (0.1, 60), (10.0, 6_000), (100.0, 60_000)] {
+                let mask = Mask::draw(&labels, 10, percent, sampling, 5).unwrap();
+                assert_eq!(mask.rows().len(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn equal_classes_get_equal_numbers() {
+        let labels: Vec<u8> = (0..1000).map(|row| (row % 10) as u8).collect();
+        let mask = Mask::draw(&labels, 10, 6.0, Sampling::Stratified, 1).unwrap();
+        for class in 0..10 {
+            assert_eq!(mask.rows().iter().filter(|&&row| labels[row] == class).count(), 6);
+        }
+        let classes = |seed| -> Vec<u8> {
+            let mask = Mask::draw(&labels, 10, 0.5, Sampling::Stratified, seed).unwrap();
+            let mut classes: Vec<u8> = mask.rows().iter().map(|&row| labels[row]).collect();
+            classes.sort_unstable();
+            classes
+        };
+        assert!((1..9).any(|seed| classes(seed) != classes(0)), "the seed decides which classes come first");
+    }
+
+    #[test]
+    fn a_percentage_out_of_range_is_named() {
+        for percent in [0.0, -1.0, 100.1, f64::NAN, f64::INFINITY] {
+            let error = Mask::draw(&[0; 10], 1, percent, Sampling::Uniform, 0).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{percent} percent")), "{error}");
+        }
+        let error = Mask::draw(&[0; 10], 1, 4.9, Sampling::Uniform, 0).unwrap_err().to_string();
+        assert_eq!(error, "4.9 percent of 10 labels rounds to none: keep at least one");
+        assert!(Mask::draw(&[], 1, 50.0, Sampling::Stratified, 0).is_err());
+        assert!(Mask::draw(&[0, 3], 3, 50.0, Sampling::Stratified, 0).is_err());
+    }
+
+    #[test]
+    fn uniform_draws_every_row_equally_often() {
+        let mut hits = [0; 10];
+        for seed in 0..2000 {
+            for &row in Mask::draw(&[0; 10], 1, 30.0, Sampling::Uniform, seed).unwrap().rows() {
+                hits[row] += 1;
+            }
+        }
+        // 2000 draws of 3 in 10: 600 each, standard deviation 20.5; five of them.
+        assert!(hits.iter().all(|&n| (497..=703).contains(&n)), "{hits:?}");
+    }
+
+    fn labels() -> impl Strategy<Value = Vec<u8>> {
+        // Squaring makes the classes uneven, some of them empty.
+        prop::collection::vec((0..8_u8).prop_map(|x| x * x / 5), 1..400)
+    }
+
+    proptest! {
+        #[test]
+        fn a_mask_is_sorted_exact_and_nested(
+            labels in labels(), seed: u64, small in 0.5..100.0, large in 0.5..100.0, stratified: bool,
+        ) {
+            let (small, large) = if small <= large { (small, large) } else { (large, small) };
+            let sampling = BOTH[usize::from(stratified)];
+            let count = |percent: f64| (percent / 100.0 * labels.len() as f64).round() as usize;
+            prop_assume!(count(small) > 0);
+            let inner = Mask::draw(&labels, 10, small, sampling, seed).unwrap();
+            let outer = Mask::draw(&labels, 10, large, sampling, seed).unwrap();
+            prop_assert_eq!(inner.rows().len(), count(small));
+            prop_assert_eq!(outer.rows().len(), count(large));
+            prop_assert!(outer.rows().windows(2).all(|pair| pair[0] < pair[1]));
+            prop_assert!(inner.rows().iter().all(|row| outer.rows().binary_search(row).is_ok()));
+        }
+
+        #[test]
+        fn stratified_counts_are_the_exact_share_rounded_down_or_up(labels in labels(), seed: u64, percent in 0.5..100.0) {
+            let Ok(mask) = Mask::draw(&labels, 10, percent, Sampling::Stratified, seed) else { return Ok(()) };
+            for class in 0..10 {
+                let count = |rows: &mut dyn Iterator<Item = usize>| rows.filter(|&row| labels[row] == class).count();
+                let drawn = count(&mut mask.rows().iter().copied());
+                let share = mask.rows().len() * count(&mut (0..labels.len()));
+                prop_assert!(drawn >= share / labels.len());
+                prop_assert!(drawn <= share.div_ceil(labels.len()));
+            }
+        }
+    }
+}

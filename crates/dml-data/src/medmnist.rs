@@ -1,0 +1,71 @@
+//! `MedMNIST`'s layout of an npz file: `train_`, `val_` and `test_`, each `images` and `labels`.
+
+use std::path::Path;
+
+use ndarray::{Array2, ArrayD};
+
+use crate::{DataError, Dataset, ImageShape, Split, dataset, npy, npz::Npz};
+
+/// Reads a data set from an npz file in `MedMNIST`'s layout; its name is the file's.
+///
+/// Images are unsigned bytes of shape `[n, height, width]` or `[n, height, width, 3]`, labels integers 0 to 255 of shape `[n]`
+/// or `[n, 1]`; `val_` may be missing.
+pub(crate) fn read(path: &Path) -> Result<Dataset, DataError> {
+    let mut npz = Npz::open(path)?;
+    let (train, shape) = read_split(&mut npz, path, "train")?;
+    let (test, test_shape) = read_split(&mut npz, path, "test")?;
+    let validation = npz.has("val_images").then(|| read_split(&mut npz, path, "val")).transpose()?;
+    for (name, other) in [("test", Some(test_shape)), ("val", validation.as_ref().map(|(_, shape)| *shape))] {
+        if other.is_some_and(|other| other != shape) {
+            return Err(DataError::format(path)(format!(
+                "{name}_images are {other:?} but train_images are {shape:?}: they should be alike"
+            )));
+        }
+    }
+    let validation = validation.map(|(split, _)| split);
+    let n_classes = dataset::n_classes([&train, &test].into_iter().chain(&validation));
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Dataset { name, release: None, shape, train, validation, test, n_classes })
+}
+
+fn read_split(npz: &mut Npz, path: &Path, name: &str) -> Result<(Split, ImageShape), DataError> {
+    let member = format!("{name}_images");
+    let (images, shape) = npz.member(&member, |reader| channel_first(npy::parse_bytes(reader)?))?;
+    let member = format!("{name}_labels");
+    let labels = npz.member(&member, |reader| {
+        npy::parse_labels(reader)?.into_iter().map(class).collect::<Result<Vec<u8>, _>>()
+    })?;
+    if labels.len() != images.nrows() || labels.is_empty() {
+        return Err(DataError::format(path)(format!(
+            "has {} labels for {} images in {name}: there should be as many, and at least one",
+            labels.len(),
+            images.nrows()
+        )));
+    }
+    Ok((Split { images, labels }, shape))
+}
+
+fn class(label: i64) -> Result<u8, String> {
+    u8::try_from(label).map_err(|_| format!("holds the label {label}: labels are 0 to 255"))
+}
+
+/// One image a row, channel first. `[n, height, width]` or `[n, height, width, 3]` to `[n, pixels]`
+fn channel_first(array: ArrayD<u8>) -> Result<(Array2<u8>, ImageShape), String> {
+    let (n, shape, array) = match *array.shape() {
+        [n, height, width] => (n, ImageShape { channels: 1, height, width }, array),
+        [n, height, width, 3] => {
+            let array = array.permuted_axes(&[0, 3, 1, 2][..]).as_standard_layout().into_owned();
+            (n, ImageShape { channels: 3, height, width }, array)
+        }
+        ref other => {
+            return Err(format!(
+                "has the shape {other:?}: [n, height, width] or [n, height, width, 3] is expected"
+            ));
+        }
+    };
+    if shape.pixels() == 0 {
+        return Err(format!("has the shape {:?}: images without pixels", array.shape()));
+    }
+    let images = array.into_raw_vec_and_offset().0;
+    Ok((Array2::from_shape_vec((n, shape.pixels()), images).expect("the elements are the same"), shape))
+}

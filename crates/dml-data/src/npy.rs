@@ -1,0 +1,211 @@
+//! `NumPy`'s npy format: embeddings from any number type, labels from any integer type.
+//!
+//! The headers are npyz's to read, but it trusts them: it asks for as much memory as a header claims to need and
+//! multiplies shapes that wrap. So lengths and shapes are checked here first, and memory follows the bytes that are there.
+
+use std::{
+    fs::File,
+    io::{BufReader, ErrorKind, Read},
+    path::Path,
+};
+
+use ndarray::{Array2, ArrayD, Ix2, IxDyn, ShapeBuilder};
+use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar};
+use py_literal::Value;
+
+use crate::DataError;
+
+/// `NumPy` itself refuses longer headers.
+const LONGEST_HEADER: usize = 10_000;
+/// Brackets of a plain array's header: a dict and a shape. A parser that recurses should not meet thousands.
+const MOST_BRACKETS: usize = 16;
+/// No buffer is reserved beyond this before the bytes are there.
+const RESERVED_AT_MOST: usize = 1 << 20;
+
+/// Reads a two-dimensional array of any number type as `f32`. `[n, d]`
+///
+/// # Errors
+/// When the file cannot be read or is no two-dimensional npy array of numbers.
+pub fn read_f32(path: &Path) -> Result<Array2<f32>, DataError> {
+    open(path).and_then(parse_f32).map_err(DataError::format(path))
+}
+
+/// Reads integer labels of any integer type and byte order, of shape `[n]` or `[n, 1]`.
+///
+/// # Errors
+/// When the file cannot be read, or is no npy array of that shape and of integers that fit an `i64`.
+pub fn read_labels(path: &Path) -> Result<Vec<i64>, DataError> {
+    open(path).and_then(parse_labels).map_err(DataError::format(path))
+}
+
+/// Numbers labels from 0 in ascending order; also returns the labels by number.
+///
+/// `[7, -1, 7]` becomes `[1, 0, 1]` and `[-1, 7]`.
+pub fn compact(labels: &[i64]) -> (Vec<u32>, Vec<i64>) {
+    let mut names = labels.to_vec();
+    names.sort_unstable();
+    names.dedup();
+    let number = |label| names.binary_search(label).expect("every label is among the names") as u32;
+    (labels.iter().map(number).collect(), names)
+}
+
+fn open(path: &Path) -> Result<BufReader<File>, String> {
+    File::open(path).map(|file| BufReader::with_capacity(1 << 16, file)).map_err(|error| error.to_string())
+}
+
+/// An npy array of numbers, as `f32`.
+pub(crate) fn parse_f32(reader: impl Read) -> Result<Array2<f32>, String> {
+    let file = header(reader)?;
+    let array = match kind(&file)? {
+        (TypeChar::Float, 2) => collect(file, |x: npyz::half::f16| Ok(x.to_f32())),
+        (TypeChar::Float, 4) => collect(file, |x: f32| Ok(x)),
+        (TypeChar::Float, 8) => collect(file, |x: f64| Ok(x as f32)),
+        _ => collect_integers(file, |x| Ok(x as f32)),
+    }?;
+    let shape = array.shape().to_vec();
+    array
+        .into_dimensionality::<Ix2>()
+        .map_err(|_| format!("has the shape {shape:?}: two dimensions are expected, rows and columns"))
+}
+
+/// An npy array of integers of shape `[n]` or `[n, 1]`.
+pub(crate) fn parse_labels(reader: impl Read) -> Result<Vec<i64>, String> {
+    let array = collect_integers(header(reader)?, Ok)?;
+    match array.shape() {
+        [_] | [_, 1] => Ok(array.into_raw_vec_and_offset().0),
+        shape => Err(format!("has the shape {shape:?}: one label a row is expected, [n] or [n, 1]")),
+    }
+}
+
+/// An npy array of unsigned bytes, of any shape.
+pub(crate) fn parse_bytes(reader: impl Read) -> Result<ArrayD<u8>, String> {
+    let file = header(reader)?;
+    match kind(&file)? {
+        (TypeChar::Uint, 1) => {}
+        _ => return Err(format!("has the type {}: unsigned bytes (u1) are expected", file.dtype().descr())),
+    }
+    let (shape, order, length) = layout(&file)?;
+    let mut bytes = Vec::with_capacity(length.min(RESERVED_AT_MOST));
+    file.into_inner().take(length as u64).read_to_end(&mut bytes).map_err(|error| broken(&error))?;
+    if bytes.len() < length {
+        return Err(format!("ends early: the shape {shape:?} needs {length} bytes, it has {}", bytes.len()));
+    }
+    arrange(&shape, order, bytes)
+}
+
+/// Reads the header: nothing is allocated, multiplied or parsed beyond what an honest header needs.
+fn header<R: Read>(mut reader: R) -> Result<NpyFile<R>, String> {
+    let mut start = [0; 8];
+    reader.read_exact(&mut start).map_err(|error| broken(&error))?;
+    if &start[..6] != b"\x93NUMPY" {
+        return Err("is no npy array: it does not start with \\x93NUMPY".to_owned());
+    }
+    let mut length = [0; 4];
+    let n = if start[6] == 1 { 2 } else { 4 };
+    reader.read_exact(&mut length[..n]).map_err(|error| broken(&error))?;
+    let n_header = u32::from_le_bytes(length) as usize;
+    if n_header > LONGEST_HEADER {
+        return Err(format!(
+            "has an npy header of {n_header} bytes: {LONGEST_HEADER} is the longest that NumPy reads"
+        ));
+    }
+    let mut text = vec![0; n_header];
+    reader.read_exact(&mut text).map_err(|error| broken(&error))?;
+    let unreadable = |why: &dyn std::fmt::Display| format!("has an npy header that cannot be read: {why}");
+    if text.iter().filter(|byte| b"([{".contains(byte)).count() > MOST_BRACKETS {
+        return Err(unreadable(&"it nests too deeply"));
+    }
+    check_shape(std::str::from_utf8(&text).map_err(|error| unreadable(&error))?)?;
+    let whole = start.chain(&length[..n]).chain(&text[..]);
+    let header = NpyHeader::from_reader(whole).map_err(|error| unreadable(&error))?;
+    Ok(NpyFile::with_header(header, reader))
+}
+
+/// The product of all dimensions, and with it npyz's strides, fits when every zero counts as a one.
+fn check_shape(text: &str) -> Result<(), String> {
+    let Ok(Value::Dict(items)) = text.trim_end().parse::<Value>() else {
+        return Err("has an npy header that is no Python dict".to_owned());
+    };
+    for (key, value) in items {
+        let (Value::Tuple(lengths) | Value::List(lengths)) = value else { continue };
+        if key != Value::String("shape".to_owned()) {
+            continue;
+        }
+        let product = lengths.iter().try_fold(1_u64, |product, length| {
+            let Value::Integer(length) = length else { return None };
+            product.checked_mul(u64::try_from(length).ok()?.max(1))
+        });
+        // Sixteen bytes are the largest number type.
+        if product.and_then(|product| product.checked_mul(16)).is_none_or(|bytes| bytes > isize::MAX as u64) {
+            return Err("has an npy header with a shape that memory cannot hold".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Type and size of the elements.
+fn kind<R: Read>(file: &NpyFile<R>) -> Result<(TypeChar, u64), String> {
+    match file.dtype() {
+        DType::Plain(kind) => Ok((kind.type_char(), kind.size_field())),
+        other => Err(format!("has the type {}: a plain number type is expected", other.descr())),
+    }
+}
+
+fn layout<R: Read>(file: &NpyFile<R>) -> Result<(Vec<usize>, Order, usize), String> {
+    let shape: Vec<usize> = file.shape().iter().map(|&length| length as usize).collect();
+    let length = usize::try_from(file.len()).map_err(|error| error.to_string())?;
+    Ok((shape, file.order(), length))
+}
+
+fn collect_integers<R: Read, U>(
+    file: NpyFile<R>,
+    convert: impl Fn(i64) -> Result<U, String>,
+) -> Result<ArrayD<U>, String>
+where
+    U: Clone,
+{
+    match kind(&file)? {
+        (TypeChar::Bool, 1) => collect(file, |x: bool| convert(i64::from(x))),
+        (TypeChar::Int, 1) => collect(file, |x: i8| convert(x.into())),
+        (TypeChar::Int, 2) => collect(file, |x: i16| convert(x.into())),
+        (TypeChar::Int, 4) => collect(file, |x: i32| convert(x.into())),
+        (TypeChar::Int, 8) => collect(file, convert),
+        (TypeChar::Uint, 1) => collect(file, |x: u8| convert(x.into())),
+        (TypeChar::Uint, 2) => collect(file, |x: u16| convert(x.into())),
+        (TypeChar::Uint, 4) => collect(file, |x: u32| convert(x.into())),
+        (TypeChar::Uint, 8) => {
+            let large = |x: u64| format!("holds {x}: integers up to {} are expected", i64::MAX);
+            collect(file, |x: u64| convert(i64::try_from(x).map_err(|_| large(x))?))
+        }
+        _ => Err(format!("has the type {}, which is not expected here", file.dtype().descr())),
+    }
+}
+
+/// Reads and converts every element.
+fn collect<R: Read, T: Deserialize, U: Clone>(
+    file: NpyFile<R>,
+    convert: impl Fn(T) -> Result<U, String>,
+) -> Result<ArrayD<U>, String> {
+    let (shape, order, length) = layout(&file)?;
+    let mut values = Vec::with_capacity(length.min(RESERVED_AT_MOST));
+    for value in file.data::<T>().map_err(|error| error.to_string())? {
+        values.push(convert(value.map_err(|error| broken(&error))?)?);
+    }
+    arrange(&shape, order, values)
+}
+
+fn arrange<T: Clone>(shape: &[usize], order: Order, values: Vec<T>) -> Result<ArrayD<T>, String> {
+    let shape = IxDyn(shape).set_f(order == Order::Fortran);
+    let array = ArrayD::from_shape_vec(shape, values).map_err(|error| error.to_string())?;
+    Ok(match order {
+        Order::C => array,
+        Order::Fortran => array.as_standard_layout().into_owned(),
+    })
+}
+
+fn broken(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => "ends early: the file is cut off".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    }
+}

@@ -1,0 +1,172 @@
+//! `NumPy`'s npz format: a zip of npy arrays, read by name, stored or deflated, and written.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{BufReader, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use ndarray::{Array2, ArrayView2};
+use npyz::{AutoSerialize, WriterBuilder};
+use tempfile::NamedTempFile;
+use zip::{CompressionMethod, ZipArchive, ZipWriter, read::ZipFile, result::ZipError, write::FileOptions};
+
+use crate::{DataError, npy};
+
+/// An npz file that is open for reading.
+#[derive(Debug)]
+pub struct Npz {
+    path: PathBuf,
+    archive: ZipArchive<BufReader<File>>,
+}
+
+impl Npz {
+    /// Opens an npz file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is no npz (zip) file.
+    pub fn open(path: &Path) -> Result<Npz, DataError> {
+        let file = File::open(path).map_err(DataError::io(path))?;
+        let archive = ZipArchive::new(BufReader::with_capacity(1 << 16, file))
+            .map_err(|error| DataError::format(path)(format!("is no npz file: {error}")))?;
+        Ok(Npz { path: path.to_owned(), archive })
+    }
+
+    /// The names of its arrays, without `.npy`, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .archive
+            .file_names()
+            .map(|name| name.strip_suffix(".npy").unwrap_or(name).to_owned())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Whether it has an array called `name`.
+    pub fn has(&self, name: &str) -> bool {
+        let member = format!("{name}.npy");
+        self.archive.file_names().any(|found| found == member)
+    }
+
+    /// The two-dimensional array `name` of any number type as `f32`. `[n, d]`
+    ///
+    /// # Errors
+    /// When there is no such array, or it is not two-dimensional or not of numbers.
+    pub fn read_f32(&mut self, name: &str) -> Result<Array2<f32>, DataError> {
+        self.member(name, |reader| npy::parse_f32(reader))
+    }
+
+    /// The integers or booleans `name` of any integer type and byte order, of shape `[n]` or `[n, 1]`.
+    ///
+    /// # Errors
+    /// When there is no such array, or it is not of that shape or not of integers that fit an `i64`.
+    pub fn read_labels(&mut self, name: &str) -> Result<Vec<i64>, DataError> {
+        self.member(name, |reader| npy::parse_labels(reader))
+    }
+
+    /// Gives `parse` the bytes of the array `name`.
+    pub(crate) fn member<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(BufReader<ZipFile>) -> Result<T, String>,
+    ) -> Result<T, DataError> {
+        let names = self.names().join(", ");
+        let member = self.archive.by_name(&format!("{name}.npy")).map_err(|error| match error {
+            ZipError::FileNotFound => format!("has no array {name}: it has {names}"),
+            error => format!("{name} cannot be read: {error}"),
+        });
+        // Without this buffer every element would go through inflate and checksum on its own.
+        member
+            .and_then(|member| {
+                let reader = BufReader::with_capacity(1 << 16, member);
+                parse(reader).map_err(|reason| format!("{name} {reason}"))
+            })
+            .map_err(DataError::format(&self.path))
+    }
+}
+
+/// Writes an npz file that `NumPy` opens, aside, and gives it its name at the end.
+pub struct NpzWriter {
+    path: PathBuf,
+    zip: ZipWriter<BufWriter<NamedTempFile>>,
+}
+
+impl fmt::Debug for NpzWriter {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("NpzWriter").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl NpzWriter {
+    /// Begins a file that will be called `path`; its folder has to be there.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn create(path: &Path) -> Result<NpzWriter, DataError> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = NamedTempFile::new_in(folder).map_err(DataError::io(path))?;
+        Ok(NpzWriter { path: path.to_owned(), zip: ZipWriter::new(BufWriter::new(file)) })
+    }
+
+    /// Adds embeddings. `[n, d]`
+    ///
+    /// # Errors
+    /// When the file cannot be written or has an array of that name.
+    pub fn add_f32(&mut self, name: &str, values: ArrayView2<f32>) -> Result<(), DataError> {
+        self.add(name, &[values.nrows(), values.ncols()], values.iter().copied())
+    }
+
+    /// Adds integers. `[n]`
+    ///
+    /// # Errors
+    /// When the file cannot be written or has an array of that name.
+    pub fn add_i64(&mut self, name: &str, values: &[i64]) -> Result<(), DataError> {
+        self.add(name, &[values.len()], values.iter().copied())
+    }
+
+    /// Adds a mask. `[n]`
+    ///
+    /// # Errors
+    /// When the file cannot be written or has an array of that name.
+    pub fn add_bool(&mut self, name: &str, values: &[bool]) -> Result<(), DataError> {
+        self.add(name, &[values.len()], values.iter().copied())
+    }
+
+    /// Ends the file and gives it its name.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn finish(mut self) -> Result<(), DataError> {
+        let writer = self.zip.finish().map_err(|error| DataError::format(&self.path)(error.to_string()))?;
+        let file = writer.into_inner().map_err(|error| DataError::io(&self.path)(error.into_error()))?;
+        file.as_file().sync_all().map_err(DataError::io(&self.path))?;
+        file.persist(&self.path).map_err(|error| DataError::io(&self.path)(error.error))?;
+        Ok(())
+    }
+
+    /// Adds an array of `shape`, in row-major order.
+    pub(crate) fn add<T: AutoSerialize>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        values: impl IntoIterator<Item = T>,
+    ) -> Result<(), DataError> {
+        let n_bytes = shape.iter().product::<usize>() * size_of::<T>();
+        let options = FileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .large_file(n_bytes > u32::MAX as usize - 1024);
+        let shape: Vec<u64> = shape.iter().map(|&length| length as u64).collect();
+        let zip = &mut self.zip;
+        let write = || -> Result<(), String> {
+            zip.start_file(format!("{name}.npy"), options).map_err(|error| error.to_string())?;
+            let buffer = BufWriter::with_capacity(1 << 16, &mut *zip);
+            let builder = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(buffer);
+            let mut array = builder.begin_nd().map_err(|error| error.to_string())?;
+            array.extend(values).and_then(|()| array.finish()).map_err(|error| error.to_string())?;
+            zip.flush().map_err(|error| error.to_string())
+        };
+        write().map_err(|reason| DataError::format(&self.path)(format!("{name} cannot be written: {reason}")))
+    }
+}

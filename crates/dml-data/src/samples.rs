@@ -1,0 +1,127 @@
+//! A picture of what is in a data set: the paper's figure 1.
+
+use rand::seq::SliceRandom;
+
+use crate::{DataError, ImageShape, Split, random};
+
+/// White pixels between two images.
+const GAP: usize = 2;
+
+/// A PNG file with one row a class (class 0 on top) of `per_class` random images of it; places stay white where a class has fewer.
+///
+/// Grey for one channel, colour for three. The choice depends on `seed`, the class and the labels only.
+///
+/// # Errors
+/// When `per_class` or `n_classes` is 0, a label is not below `n_classes`, the number of channels is neither 1 nor 3, or the rows are
+/// not of `shape`.
+pub fn sample_sheet(
+    split: &Split,
+    shape: ImageShape,
+    n_classes: usize,
+    per_class: usize,
+    seed: u64,
+) -> Result<Vec<u8>, DataError> {
+    let color = match shape.channels {
+        1 => png::ColorType::Grayscale,
+        3 => png::ColorType::Rgb,
+        other => return Err(DataError::Value(format!("{other} channels cannot be drawn: 1 or 3 can"))),
+    };
+    if per_class == 0 || n_classes == 0 {
+        return Err(DataError::Value(format!(
+            "{per_class} images of {n_classes} classes make no picture: ask for one of each"
+        )));
+    }
+    if split.images.ncols() != shape.pixels() {
+        return Err(DataError::Value(format!("images of {} values are not {shape:?}", split.images.ncols())));
+    }
+    let mut members = vec![Vec::new(); n_classes];
+    for (row, &label) in split.labels.iter().enumerate() {
+        let class = members.get_mut(usize::from(label)).ok_or_else(|| {
+            DataError::Value(format!(
+                "label {label} is not one of {n_classes} classes: labels are 0 to one less than that"
+            ))
+        })?;
+        class.push(row);
+    }
+    let width = per_class * (shape.width + GAP) + GAP;
+    let height = n_classes * (shape.height + GAP) + GAP;
+    let mut canvas = vec![255; width * height * shape.channels];
+    for (class, rows) in members.iter().enumerate() {
+        let mut generator = random::keyed(seed, "samples", class as u64);
+        for (column, &row) in rows.choose_multiple(&mut generator, per_class).enumerate() {
+            let (top, left) = (class * (shape.height + GAP) + GAP, column * (shape.width + GAP) + GAP);
+            for (pixel, &value) in split.images.row(row).iter().enumerate() {
+                let (channel, place) =
+                    (pixel / (shape.height * shape.width), pixel % (shape.height * shape.width));
+                let (y, x) = (top + place / shape.width, left + place % shape.width);
+                canvas[(y * width + x) * shape.channels + channel] = value;
+            }
+        }
+    }
+    encode(&canvas, width, height, color)
+        .map_err(|error| DataError::Value(format!("no picture of {width} x {height}: {error}")))
+}
+
+fn encode(
+    canvas: &[u8],
+    width: usize,
+    height: usize,
+    color: png::ColorType,
+) -> Result<Vec<u8>, png::EncodingError> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width as u32, height as u32);
+    encoder.set_color(color);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(canvas)?;
+    writer.finish()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+
+    fn decode(file: &[u8]) -> (u32, u32, Vec<u8>) {
+        let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
+        (info.width, info.height, pixels)
+    }
+
+    #[test]
+    fn a_sheet_has_a_row_a_class_and_white_where_images_are_missing() {
+        let split = Split { images: array![[10, 20], [30, 40], [30, 40]], labels: vec![0, 1, 1] };
+        let shape = ImageShape { channels: 1, height: 1, width: 2 };
+        let (width, height, pixels) = decode(&sample_sheet(&split, shape, 2, 2, 9).unwrap());
+        assert_eq!((width, height), (10, 8));
+        let line = |y: usize| &pixels[y * 10..(y + 1) * 10];
+        assert_eq!(line(2), [255, 255, 10, 20, 255, 255, 255, 255, 255, 255]);
+        assert_eq!(line(5), [255, 255, 30, 40, 255, 255, 30, 40, 255, 255]);
+        assert!([0, 1, 3, 4, 6, 7].iter().all(|&y| line(y).iter().all(|&value| value == 255)));
+    }
+
+    #[test]
+    fn colours_come_from_channel_first_rows() {
+        let split = Split { images: array![[1, 2, 3, 4, 5, 6]], labels: vec![0] };
+        let shape = ImageShape { channels: 3, height: 1, width: 2 };
+        let (width, _, pixels) = decode(&sample_sheet(&split, shape, 1, 1, 0).unwrap());
+        let first = (2 * width as usize + 2) * 3;
+        assert_eq!(pixels[first..first + 6], [1, 3, 5, 2, 4, 6]);
+    }
+
+    #[test]
+    fn what_makes_no_picture_is_an_error() {
+        let split = Split { images: Array2::zeros((1, 2)), labels: vec![1] };
+        let shape = ImageShape { channels: 1, height: 1, width: 2 };
+        let reason = |shape, n_classes, per_class| {
+            sample_sheet(&split, shape, n_classes, per_class, 0).unwrap_err().to_string()
+        };
+        assert!(reason(shape, 1, 1).contains("label 1 is not one of 1 classes"));
+        assert!(reason(shape, 2, 0).contains("0 images of 2 classes"));
+        assert!(reason(ImageShape { width: 3, ..shape }, 2, 1).contains("images of 2 values"));
+        assert!(reason(ImageShape { channels: 2, width: 1, ..shape }, 2, 1).contains("2 channels"));
+    }
+}

@@ -5,9 +5,12 @@ use std::process::ExitCode;
 
 use crate::libtorch::{self, LibTorch};
 
-/// Brings everything and prints a line for each thing.
+/// Brings everything and prints a line for each thing: what, and where it is.
 pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     println!("{}", line(&libtorch::ensure(root)?));
+    let files = dml_data::fetch("mnist", &dml_data::Source::from_env(false)?, true)?;
+    let folder = files.first().and_then(|file| file.parent()).unwrap_or(root);
+    println!("MNIST ({} files): {}", files.len(), folder.display());
     Ok(ExitCode::SUCCESS)
 }
 

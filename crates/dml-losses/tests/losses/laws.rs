@@ -1,31 +1,41 @@
 //! What holds for every loss.
 
-use dml_losses::{Distance, LossConfig, Mining};
-use tch::Kind;
+use proptest::prelude::*;
+use tch::{Kind, Tensor};
 
-use crate::support::{Batch, batch, build, evaluate, parameters};
+use dml_losses::{CrossBatchMemory, LossConfig};
 
-fn every_loss() -> Vec<LossConfig> {
-    let mut all = vec![LossConfig::SupCon { temperature: 0.5 }];
-    for mining in [Mining::All, Mining::SemiHard, Mining::Hard] {
-        for distance in [Distance::Euclidean, Distance::SquaredEuclidean] {
-            for normalized in [false, true] {
-                all.push(LossConfig::Triplet { margin: 0.7, mining, distance, normalized });
-            }
-        }
+use crate::support::{
+    Batch, DIM, assert_close, evaluate, every_case, numbers, parameter_tensors, parameters, tensors,
+};
+
+fn all_zero(numbers: &[f64]) -> bool {
+    numbers.iter().all(|x| x.abs() <= 0.0)
+}
+
+/// Labels among which the loss finds nothing to do.
+fn without_a_tuple(config: &LossConfig) -> Vec<&'static [i64]> {
+    let mut labels: Vec<&[i64]> = vec![&[], &[-1], &[-1, -1, -1]];
+    match config {
+        LossConfig::Center { .. } | LossConfig::ProxyAnchor { .. } | LossConfig::Weighted { .. } => {}
+        LossConfig::Contrastive { .. } => labels.extend([&[2][..], &[-1, 2]]),
+        LossConfig::SupCon { .. } => labels.extend([&[2][..], &[-1, 2], &[0, 1, 2, -1]]),
+        _ => labels.extend([&[2][..], &[-1, 2], &[0, 1, 2, -1], &[3, 3, -1, 3]]),
     }
-    all
+    labels
 }
 
 #[test]
 fn a_batch_without_a_valid_tuple_gives_exactly_zero_with_zero_gradients() {
-    for config in every_loss() {
-        let loss = build(&config);
-        for labels in [&[][..], &[2], &[-1], &[-1, -1, -1], &[0, 1, 2, -1, -1]] {
+    for case in every_case() {
+        let loss = case.build();
+        for labels in without_a_tuple(&case.config) {
             for kind in [Kind::Float, Kind::Double] {
-                let got = evaluate(&*loss, &parameters(&*loss, 1), &batch(1, labels), kind);
-                assert_eq!(got.value, 0.0, "{config:?} {labels:?}");
-                assert!(got.gradient.concat().iter().all(|&g| g == 0.0), "{config:?} {labels:?}: {got:?}");
+                let got = evaluate(&*loss, &parameters(&*loss, 1), &Batch::new(1, labels), kind);
+                assert!(
+                    all_zero(&[got.value]) && all_zero(&got.gradients.concat()),
+                    "{case:?} {labels:?} {got:?}"
+                );
             }
         }
     }
@@ -33,15 +43,134 @@ fn a_batch_without_a_valid_tuple_gives_exactly_zero_with_zero_gradients() {
 
 #[test]
 fn coinciding_points_and_zero_vectors_give_finite_values_and_gradients() {
-    for config in every_loss() {
-        let loss = build(&config);
-        for point in [vec![0.0; 3], vec![0.3, -0.2, 0.9]] {
-            let batch = Batch { embeddings: vec![point; 5], labels: vec![0, 0, 1, 1, -1] };
+    for case in every_case() {
+        let loss = case.build();
+        for point in [[0.0; DIM], [0.3, -0.2, 0.9], [1e-30; DIM], [1e6; DIM]] {
+            let batch = Batch { embeddings: vec![point.to_vec(); 5], ..Batch::new(1, &[0, 0, 1, 1, -1]) };
             let got = evaluate(&*loss, &parameters(&*loss, 1), &batch, Kind::Float);
-            assert!(
-                got.value.is_finite() && got.gradient.concat().iter().all(|g| g.is_finite()),
-                "{config:?} {got:?}"
-            );
+            assert!(got.value.is_finite(), "{case:?} {got:?}");
+            assert!(got.gradients.concat().iter().all(|g| g.is_finite()), "{case:?} {got:?}");
         }
     }
+}
+
+#[test]
+fn an_unlabelled_row_has_a_zero_gradient_and_no_influence_whatever_it_holds() {
+    for case in every_case() {
+        let loss = case.build();
+        let p = parameters(&*loss, 3);
+        let labels = [0, 1, -1, 1, 0, 2, -1];
+        let without = Batch::new(2, &labels);
+        let mut with = without.clone();
+        with.embeddings[2] = vec![f64::NAN; DIM];
+        with.embeddings[6] = vec![f64::INFINITY, 1e300, -4.0];
+        let (without, with) =
+            (evaluate(&*loss, &p, &without, Kind::Double), evaluate(&*loss, &p, &with, Kind::Double));
+        assert_eq!(without, with, "{case:?}");
+        for i in [2, 6] {
+            assert!(all_zero(&with.gradients[0][DIM * i..DIM * (i + 1)]), "{case:?}");
+        }
+    }
+}
+
+#[test]
+fn stacked_models_are_single_ones_and_do_not_touch_each_other() {
+    let members =
+        [Batch::new(1, &[0, 1, 1, 0, 2, -1]), Batch::new(2, &[-1, 3, -1, 3, 1, -1]), Batch::new(3, &[-1; 6])];
+    for case in every_case() {
+        let loss = case.build();
+        for kind in [Kind::Float, Kind::Double] {
+            let p: Vec<_> = (0..4).map(|i| parameters(&*loss, i)).collect();
+            let single: Vec<_> =
+                members.iter().zip(&p).map(|(batch, p)| evaluate(&*loss, p, batch, kind)).collect();
+
+            // A fourth member is lost to NaN.
+            let lost = Batch { embeddings: vec![vec![f64::NAN; DIM]; 6], ..members[0].clone() };
+            let batches: Vec<_> = members.iter().chain([&lost]).map(|batch| tensors(batch, kind)).collect();
+            // Two leading dimensions, [2, 2].
+            let stack = |tensors: Vec<&Tensor>| {
+                let shape = [&[2, 2], &tensors[0].size()[..]].concat();
+                Tensor::stack(&tensors, 0).reshape(shape)
+            };
+            let embeddings = stack(batches.iter().map(|b| &b.0).collect()).set_requires_grad(true);
+            let labels = stack(batches.iter().map(|b| &b.1).collect());
+            let each: Vec<_> = p.iter().map(|p| parameter_tensors(&*loss, p, kind)).collect();
+            let parameters: Vec<_> = (0..loss.parameters().len())
+                .map(|i| stack(each.iter().map(|tensors| &tensors[i]).collect()).set_requires_grad(true))
+                .collect();
+            let value = loss.forward(&parameters, &embeddings, &labels);
+            assert_eq!(value.size(), [2, 2]);
+            value.sum(kind).backward();
+
+            let tolerance = if kind == Kind::Float { 1e-5 } else { 1e-13 };
+            for (m, single) in single.iter().enumerate() {
+                let member = |t: &Tensor| numbers(&t.flatten(0, 1).get(m as i64));
+                assert_close(&member(&value), &[single.value], tolerance, &case);
+                for (stacked, single) in [&embeddings].into_iter().chain(&parameters).zip(&single.gradients) {
+                    assert_close(&member(&stacked.grad()), single, tolerance, &case);
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_order_of_the_rows_does_not_matter(
+        seed in 1usize..1000,
+        labels in prop::collection::vec(-1i64..4, 2..9),
+        keys in prop::collection::vec(any::<u32>(), 9),
+    ) {
+        let mut order: Vec<usize> = (0..labels.len()).collect();
+        order.sort_by_key(|&i| keys[i]);
+        let batch = Batch::new(seed, &labels);
+        let permuted = Batch {
+            embeddings: order.iter().map(|&i| batch.embeddings[i].clone()).collect(),
+            labels: order.iter().map(|&i| labels[i]).collect(),
+            ..batch
+        };
+        for case in every_case() {
+            let loss = case.build();
+            let p = parameters(&*loss, seed);
+            let (a, b) = (evaluate(&*loss, &p, &batch, Kind::Double), evaluate(&*loss, &p, &permuted, Kind::Double));
+            assert_close(&[b.value], &[a.value], 1e-12, &case);
+            let rows: Vec<&[f64]> = a.gradients[0].chunks(DIM).collect();
+            assert_close(&b.gradients[0], &order.iter().map(|&i| rows[i]).collect::<Vec<_>>().concat(), 1e-11, &case);
+        }
+    }
+}
+
+#[test]
+fn an_empty_memory_changes_nothing() {
+    for case in every_case() {
+        let loss = case.build();
+        let p = parameter_tensors(&*loss, &parameters(&*loss, 1), Kind::Double);
+        let (embeddings, labels, _) = tensors(&Batch::new(1, &[0, 1, 1, -1, 0]), Kind::Double);
+        let empty = CrossBatchMemory::new(&[], 4, DIM as i64, (Kind::Double, tch::Device::Cpu));
+        let got = numbers(&loss.forward_against(&p, &embeddings, &labels, &empty));
+        assert_close(&got, &numbers(&loss.forward(&p, &embeddings, &labels)), 1e-13, &case);
+    }
+}
+
+#[test]
+fn a_memory_holds_the_last_rows_of_each_model() {
+    let mut memory = CrossBatchMemory::new(&[2], 5, 1, (Kind::Float, tch::Device::Cpu));
+    let mut enqueue = |first: i64, n: i64| {
+        let rows = Tensor::arange(n, (Kind::Int64, tch::Device::Cpu)) + first;
+        let labels = Tensor::stack(&[&rows, &(&rows * 10)], 0); // [2, n]
+        memory.enqueue(&labels.unsqueeze(-1).to_kind(Kind::Float).set_requires_grad(true), &labels);
+        assert!(!memory.embeddings.requires_grad());
+        (numbers(&memory.labels), numbers(&memory.embeddings), memory.next)
+    };
+    let (labels, _, next) = enqueue(1, 2);
+    assert_eq!((labels, next), (vec![1., 2., -1., -1., -1., 10., 20., -1., -1., -1.], 2));
+    let (labels, embeddings, next) = enqueue(3, 4);
+    assert_eq!((&labels, next), (&vec![6., 2., 3., 4., 5., 60., 20., 30., 40., 50.], 1));
+    assert_eq!(labels, embeddings);
+    let (labels, _, _) = enqueue(7, 12);
+    let mut kept = labels[..5].to_vec();
+    kept.sort_by(f64::total_cmp);
+    assert_eq!(kept, [14., 15., 16., 17., 18.]);
 }

@@ -1,4 +1,22 @@
-//! Every loss against a for-loop in f64, PyTorch's values, finite differences, and the laws that all losses keep.
+//! Every loss against a for-loop in f64, the values of `PyTorch`, finite differences, and the laws that all losses keep.
 
+mod fixtures;
 mod laws;
+mod oracles;
+mod settings;
 mod support;
+
+/// The for-loop of each loss.
+mod loops {
+    pub(crate) mod center;
+    pub(crate) mod circle;
+    pub(crate) mod contrastive;
+    pub(crate) mod lifted_structure;
+    pub(crate) mod multi_similarity;
+    pub(crate) mod n_pair;
+    pub(crate) mod nca;
+    pub(crate) mod proxy_anchor;
+    pub(crate) mod sup_con;
+    pub(crate) mod triplet;
+    pub(crate) mod weighted;
+}

@@ -1,79 +1,206 @@
-//! Batches of numbers, and losses evaluated on them.
+//! Batches as plain numbers, the arithmetic of the for-loops, and losses evaluated on them.
 
-use dml_losses::{Loss, LossConfig};
-use tch::{Device, Kind, Tensor};
+use std::fmt;
 
-/// Embeddings and labels of one batch as plain numbers.
+use dml_losses::{CrossBatchMemory, Loss, LossConfig};
+use tch::{Kind, Tensor};
+
+use crate::loops;
+
+pub(crate) const DIM: usize = 3;
+pub(crate) const N_CLASSES: i64 = 4;
+
+/// A batch, and behind it the rows of a memory.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
     pub(crate) embeddings: Vec<Vec<f64>>,
     pub(crate) labels: Vec<i64>,
+    /// The first rows are the batch, the others the memory.
+    pub(crate) n_rows: usize,
 }
 
-/// A value and its gradients with respect to embeddings and parameters, in f64.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Evaluated {
-    pub(crate) value: f64,
-    pub(crate) gradient: Vec<Vec<f64>>,
-    pub(crate) parameter_gradients: Vec<Vec<f64>>,
+/// Learned parameters as rows of numbers.
+pub(crate) type Parameters = [Vec<Vec<f64>>];
+
+/// The value as a for-loop has it. What the gradient takes for constant is read from the last batch.
+type Oracle = Box<dyn Fn(&Batch, &Parameters, &Batch) -> f64>;
+
+/// A loss and its for-loop.
+pub(crate) struct Case {
+    pub(crate) config: LossConfig,
+    pub(crate) oracle: Oracle,
 }
 
-pub(crate) const DIM: usize = 3;
-pub(crate) const N_CLASSES: i64 = 4;
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.config.fmt(f)
+    }
+}
+
+impl Case {
+    pub(crate) fn new(
+        config: LossConfig,
+        oracle: impl Fn(&Batch, &Parameters, &Batch) -> f64 + 'static,
+    ) -> Self {
+        Self { config, oracle: Box::new(oracle) }
+    }
+
+    pub(crate) fn build(&self) -> Box<dyn Loss> {
+        build(&self.config)
+    }
+}
+
+pub(crate) fn every_case() -> Vec<Case> {
+    [
+        loops::center::cases,
+        loops::circle::cases,
+        loops::contrastive::cases,
+        loops::lifted_structure::cases,
+        loops::multi_similarity::cases,
+        loops::n_pair::cases,
+        loops::nca::cases,
+        loops::proxy_anchor::cases,
+        loops::sup_con::cases,
+        loops::triplet::cases,
+        loops::weighted::cases,
+    ]
+    .iter()
+    .flat_map(|cases| cases())
+    .collect()
+}
 
 pub(crate) fn build(config: &LossConfig) -> Box<dyn Loss> {
     config.build(DIM as i64, N_CLASSES).expect("the settings are in range")
 }
 
-/// Reproducible numbers in (-1, 1), without a generator.
-pub(crate) fn number(index: usize) -> f64 {
-    let x = (index as f64 + 1.0) * 12.9898;
-    2.0 * (x.sin() * 43_758.545_3).rem_euclid(1.0) - 1.0
+impl Batch {
+    /// Reproducible numbers in (-1, 1) under the given labels.
+    pub(crate) fn new(seed: usize, labels: &[i64]) -> Self {
+        let row = |i: usize| (0..DIM).map(|k| number(1000 * seed + DIM * i + k)).collect();
+        Self {
+            embeddings: (0..labels.len()).map(row).collect(),
+            labels: labels.to_vec(),
+            n_rows: labels.len(),
+        }
+    }
+
+    pub(crate) fn anchors(&self) -> impl Iterator<Item = usize> {
+        (0..self.n_rows).filter(|&i| self.labels[i] >= 0)
+    }
+
+    pub(crate) fn positives(&self, i: usize) -> impl Iterator<Item = usize> {
+        (0..self.labels.len()).filter(move |&j| j != i && self.labels[j] == self.labels[i])
+    }
+
+    pub(crate) fn negatives(&self, i: usize) -> impl Iterator<Item = usize> {
+        (0..self.labels.len()).filter(move |&j| self.labels[j] >= 0 && self.labels[j] != self.labels[i])
+    }
+
+    pub(crate) fn distance(&self, i: usize, j: usize, normalized: bool) -> f64 {
+        let (a, b) = (&self.embeddings[i], &self.embeddings[j]);
+        let (of_a, of_b) = if normalized { (dot(a, a).sqrt(), dot(b, b).sqrt()) } else { (1.0, 1.0) };
+        a.iter().zip(b).map(|(x, y)| (x / of_a - y / of_b).powi(2)).sum::<f64>().sqrt()
+    }
 }
 
-pub(crate) fn batch(seed: usize, labels: &[i64]) -> Batch {
-    let row = |i: usize| (0..DIM).map(|k| number(1000 * seed + DIM * i + k)).collect();
-    Batch { embeddings: (0..labels.len()).map(row).collect(), labels: labels.to_vec() }
+fn number(index: usize) -> f64 {
+    2.0 * (((index + 1) as f64 * 12.9898).sin() * 43_758.545_3).rem_euclid(1.0) - 1.0
 }
 
-/// Parameters for a loss, each as flat numbers.
-pub(crate) fn parameters(loss: &dyn Loss, seed: usize) -> Vec<Vec<f64>> {
-    let flat = |(i, shape): (usize, &dml_losses::ParameterShape)| {
-        let n = shape.shape.iter().product::<i64>() as usize;
-        (0..n).map(|k| number(1000 * seed + 100 * (i + 1) + k)).collect()
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+pub(crate) fn cosine(a: &[f64], b: &[f64]) -> f64 {
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+pub(crate) fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum()
+}
+
+pub(crate) fn log_sum_exp(values: &[f64]) -> f64 {
+    values.iter().map(|v| v.exp()).sum::<f64>().ln()
+}
+
+/// Zero where there is nothing.
+pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
+    let values: Vec<f64> = values.into_iter().collect();
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// Reproducible parameters for a loss.
+pub(crate) fn parameters(loss: &dyn Loss, seed: usize) -> Vec<Vec<Vec<f64>>> {
+    let row = |offset: usize, n: usize| (0..n).map(|k| number(offset + k)).collect();
+    let shapes = loss.parameters();
+    let of_shape = |(i, p): (usize, &dml_losses::ParameterShape)| {
+        let width = p.shape.get(1).map_or(1, |&w| w as usize);
+        (0..p.shape[0] as usize).map(|r| row(1000 * seed + 100 * (i + 7) + width * r, width)).collect()
     };
-    loss.parameters().iter().enumerate().map(flat).collect()
+    shapes.iter().enumerate().map(of_shape).collect()
 }
 
 pub(crate) fn tensor(numbers: &[f64], shape: &[i64], kind: Kind) -> Tensor {
-    Tensor::from_slice(numbers).reshape(shape).to_kind(kind).set_requires_grad(true)
-}
-
-pub(crate) fn embeddings_tensor(batch: &Batch, kind: Kind) -> Tensor {
-    tensor(&batch.embeddings.concat(), &[batch.labels.len() as i64, DIM as i64], kind)
+    Tensor::from_slice(numbers).reshape(shape).to_kind(kind)
 }
 
 pub(crate) fn numbers(tensor: &Tensor) -> Vec<f64> {
-    Vec::try_from(tensor.to_kind(Kind::Double).to_device(Device::Cpu).flatten(0, -1))
-        .expect("a tensor of numbers")
+    Vec::try_from(tensor.to_kind(Kind::Double).flatten(0, -1)).expect("a tensor of numbers")
 }
 
-pub(crate) fn rows(numbers: &[f64]) -> Vec<Vec<f64>> {
-    numbers.chunks(DIM).map(<[f64]>::to_vec).collect()
+/// Embeddings and labels of the batch, and the memory behind it.
+pub(crate) fn tensors(batch: &Batch, kind: Kind) -> (Tensor, Tensor, CrossBatchMemory) {
+    let (n, n_rows) = (batch.labels.len() as i64, batch.n_rows as i64);
+    let embeddings = tensor(&batch.embeddings.concat(), &[n, DIM as i64], kind);
+    let labels = Tensor::from_slice(&batch.labels);
+    let memory = CrossBatchMemory {
+        embeddings: embeddings.narrow(0, n_rows, n - n_rows),
+        labels: labels.narrow(0, n_rows, n - n_rows),
+        next: 0,
+    };
+    (embeddings.narrow(0, 0, n_rows), labels.narrow(0, 0, n_rows), memory)
 }
 
-/// Value and gradients of one model.
-pub(crate) fn evaluate(loss: &dyn Loss, parameters: &[Vec<f64>], batch: &Batch, kind: Kind) -> Evaluated {
-    let embeddings = embeddings_tensor(batch, kind);
+pub(crate) fn parameter_tensors(loss: &dyn Loss, parameters: &Parameters, kind: Kind) -> Vec<Tensor> {
+    loss.parameters().iter().zip(parameters).map(|(p, rows)| tensor(&rows.concat(), &p.shape, kind)).collect()
+}
+
+/// A value and its gradients, in f64.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Evaluated {
+    pub(crate) value: f64,
+    /// Of the embeddings of the batch, row by row, then of the parameters.
+    pub(crate) gradients: Vec<Vec<f64>>,
+}
+
+/// The loss of one model, against a memory where the batch has one.
+pub(crate) fn evaluate(loss: &dyn Loss, parameters: &Parameters, batch: &Batch, kind: Kind) -> Evaluated {
+    let (embeddings, labels, memory) = tensors(batch, kind);
+    let embeddings = embeddings.set_requires_grad(true);
     let parameters: Vec<Tensor> =
-        loss.parameters().iter().zip(parameters).map(|(shape, p)| tensor(p, &shape.shape, kind)).collect();
-    let value = loss.forward(&parameters, &embeddings, &Tensor::from_slice(&batch.labels));
-    assert_eq!(value.size(), [0i64; 0], "one model has one value");
-    assert_eq!(value.kind(), kind);
+        parameter_tensors(loss, parameters, kind).into_iter().map(|p| p.set_requires_grad(true)).collect();
+    let value = if batch.n_rows < batch.labels.len() {
+        loss.forward_against(&parameters, &embeddings, &labels, &memory)
+    } else {
+        loss.forward(&parameters, &embeddings, &labels)
+    };
+    assert_eq!(
+        (value.size(), value.kind()),
+        (vec![], kind),
+        "one model has one value, of the embeddings' kind"
+    );
     value.backward();
     Evaluated {
         value: value.double_value(&[]),
-        gradient: rows(&numbers(&embeddings.grad())),
-        parameter_gradients: parameters.iter().map(|p| numbers(&p.grad())).collect(),
+        gradients: [&embeddings].into_iter().chain(&parameters).map(|t| numbers(&t.grad())).collect(),
+    }
+}
+
+/// Differences relative to the largest expected number.
+pub(crate) fn assert_close(got: &[f64], expected: &[f64], tolerance: f64, what: &dyn fmt::Debug) {
+    assert_eq!(got.len(), expected.len(), "{what:?}");
+    let scale = expected.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+    for (a, b) in got.iter().zip(expected) {
+        assert!((a - b).abs() <= tolerance * scale, "{a} is not {b} within {tolerance} of {scale}: {what:?}");
     }
 }

@@ -1,0 +1,70 @@
+//! Losses as they stand in a trial file.
+
+use dml_losses::{LossConfig, LossError, WeightedTerm};
+use serde_json::json;
+
+use crate::support::every_case;
+
+fn from_json(value: serde_json::Value) -> Result<LossConfig, String> {
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_loss_is_written_and_read_back() {
+    for case in every_case() {
+        let written = serde_json::to_value(&case.config).expect("settings are JSON");
+        assert_eq!(from_json(written), Ok(case.config));
+    }
+}
+
+#[test]
+fn a_trial_file_names_losses_and_settings_in_snake_case() {
+    let triplet = json!({"kind": "triplet", "margin": 0.2, "mining": "semi_hard", "distance": "squared_euclidean", "normalized": false});
+    assert!(from_json(triplet).is_ok());
+    assert!(from_json(json!({"kind": "sup_con", "temperature": 0.1})).is_ok());
+}
+
+#[test]
+fn a_missing_or_unknown_setting_is_an_error_that_names_it() {
+    let missing = from_json(json!({"kind": "sup_con"})).expect_err("temperature is missing");
+    assert!(missing.contains("temperature"), "{missing}");
+    let unknown = from_json(json!({"kind": "sup_con", "temperature": 1.0, "margin": 1.0}))
+        .expect_err("margin is too much");
+    assert!(unknown.contains("margin"), "{unknown}");
+}
+
+#[test]
+fn a_setting_out_of_range_is_an_error_that_says_what_would_be_right() {
+    let out_of_range = [
+        LossConfig::SupCon { temperature: 0.0 },
+        LossConfig::Center { lambda: -1.0 },
+        LossConfig::Contrastive { margin: f64::NAN, normalized: false },
+        LossConfig::Circle { gamma: 1.0, m: 1.5 },
+        LossConfig::MultiSimilarity { alpha: 1.0, beta: 1.0, lambda: 2.0, epsilon: 0.0 },
+    ];
+    for config in out_of_range {
+        let error = config.build(2, 2).expect_err("the setting is out of range");
+        assert!(matches!(error, LossError::OutOfRange { .. }), "{error}");
+    }
+    let error = LossConfig::Nca { temperature: -2.5 }.build(2, 2).expect_err("negative");
+    assert_eq!(
+        error.to_string(),
+        "temperature of the loss nca is -2.5, but has to be a finite number above 0"
+    );
+}
+
+#[test]
+fn a_combination_needs_terms_that_learn_different_things() {
+    let weighted = |losses: Vec<LossConfig>| {
+        let terms = losses.into_iter().map(|loss| WeightedTerm { weight: 1.0, loss }).collect();
+        LossConfig::Weighted { terms }.build(2, 2).map(|loss| loss.parameters().len())
+    };
+    let center = LossConfig::Center { lambda: 0.1 };
+    let proxies = LossConfig::ProxyAnchor { alpha: 32.0, delta: 0.1 };
+    assert_eq!(weighted(vec![]), Err(LossError::NoTerms));
+    assert_eq!(weighted(vec![center.clone(), proxies]), Ok(4));
+    assert_eq!(
+        weighted(vec![center.clone(), center]),
+        Err(LossError::SharedParameter { name: "head_weight" })
+    );
+}

@@ -2,6 +2,7 @@
 
 use rand::seq::SliceRandom;
 
+use crate::picture::picture;
 use crate::{DataError, ImageShape, Split, random};
 
 /// White pixels between two images.
@@ -21,18 +22,10 @@ pub fn sample_sheet(
     per_class: usize,
     seed: u64,
 ) -> Result<Vec<u8>, DataError> {
-    let color = match shape.channels {
-        1 => png::ColorType::Grayscale,
-        3 => png::ColorType::Rgb,
-        other => return Err(DataError::Value(format!("{other} channels cannot be drawn: 1 or 3 can"))),
-    };
     if per_class == 0 || n_classes == 0 {
         return Err(DataError::Value(format!(
             "{per_class} images of {n_classes} classes make no picture: ask for one of each"
         )));
-    }
-    if split.images.ncols() != shape.pixels() {
-        return Err(DataError::Value(format!("images of {} values are not {shape:?}", split.images.ncols())));
     }
     let mut members = vec![Vec::new(); n_classes];
     for (row, &label) in split.labels.iter().enumerate() {
@@ -43,39 +36,14 @@ pub fn sample_sheet(
         })?;
         class.push(row);
     }
-    let width = per_class * (shape.width + GAP) + GAP;
-    let height = n_classes * (shape.height + GAP) + GAP;
-    let mut canvas = vec![255; width * height * shape.channels];
+    let mut images = vec![None; n_classes * per_class];
     for (class, rows) in members.iter().enumerate() {
         let mut generator = random::keyed(seed, "samples", class as u64);
         for (column, &row) in rows.choose_multiple(&mut generator, per_class).enumerate() {
-            let (top, left) = (class * (shape.height + GAP) + GAP, column * (shape.width + GAP) + GAP);
-            for (pixel, &value) in split.images.row(row).iter().enumerate() {
-                let (channel, place) =
-                    (pixel / (shape.height * shape.width), pixel % (shape.height * shape.width));
-                let (y, x) = (top + place / shape.width, left + place % shape.width);
-                canvas[(y * width + x) * shape.channels + channel] = value;
-            }
+            images[class * per_class + column] = Some(split.images.row(row));
         }
     }
-    encode(&canvas, width, height, color)
-        .map_err(|error| DataError::Value(format!("no picture of {width} x {height}: {error}")))
-}
-
-fn encode(
-    canvas: &[u8],
-    width: usize,
-    height: usize,
-    color: png::ColorType,
-) -> Result<Vec<u8>, png::EncodingError> {
-    let mut file = Vec::new();
-    let mut encoder = png::Encoder::new(&mut file, width as u32, height as u32);
-    encoder.set_color(color);
-    encoder.set_depth(png::BitDepth::Eight);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(canvas)?;
-    writer.finish()?;
-    Ok(file)
+    picture(&images, shape, per_class, GAP)
 }
 
 #[cfg(test)]

@@ -23,9 +23,10 @@ struct Arguments {
 enum Task {
     /// Brings LibTorch and MNIST, once per machine; the other tasks do it by themselves
     ///
-    /// LibTorch is the first of these that there is: an exported LIBTORCH; what .libtorch in the checkout links
-    /// to; the torch 2.11 of python3, with CUDA where it has it; else the CPU build, fetched with pip into the
-    /// cache (DML_CACHE, or dml in the user's cache folder) and checked. To choose anew, remove .libtorch.
+    /// LibTorch is the first of these that there is: an exported `LIBTORCH`; what `.libtorch` in the checkout
+    /// links to; the torch 2.11 of python3, with CUDA where it has it; else the CPU build, fetched with pip
+    /// into the cache (`DML_CACHE`, or dml in the user's cache folder) and checked. To choose anew, remove
+    /// `.libtorch`.
     Setup,
     /// Checks format, dependency rules, lints and docs, and runs all tests: what CI runs
     Test,

@@ -20,6 +20,12 @@ pub enum EvalError {
         /// What for.
         purpose: &'static str,
     },
+    /// Weights grew beyond all bounds.
+    #[error("the read-out {readout} diverged; embeddings must be scaled to the order of 1")]
+    Diverged {
+        /// Name of the read-out.
+        readout: &'static str,
+    },
     /// A row id of the mask lies beyond the training set.
     #[error("labelled row {row} does not exist; the training set has {n} rows")]
     NoSuchRow {

@@ -10,6 +10,7 @@ pub mod agreement;
 pub mod protocol;
 pub mod readout;
 
+mod minimize;
 mod neighbours;
 mod random;
 

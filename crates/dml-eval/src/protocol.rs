@@ -6,6 +6,7 @@ mod fold;
 use std::collections::BTreeMap;
 
 use ndarray::{ArrayView2, Axis};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::agreement::{accuracy, adjusted_mutual_information};
@@ -104,16 +105,16 @@ impl<L: Label> Evaluation<'_, L> {
 
     fn over_folds(&self, readout: Readout) -> Result<[f64; 2], EvalError> {
         check_enough(self.test.labels.len(), 3, "for three folds")?;
-        let mut mean = [0.0; 2];
-        for (fit, ask) in folds(self.test.labels.len(), 3, self.seed) {
+        let score = |(fit, ask): (Vec<usize>, Vec<usize>)| {
             let (fit_embeddings, fit_labels) = self.test.select(&fit);
             let (ask_embeddings, ask_labels) = self.test.select(&ask);
-            let test = Embedded { embeddings: ask_embeddings.view(), labels: &ask_labels };
             let fit = Embedded { embeddings: fit_embeddings.view(), labels: &fit_labels };
-            let scores = read_out(fit, test, readout, self.seed)?;
-            mean = [mean[0] + scores[0] / 3.0, mean[1] + scores[1] / 3.0];
-        }
-        Ok(mean)
+            let test = Embedded { embeddings: ask_embeddings.view(), labels: &ask_labels };
+            read_out(fit, test, readout, self.seed)
+        };
+        let folds = folds(self.test.labels.len(), 3, self.seed).into_par_iter();
+        let scores = folds.map(score).collect::<Result<Vec<_>, _>>()?;
+        Ok([0, 1].map(|i| scores.iter().map(|fold| fold[i]).sum::<f64>() / 3.0))
     }
 }
 

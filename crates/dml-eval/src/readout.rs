@@ -1,5 +1,7 @@
 //! Read-outs: classifiers with scikit-learn's defaults and semantics, to say what can be read from an embedding.
 
+mod logistic_regression;
+mod mlp;
 mod nearest_neighbours;
 mod random_forest;
 
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{EvalError, check_enough, check_finite};
 use crate::label::{Classes, Label};
 
+pub use logistic_regression::LogisticRegression;
+pub use mlp::Mlp;
 pub use nearest_neighbours::NearestNeighbours;
 pub use random_forest::RandomForest;
 
@@ -22,7 +26,7 @@ pub trait Classifier<L = u8>: Debug + Sync {
     /// `embeddings`: `[n, d]`, `labels`: `[n]`, `queries`: `[m, d]`, returns `[m]`.
     ///
     /// # Errors
-    /// Embeddings or queries that are not finite, or no embeddings at all. A single class is no error: it is
+    /// Embeddings or queries that are not finite, no embeddings at all, or weights that diverge. A single class is no error: it is
     /// predicted.
     fn fit_predict(
         &self,
@@ -40,17 +44,23 @@ pub enum Readout {
     Knn,
     /// [`RandomForest`]
     RandomForest,
+    /// [`Mlp`]
+    Mlp,
+    /// [`LogisticRegression`]
+    Linear,
 }
 
 impl Readout {
     /// Every read-out.
-    pub const ALL: [Self; 2] = [Self::Knn, Self::RandomForest];
+    pub const ALL: [Self; 4] = [Self::Knn, Self::RandomForest, Self::Mlp, Self::Linear];
 
     /// The name in scores and in files, such as `random_forest`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Knn => "knn",
             Self::RandomForest => "random_forest",
+            Self::Mlp => "mlp",
+            Self::Linear => "linear",
         }
     }
 
@@ -59,6 +69,8 @@ impl Readout {
         match self {
             Self::Knn => Box::new(NearestNeighbours { k: 5 }),
             Self::RandomForest => Box::new(RandomForest { n_trees: 100, seed }),
+            Self::Mlp => Box::new(Mlp { seed }),
+            Self::Linear => Box::new(LogisticRegression {}),
         }
     }
 }
@@ -76,7 +88,7 @@ fn on_classes<L: Label>(
     embeddings: ArrayView2<f32>,
     labels: &[L],
     queries: ArrayView2<f32>,
-    predict: impl FnOnce(Fit) -> Vec<u32>,
+    predict: impl FnOnce(Fit) -> Result<Vec<u32>, EvalError>,
 ) -> Result<Vec<L>, EvalError> {
     assert_eq!(embeddings.nrows(), labels.len(), "every embedding must have a label");
     assert_eq!(embeddings.ncols(), queries.ncols(), "embeddings and queries must have one dimension");
@@ -88,7 +100,7 @@ fn on_classes<L: Label>(
         return Ok(vec![only; queries.nrows()]);
     }
     let predicted =
-        predict(Fit { embeddings: embeddings.reborrow(), classes: &ids, n_classes: distinct.len() });
+        predict(Fit { embeddings: embeddings.reborrow(), classes: &ids, n_classes: distinct.len() })?;
     Ok(predicted.into_iter().map(|id| distinct[id as usize]).collect())
 }
 

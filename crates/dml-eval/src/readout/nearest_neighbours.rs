@@ -20,7 +20,7 @@ impl<L: Label> Classifier<L> for NearestNeighbours {
         labels: &[L],
         queries: ArrayView2<f32>,
     ) -> Result<Vec<L>, EvalError> {
-        on_classes(embeddings, labels, queries, |fit| self.vote(fit, queries))
+        on_classes(embeddings, labels, queries, |fit| Ok(self.vote(fit, queries)))
     }
 }
 

@@ -33,7 +33,7 @@ impl<L: Label> Classifier<L> for RandomForest {
         labels: &[L],
         queries: ArrayView2<f32>,
     ) -> Result<Vec<L>, EvalError> {
-        on_classes(embeddings, labels, queries, |fit| self.grow_and_ask(fit, queries))
+        on_classes(embeddings, labels, queries, |fit| Ok(self.grow_and_ask(fit, queries)))
     }
 }
 

@@ -1,0 +1,87 @@
+use ndarray::{Array1, Array2, ArrayView2, Axis, parallel::prelude::*, s};
+use rayon::slice::ParallelSlice;
+
+use super::{Classifier, Fit, argmax, on_classes};
+use crate::error::EvalError;
+use crate::label::Label;
+use crate::minimize::minimize;
+
+/// How many embeddings one thread takes at a time; fixed, so that sums do not depend on threads.
+const N_ROWS: usize = 1024;
+
+/// Multinomial logistic regression with an L2 penalty on the weights but not the intercepts, C = 1, as scikit-learn's
+/// `LogisticRegression` fits it by default: L-BFGS, at most 100 iterations, until no slope is above 1e-4.
+///
+/// This is the "linear" read-out of the paper's table 4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogisticRegression {}
+
+impl<L: Label> Classifier<L> for LogisticRegression {
+    fn fit_predict(
+        &self,
+        embeddings: ArrayView2<f32>,
+        labels: &[L],
+        queries: ArrayView2<f32>,
+    ) -> Result<Vec<L>, EvalError> {
+        on_classes(embeddings, labels, queries, |fit| {
+            let shape = (fit.embeddings.ncols() + 1, fit.n_classes);
+            let flat = minimize(Array1::zeros(shape.0 * shape.1), 100, 1e-4, |flat| {
+                let weights = flat.view().into_shape_with_order(shape).expect("one weight a slot");
+                let (loss, gradient) = loss(fit, weights);
+                (loss, gradient.into_flat())
+            });
+            if !flat.iter().all(|w| w.is_finite()) {
+                return Err(EvalError::Diverged { readout: "linear" });
+            }
+            let weights = flat.into_shape_with_order(shape).expect("one weight a slot");
+            let ask = |queries: ArrayView2<f32>| {
+                let scores = with_ones(queries).dot(&weights).mapv(|score| score as f32);
+                let winner =
+                    |scores: ndarray::ArrayView1<f32>| argmax(scores.as_slice().expect("standard layout"));
+                scores.rows().into_iter().map(winner).collect::<Vec<u32>>()
+            };
+            Ok(queries.axis_chunks_iter(Axis(0), N_ROWS).into_par_iter().flat_map_iter(ask).collect())
+        })
+    }
+}
+
+/// Mean cross-entropy plus the penalty over n, and its gradient; the last row of the weights are the intercepts.
+fn loss(fit: Fit, weights: ArrayView2<f64>) -> (f64, Array2<f64>) {
+    let n = fit.classes.len() as f64;
+    let part = |(embeddings, classes): (ArrayView2<f32>, &[u32])| {
+        let inputs = with_ones(embeddings);
+        let mut scores = inputs.dot(&weights); // [rows, n_classes]
+        let mut loss = 0.0;
+        for (mut scores, &class) in scores.rows_mut().into_iter().zip(classes) {
+            let largest = scores.fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+            loss -= scores[class as usize] - largest;
+            scores.mapv_inplace(|score| (score - largest).exp());
+            let sum = scores.sum();
+            loss += sum.ln();
+            scores /= sum;
+            scores[class as usize] -= 1.0;
+        }
+        (loss, inputs.t().dot(&scores))
+    };
+    let embeddings = fit.embeddings.axis_chunks_iter(Axis(0), N_ROWS).into_par_iter();
+    let parts: Vec<_> = embeddings.zip(fit.classes.par_chunks(N_ROWS)).map(part).collect();
+    let mut total = 0.0;
+    let mut gradient = Array2::zeros(weights.dim());
+    for (loss, part) in parts {
+        total += loss / n;
+        gradient.scaled_add(1.0 / n, &part);
+    }
+    // Two classes have one weight vector in scikit-learn, the difference of the two here, whose halves weigh half.
+    let penalty = if fit.n_classes == 2 { 2.0 / n } else { 1.0 / n };
+    let penalized = weights.slice(s![..-1, ..]);
+    gradient.slice_mut(s![..-1, ..]).scaled_add(penalty, &penalized);
+    total += penalty / 2.0 * penalized.iter().map(|w| w * w).sum::<f64>();
+    (total, gradient)
+}
+
+/// The rows in f64 with a last column of ones. // [n, d + 1]
+fn with_ones(embeddings: ArrayView2<f32>) -> Array2<f64> {
+    let mut inputs = Array2::ones((embeddings.nrows(), embeddings.ncols() + 1));
+    inputs.slice_mut(s![.., ..-1]).zip_mut_with(&embeddings, |input, &x| *input = x.into());
+    inputs
+}

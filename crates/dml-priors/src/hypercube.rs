@@ -33,7 +33,7 @@ pub(crate) fn exact_kl_per_dimension(q: &Gaussian, side: f64, logvar: f64) -> Te
 
 /// E of ln p(z) over z ~ N(μ, σ²), for each dimension.
 ///
-/// With h = side/2, v = exp(logvar) and r = 2h/v, the log-density is split where it bends:
+/// With h = side/2, v = exp(logvar) and r = side/v, the log-density is split where it bends:
 ///
 /// > ln p(z) = −(|z| − h)² / 2v + ln(1 + exp(−r|z|)) − ln 2 − ln(2πv) / 2
 ///
@@ -44,26 +44,28 @@ pub(crate) fn exact_kl_per_dimension(q: &Gaussian, side: f64, logvar: f64) -> Te
 fn expected_log_density(q: &Gaussian, side: f64, logvar: f64) -> Tensor {
     let h = side / 2.0;
     let v = logvar.exp();
-    let rate = 2.0 * h / v;
+    let rate = side / v;
     let m = q.mean.abs();
     let sigma = (&q.logvar * 0.5).exp();
-    let u = &m * (&q.logvar * -0.5).exp();
+    let inverse_sigma = (&q.logvar * -0.5).exp();
+    let u = &m * &inverse_sigma;
 
     // E|z| − m, of the folded Gaussian; written so that it goes to zero, not to a difference of large numbers.
     let folded = &sigma * (density(&u) * 2.0 - &u * (&u / 2f64.sqrt()).erfc());
     let squared = (&m - h).square() + sigma.square() - folded * (2.0 * h);
 
-    // The integral runs over x = (t − m) / σ: t from 0, where |z| bends, to where either factor has decayed.
-    let from = (-&u).clamp_min(-REACH);
-    let decayed = (&q.logvar * -0.5).exp() * (DECAYED / rate.max(1e-6)) - &u;
-    let to = decayed.clamp_max(REACH).maximum(&from);
+    // The integral runs from t = 0, where |z| bends, or where q begins, to where either factor has decayed. Its variable
+    // is y = t / σ for the one factor and x = y − u for the other: neither is had from the other by a difference.
+    let x_from = (-&u).clamp_min(-REACH);
+    let y_from = &x_from + &u;
+    let decayed = inverse_sigma * (DECAYED / rate.max(1e-6)) - &y_from;
+    let length = (REACH - &x_from).minimum(&decayed).clamp_min(0.0).unsqueeze(-1);
     let (nodes, weights) = gauss_legendre(NODES);
-    let options = (q.mean.kind(), q.mean.device());
-    let nodes = Tensor::from_slice(&nodes).to_kind(options.0).to_device(options.1); // [NODES], in (0, 1)
-    let weights = Tensor::from_slice(&weights).to_kind(options.0).to_device(options.1);
-    let length = (&to - &from).unsqueeze(-1);
-    let x = from.unsqueeze(-1) + &length * nodes; // [..., d, NODES]
-    let t = m.unsqueeze(-1) + sigma.unsqueeze(-1) * &x;
+    let [nodes, weights] =
+        [nodes, weights].map(|v| Tensor::from_slice(&v).to_kind(q.mean.kind()).to_device(q.mean.device())); // [NODES]
+    let steps = &length * nodes; // [..., d, NODES]
+    let x = x_from.unsqueeze(-1) + &steps;
+    let t = sigma.unsqueeze(-1) * (y_from.unsqueeze(-1) + steps);
     let mass = density(&x) + density(&(&x + u.unsqueeze(-1) * 2.0)); // of t and of −t under q
     let bend = ((t * -rate).exp().log1p() * mass * weights * length).sum_dim_intlist(-1, false, None);
 

@@ -2,7 +2,7 @@
 
 use dml_priors::Estimator::{Exact, MonteCarlo};
 use dml_priors::{Gaussian, Prior};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::common::{assert_close, encoder, hypercube, mixture, normal, posteriors, uniform, values, vamp};
 
@@ -10,6 +10,7 @@ const MODELS: i64 = 3;
 const K: i64 = 5;
 const PIXELS: i64 = 6;
 const D: i64 = 2;
+const CPU_F64: (Kind, Device) = (Kind::Double, Device::Cpu);
 
 /// Every kind of prior, for a stack of `MODELS`.
 fn priors() -> Vec<Prior> {
@@ -154,32 +155,51 @@ fn single_precision_agrees_with_double() {
     }
 }
 
-/// The range the crate promises, in f32: log-variances in [-40, 40], means to 100, hypercubes as far as they can be built.
+/// 400 rows over the range that the crate promises, f32: means ±10^[-7, 2], log-variances [-40, 40], the corners first.
+fn extreme_posteriors() -> Gaussian {
+    let magnitude = Tensor::full([400, 2], 10.0, CPU_F64).pow(&uniform(-7.0, 2.0, &[400, 2], 1));
+    let mean = magnitude * uniform(-1.0, 1.0, &[400, 2], 2).sign();
+    let logvar = uniform(-40.0, 40.0, &[400, 2], 3);
+    let corners =
+        Tensor::from_slice(&[100.0, -40.0, 100.0, 40.0, -100.0, 40.0, 0.0, 40.0, 0.0, -40.0, 3.0, 2.0]);
+    let corners = corners.reshape([6, 2, 1]).expand([6, 2, 2], false);
+    mean.narrow(0, 0, 6).copy_(&corners.select(1, 0));
+    logvar.narrow(0, 0, 6).copy_(&corners.select(1, 1));
+    Gaussian { mean: mean.to_kind(Kind::Float), logvar: logvar.to_kind(Kind::Float) }
+}
+
 #[test]
-fn values_and_gradients_are_finite_at_the_ends_of_the_range() {
-    let ends: Vec<f32> = [-100.0, -1.0, 0.0, 1.0, 100.0].to_vec();
-    let logvars: Vec<f32> = [-40.0, -15.0, 0.0, 15.0, 40.0].to_vec();
-    let mean = Tensor::from_slice(&ends).reshape([5, 1, 1]).expand([5, 5, 2], false).reshape([25, 2]);
-    let logvar = Tensor::from_slice(&logvars).reshape([1, 5, 1]).expand([5, 5, 2], false).reshape([25, 2]);
-    let noise = normal(&[8, 25, 2], 1).to_kind(Kind::Float);
-    let mut priors = vec![Prior::Unit, vamp(25)];
+fn values_and_gradients_are_finite_over_the_whole_range_in_single_precision() {
+    let noise = normal(&[8, 400, 2], 4).to_kind(Kind::Float);
+    let pseudo_inputs = Tensor::zeros([400, 1], (Kind::Float, Device::Cpu));
+    let mut priors = vec![Prior::Unit, vamp(400)];
     for estimator in [MonteCarlo, Exact] {
-        for logvar in [-30.0, 0.0, 30.0] {
+        for logvar in [-30.0, -10.0, 0.0, 30.0] {
             priors.extend([0.0, 2.0, 1000.0].map(|side| hypercube(side, logvar, estimator)));
         }
     }
     for prior in priors {
-        let q = Gaussian {
-            mean: mean.copy().set_requires_grad(true),
-            logvar: logvar.copy().set_requires_grad(true),
-        };
+        let q = extreme_posteriors();
+        let q = Gaussian { mean: q.mean.set_requires_grad(true), logvar: q.logvar.set_requires_grad(true) };
         // The components are as extreme as the posteriors.
-        let encode = |_: &Tensor| Gaussian { mean: q.mean.flip([0]), logvar: q.logvar.flip([1]) };
-        let kl =
-            prior.kl(&q, &noise, Some(&Tensor::zeros([25, 1], (Kind::Float, tch::Device::Cpu))), &encode);
+        let encode = |_: &Tensor| Gaussian { mean: q.mean.flip([0]), logvar: q.logvar.flip([0]) };
+        let kl = prior.kl(&q, &noise, Some(&pseudo_inputs), &encode);
         kl.sum(None).backward();
         for tensor in [&kl, &q.mean.grad(), &q.logvar.grad()] {
             assert!(values(tensor).iter().all(|v| v.is_finite()), "{prior:?}: {:?}", values(tensor));
+        }
+    }
+}
+
+#[test]
+fn the_quadrature_keeps_single_precision_over_the_whole_range() {
+    let single = extreme_posteriors();
+    let double =
+        Gaussian { mean: single.mean.to_kind(Kind::Double), logvar: single.logvar.to_kind(Kind::Double) };
+    for logvar in [-30.0, -10.0, -4.0, 0.0, 1.0, 30.0] {
+        for side in [0.0, 0.5, 2.0, 6.0, 1000.0] {
+            let kl = |q| hypercube(side, logvar, Exact).kl_per_dimension(q, &Tensor::new()).unwrap();
+            assert_close(&kl(&single), &kl(&double), 5e-6);
         }
     }
 }

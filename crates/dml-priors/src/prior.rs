@@ -49,8 +49,8 @@ impl Prior {
     ///
     /// # Shapes
     /// `q` is `[..., b, d]`, `noise` is standard normal, `[samples, ..., b, d]`, and the result is `[..., b]`. A prior
-    /// that does not need noise ([`Prior::needs_noise`]) does not look at it: `Tensor::new()` will do. The samples are `q.sample(noise)`: a decoder
-    /// that is given the same noise sees the same points.
+    /// that does not need noise ([`Prior::needs_noise`]) does not look at it: `Tensor::new()` will do. The samples are
+    /// `q.sample(noise)`: a decoder that is given the same noise sees the same points.
     pub fn kl(
         &self,
         q: &Gaussian,

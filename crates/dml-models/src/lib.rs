@@ -1,1 +1,42 @@
-//! Encoders, decoders, objectives and the training loop.
+//! Encoders, decoders, objectives and the training loop of semi-supervised deep metric learning.
+//!
+//! The models of Safir et al. 2022 are one [`Model`] with two optional parts: a posterior with its prior, and a decoder.
+//! Everything is a *stack* of M independent members of one shape (leading dimension M; a single model is a stack of one),
+//! each with its own seed, labels, weights of the loss terms and learning rate.
+//!
+//! Knows nothing of files of data sets, of classifiers, or of sweeps.
+
+mod config;
+pub mod random;
+
+mod baseline;
+mod model;
+mod network;
+mod parameters;
+
+mod adam;
+mod batches;
+mod objective;
+mod routine;
+
+mod checkpoint;
+mod device;
+mod stack;
+mod train;
+
+pub use adam::Adam;
+pub use baseline::Baseline;
+pub use batches::{LabelledBatches, Rows};
+pub use checkpoint::{load_weights, save_weights};
+pub use config::{
+    ConfigError, Embedding, KlConfig, LabelledEpoch, LabelledSampling, ModelConfig, NetworkConfig,
+    PixelReduction, Reconstruction, ReconstructionConfig, RoutineConfig, Rule, SamplingConfig, System,
+    TrainConfig, TrainingConfig,
+};
+pub use device::{device, device_name};
+pub use model::{Latent, Model};
+pub use objective::{Objective, Terms};
+pub use parameters::Parameters;
+pub use routine::{Factors, factors};
+pub use stack::{Member, Stack, TrainingData};
+pub use train::{EpochLosses, MixtureFit, Progress, TrainError, train};

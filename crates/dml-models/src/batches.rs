@@ -1,0 +1,145 @@
+//! Which rows a step sees. Labelled and unlabelled draws are apart; each depends on (seed, epoch) alone.
+
+use dml_data::random::keyed;
+use rand::seq::SliceRandom;
+
+use crate::config::{LabelledEpoch, LabelledSampling, SamplingConfig};
+
+/// Row numbers of the training set.
+pub type Rows = Vec<usize>;
+
+/// All rows in a random order: the unlabelled draw of an epoch, to be cut into batches.
+pub(crate) fn shuffled(seed: u64, n: usize, epoch: u32) -> Rows {
+    let mut rows: Rows = (0..n).collect();
+    rows.shuffle(&mut keyed(seed, "batches/unlabelled", u64::from(epoch)));
+    rows
+}
+
+/// The labelled draw of one member.
+#[derive(Debug, Clone)]
+pub struct LabelledBatches {
+    seed: u64,
+    /// Labelled rows, sorted.
+    rows: Rows,
+    /// The same, apart for each class that has any.
+    by_class: Vec<Rows>,
+    batch_size: usize,
+    sampling: LabelledSampling,
+}
+
+impl LabelledBatches {
+    /// `rows` keep their labels; `labels` are those of all rows of the training set.
+    pub fn new(seed: u64, rows: &[usize], labels: &[u8], config: &SamplingConfig) -> Self {
+        let mut by_class: Vec<Rows> = vec![Vec::new(); 256];
+        for &row in rows {
+            by_class[usize::from(labels[row])].push(row);
+        }
+        by_class.retain(|rows| !rows.is_empty());
+        let sampling = config.labelled.clone();
+        Self { seed, rows: rows.to_vec(), by_class, batch_size: config.batch_size, sampling }
+    }
+
+    /// Rows in the largest batch.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size.min(self.rows.len())
+    }
+
+    /// Batches that one pass over the labelled rows takes.
+    pub fn steps_in_a_pass(&self) -> usize {
+        self.rows.len().div_ceil(self.batch_size)
+    }
+
+    /// Batches of an epoch in which a pass over all images takes `steps_of_all` steps.
+    pub fn epoch(&self, epoch: u32, labelled_epoch: LabelledEpoch, steps_of_all: usize) -> Vec<Rows> {
+        let steps = match labelled_epoch {
+            LabelledEpoch::Pass => self.steps_in_a_pass(),
+            LabelledEpoch::Cycle => steps_of_all,
+        };
+        match self.sampling {
+            LabelledSampling::Uniform {} => self.uniform(epoch, steps),
+            LabelledSampling::PerClass { per_class } => self.per_class(epoch, steps, per_class),
+        }
+    }
+
+    fn uniform(&self, epoch: u32, steps: usize) -> Vec<Rows> {
+        let mut batches = Vec::with_capacity(steps);
+        let mut random = keyed(self.seed, "batches/labelled", u64::from(epoch));
+        let mut order = self.rows.clone();
+        while batches.len() < steps {
+            order.shuffle(&mut random);
+            batches.extend(order.chunks(self.batch_size).take(steps - batches.len()).map(<[usize]>::to_vec));
+        }
+        batches
+    }
+
+    fn per_class(&self, epoch: u32, steps: usize, per_class: usize) -> Vec<Rows> {
+        let mut random = keyed(self.seed, "batches/labelled", u64::from(epoch));
+        let classes = (self.batch_size / per_class).max(1);
+        let mut batches = Vec::with_capacity(steps);
+        for _ in 0..steps {
+            let chosen = self.by_class.choose_multiple(&mut random, classes).collect::<Vec<_>>();
+            let mut batch = Rows::new();
+            for rows in chosen {
+                batch.extend(rows.choose_multiple(&mut random, per_class));
+            }
+            batches.push(batch);
+        }
+        batches
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batches(n: usize, labelled: LabelledSampling) -> LabelledBatches {
+        let labels: Vec<u8> = (0..n).map(|i| (i % 10) as u8).collect();
+        let rows: Vec<usize> = (0..n).collect();
+        let config =
+            SamplingConfig { batch_size: 64, labelled, labelled_epoch: LabelledEpoch::Pass, memory: 0 };
+        LabelledBatches::new(7, &rows, &labels, &config)
+    }
+
+    #[test]
+    fn a_pass_sees_each_labelled_row_once() {
+        let batches = batches(150, LabelledSampling::Uniform {}).epoch(1, LabelledEpoch::Pass, 938);
+        assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [64, 64, 22]);
+        let mut rows: Rows = batches.concat();
+        rows.sort_unstable();
+        assert_eq!(rows, (0..150).collect::<Rows>());
+    }
+
+    #[test]
+    fn a_cycle_has_as_many_steps_as_a_pass_over_all_images() {
+        let batches = batches(6, LabelledSampling::Uniform {}).epoch(1, LabelledEpoch::Cycle, 938);
+        assert_eq!(batches.len(), 938);
+        assert!(batches.iter().all(|b| b.len() == 6));
+    }
+
+    #[test]
+    fn epochs_differ_and_are_the_same_again() {
+        let b = batches(150, LabelledSampling::Uniform {});
+        assert_ne!(b.epoch(1, LabelledEpoch::Pass, 3), b.epoch(2, LabelledEpoch::Pass, 3));
+        assert_eq!(b.epoch(2, LabelledEpoch::Pass, 3), b.epoch(2, LabelledEpoch::Pass, 3));
+        assert_ne!(shuffled(1, 100, 1), shuffled(1, 100, 2));
+    }
+
+    #[test]
+    fn per_class_batches_hold_the_same_number_of_each_of_their_classes() {
+        let b = batches(500, LabelledSampling::PerClass { per_class: 16 });
+        for batch in b.epoch(3, LabelledEpoch::Cycle, 20) {
+            let mut counts = [0; 10];
+            batch.iter().for_each(|row| counts[row % 10] += 1);
+            assert_eq!(counts.iter().filter(|&&c| c == 16).count(), 4);
+            assert_eq!(counts.iter().filter(|&&c| c == 0).count(), 6);
+        }
+    }
+
+    #[test]
+    fn per_class_batches_take_what_a_small_class_has() {
+        let b = batches(20, LabelledSampling::PerClass { per_class: 8 });
+        for batch in b.epoch(1, LabelledEpoch::Pass, 0) {
+            assert_eq!(batch.len(), 16, "8 classes of 2 rows each");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! A member's state on disk: enough to go on exactly where it was.
+//!
+//! `checkpoint.json` names the tensors' file of its epoch; it is written after that file, by rename, and older files are removed
+//! after it. So at any moment the directory holds one whole checkpoint, or none.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use dml_priors::{Gaussian, Prior};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tch::{Device, Tensor, no_grad_guard};
+
+use crate::stack::Stack;
+
+/// Version of the files.
+const FORMAT: u32 = 1;
+
+/// What stands in `checkpoint.json`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Checkpoint {
+    format: u32,
+    epoch: u32,
+    tensors: String,
+    sha256: String,
+    adam_steps: BTreeMap<String, u32>,
+    memory_next: i64,
+    curves: BTreeMap<String, Vec<Option<f64>>>,
+}
+
+fn fail(path: &Path, why: impl ToString) -> io::Error {
+    io::Error::other(format!("{}: {}", path.display(), why.to_string()))
+}
+
+/// Writes named tensors so that a reader sees all of them or none.
+fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> io::Result<()> {
+    let aside = path.with_extension("writing");
+    let on_host: Vec<(&str, Tensor)> =
+        tensors.iter().map(|(name, t)| (name.as_str(), t.to_device(Device::Cpu).contiguous())).collect();
+    Tensor::write_safetensors(&on_host, &aside).map_err(|e| fail(path, e))?;
+    fs::File::open(&aside)?.sync_data()?;
+    fs::rename(&aside, path)
+}
+
+fn write_text(path: &Path, text: &str) -> io::Result<()> {
+    let aside = path.with_extension("writing");
+    fs::write(&aside, text)?;
+    fs::File::open(&aside)?.sync_data()?;
+    fs::rename(&aside, path)
+}
+
+fn read_tensors(path: &Path) -> io::Result<BTreeMap<String, Tensor>> {
+    Ok(Tensor::read_safetensors(path).map_err(|e| fail(path, e))?.into_iter().collect())
+}
+
+fn digest(path: &Path) -> io::Result<String> {
+    Ok(Sha256::digest(fs::read(path)?).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+}
+
+/// Writes the weights of one member, under their dotted names, as safetensors.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn save_weights(stack: &Stack, member: usize, path: &Path) -> io::Result<()> {
+    let _guard = no_grad_guard();
+    let mut tensors: Vec<(String, Tensor)> = stack
+        .parameters
+        .names
+        .iter()
+        .cloned()
+        .zip(stack.of_member(member).iter().map(|t| t.squeeze_dim(0)))
+        .collect();
+    tensors.extend(fitted_prior(stack, member));
+    write_tensors(path, &tensors)
+}
+
+/// Reads weights that [`save_weights`] wrote into a stack of one.
+///
+/// # Errors
+/// When the file cannot be read or does not hold exactly the weights of this model.
+pub fn load_weights(stack: &mut Stack, path: &Path) -> io::Result<()> {
+    let mut tensors = read_tensors(path)?;
+    let _guard = no_grad_guard();
+    for (name, parameter) in stack.parameters.names.iter().zip(&mut stack.parameters.tensors) {
+        copy(path, &mut tensors, name, parameter)?;
+    }
+    take_prior(stack, &mut tensors);
+    Ok(())
+}
+
+fn copy(
+    path: &Path,
+    tensors: &mut BTreeMap<String, Tensor>,
+    name: &str,
+    parameter: &mut Tensor,
+) -> io::Result<()> {
+    let saved = tensors.remove(name).ok_or_else(|| fail(path, format!("has no tensor {name}")))?;
+    let wanted = &parameter.size()[1..];
+    if saved.size() != wanted {
+        return Err(fail(path, format!("{name} has shape {:?}, the model wants {wanted:?}", saved.size())));
+    }
+    parameter.copy_(&saved.unsqueeze(0));
+    Ok(())
+}
+
+/// The mixture of the staged routine, which is neither config nor weight.
+fn fitted_prior(stack: &Stack, member: usize) -> Vec<(String, Tensor)> {
+    let Some(Prior::Mixture { log_weights, components }) = &stack.objective.prior else { return vec![] };
+    let parts = [("log_weights", log_weights), ("mean", &components.mean), ("logvar", &components.logvar)];
+    parts.map(|(name, t)| (format!("prior.{name}"), t.get(member as i64))).into()
+}
+
+fn take_prior(stack: &mut Stack, tensors: &mut BTreeMap<String, Tensor>) {
+    let mut take =
+        |name: &str| tensors.remove(&format!("prior.{name}")).map(|t| t.unsqueeze(0).to_device(stack.device));
+    if let (Some(log_weights), Some(mean), Some(logvar)) = (take("log_weights"), take("mean"), take("logvar"))
+    {
+        stack.objective.prior = Some(Prior::Mixture { log_weights, components: Gaussian { mean, logvar } });
+    }
+}
+
+fn tensors_path(folder: &Path, epoch: u32) -> PathBuf {
+    folder.join(format!("checkpoint-{epoch}.safetensors"))
+}
+
+impl Stack {
+    /// Writes a checkpoint of one member into its directory, in place of an older one.
+    ///
+    /// # Errors
+    /// When it cannot be written; the older one is then still whole.
+    pub fn save_checkpoint(&self, member: usize, folder: &Path) -> io::Result<()> {
+        let _guard = no_grad_guard();
+        let own = |t: &Tensor| t.get(member as i64);
+        let mut tensors = fitted_prior(self, member);
+        for (i, name) in self.parameters.names.iter().enumerate() {
+            tensors.push((format!("weight/{name}"), own(&self.parameters.tensors[i])));
+            tensors.push((format!("first/{name}"), own(&self.adam.first[i])));
+            tensors.push((format!("second/{name}"), own(&self.adam.second[i])));
+        }
+        if let Some(memory) = &self.memory {
+            tensors.push(("memory/embeddings".into(), own(&memory.embeddings)));
+            tensors.push(("memory/labels".into(), own(&memory.labels)));
+        }
+        let path = tensors_path(folder, self.epoch);
+        write_tensors(&path, &tensors)?;
+        let steps = self.adam.steps.iter().map(|of_members| of_members[member]);
+        let checkpoint = Checkpoint {
+            format: FORMAT,
+            epoch: self.epoch,
+            tensors: path.file_name().expect("a file").to_string_lossy().into_owned(),
+            sha256: digest(&path)?,
+            adam_steps: self.parameters.names.iter().cloned().zip(steps).collect(),
+            memory_next: self.memory.as_ref().map_or(0, |m| m.next),
+            curves: self.members[member].curves.clone(),
+        };
+        let text = serde_json::to_string(&checkpoint).expect("plain data");
+        write_text(&folder.join("checkpoint.json"), &text)?;
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with("checkpoint-") && name != checkpoint.tensors {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The epoch of the checkpoint in a directory; `None` if there is none that can be read.
+    pub fn checkpoint_epoch(folder: &Path) -> Option<u32> {
+        let text = fs::read_to_string(folder.join("checkpoint.json")).ok()?;
+        serde_json::from_str::<Checkpoint>(&text).ok().map(|c| c.epoch)
+    }
+
+    /// Puts a member where its checkpoint was. All members of a stack must come to the same epoch: the stack takes that of the last one
+    /// loaded.
+    ///
+    /// # Errors
+    /// When there is no checkpoint, or it is damaged or of another model. The member is then half-loaded: build the stack
+    /// again.
+    pub fn load_checkpoint(&mut self, member: usize, folder: &Path) -> io::Result<()> {
+        let path = folder.join("checkpoint.json");
+        let text = fs::read_to_string(&path).map_err(|e| fail(&path, e))?;
+        let checkpoint: Checkpoint = serde_json::from_str(&text).map_err(|e| fail(&path, e))?;
+        if checkpoint.format != FORMAT {
+            return Err(fail(
+                &path,
+                format!("checkpoint of format {}, this version reads {FORMAT}", checkpoint.format),
+            ));
+        }
+        let path = folder.join(&checkpoint.tensors);
+        if digest(&path).map_err(|e| fail(&path, e))? != checkpoint.sha256 {
+            return Err(fail(&path, "is damaged: its sha256 is not the one in checkpoint.json"));
+        }
+        let mut tensors = read_tensors(&path)?;
+        let _guard = no_grad_guard();
+        let at = member as i64;
+        for (i, name) in self.parameters.names.iter().enumerate() {
+            let places = [
+                ("weight", &mut self.parameters.tensors[i]),
+                ("first", &mut self.adam.first[i]),
+                ("second", &mut self.adam.second[i]),
+            ];
+            for (kind, tensor) in places {
+                copy(&path, &mut tensors, &format!("{kind}/{name}"), &mut tensor.narrow(0, at, 1))?;
+            }
+            let steps = checkpoint.adam_steps.get(name).copied();
+            self.adam.steps[i][member] = steps.ok_or_else(|| fail(&path, format!("no steps of {name}")))?;
+        }
+        if let Some(memory) = &mut self.memory {
+            copy(&path, &mut tensors, "memory/embeddings", &mut memory.embeddings.narrow(0, at, 1))?;
+            copy(&path, &mut tensors, "memory/labels", &mut memory.labels.narrow(0, at, 1))?;
+            memory.next = checkpoint.memory_next;
+        }
+        take_prior(self, &mut tensors);
+        self.members[member].curves = checkpoint.curves;
+        self.epoch = checkpoint.epoch;
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! The one model: an encoder, perhaps a posterior, perhaps a decoder.
+
+use dml_data::ImageShape;
+use dml_priors::Gaussian;
+use tch::Tensor;
+
+use crate::config::ModelConfig;
+use crate::network::{Activation, Builder, Linear, Network};
+
+/// Where an encoder puts images.
+#[derive(Debug)]
+pub enum Latent {
+    /// Points: `[M, b, latent_dim]`.
+    Point(Tensor),
+    /// Posteriors: mean and logarithm of the variance, each `[M, b, latent_dim]`.
+    Normal(Gaussian),
+}
+
+impl Latent {
+    /// The points, or the means of the posteriors: `[M, b, latent_dim]`.
+    pub fn centre(&self) -> &Tensor {
+        match self {
+            Self::Point(points) => points,
+            Self::Normal(posterior) => &posterior.mean,
+        }
+    }
+}
+
+/// Networks of a stack of M models. Holds no tensors: each call takes the parameters.
+#[derive(Debug)]
+pub struct Model {
+    encoder: Network,
+    centre: Linear,
+    logvar: Option<Linear>,
+    decoder: Option<Network>,
+    /// Shape of the images.
+    pub shape: ImageShape,
+}
+
+impl Model {
+    pub(crate) fn new(builder: &mut Builder, config: &ModelConfig, shape: ImageShape) -> Self {
+        let (encoder, features) = Network::encoder(builder, &config.encoder, shape);
+        let latent = config.latent_dim;
+        let has = config.system;
+        Self {
+            encoder,
+            centre: Linear::new(builder, "head.mean", features, latent),
+            logvar: has.has_posterior().then(|| Linear::new(builder, "head.logvar", features, latent)),
+            decoder: has.has_decoder().then(|| Network::decoder(builder, &config.decoder, latent, shape)),
+            shape,
+        }
+    }
+
+    /// f: images in [0, 1], `[M, b, pixels]`, to the latent space.
+    pub fn encode(&self, parameters: &[Tensor], images: &Tensor) -> Latent {
+        let features = self.encoder.forward(parameters, images, Activation::Relu);
+        let centre = self.centre.forward(parameters, &features);
+        match &self.logvar {
+            None => Latent::Point(centre),
+            Some(head) => {
+                Latent::Normal(Gaussian { mean: centre, logvar: head.forward(parameters, &features) })
+            }
+        }
+    }
+
+    /// The posterior of images, for a prior that encodes its pseudo-inputs.
+    ///
+    /// # Panics
+    /// When the model has no posterior.
+    pub fn posterior(&self, parameters: &[Tensor], images: &Tensor) -> Gaussian {
+        match self.encode(parameters, images) {
+            Latent::Normal(posterior) => posterior,
+            Latent::Point(_) => panic!("a model without a posterior has no prior"),
+        }
+    }
+
+    /// g before its sigmoid: latent points `[M, b, latent_dim]` to logits `[M, b, pixels]`; `None` without a decoder.
+    pub fn decode_logits(&self, parameters: &[Tensor], z: &Tensor) -> Option<Tensor> {
+        Some(self.decoder.as_ref()?.forward(parameters, z, Activation::Identity))
+    }
+
+    /// g: latent points `[M, b, latent_dim]` to images in [0, 1], `[M, b, pixels]`; `None` without a decoder.
+    pub fn decode(&self, parameters: &[Tensor], z: &Tensor) -> Option<Tensor> {
+        self.decode_logits(parameters, z).map(|logits| logits.sigmoid())
+    }
+}

@@ -1,0 +1,129 @@
+//! The terms of a step's loss.
+
+use dml_losses::{CrossBatchMemory, Loss};
+use dml_priors::{Gaussian, Prior, free_bits};
+use tch::{Kind, Tensor};
+
+use crate::config::{PixelReduction, Reconstruction, ReconstructionConfig};
+use crate::model::{Latent, Model};
+
+/// The terms of a step, each `[M]`, averaged over its batch; `None` where the routine did not ask or the system has no such part.
+#[derive(Debug, Default)]
+pub struct Terms {
+    /// The metric loss `L_S` on labelled images.
+    pub supervised: Option<Tensor>,
+    /// Reconstruction of images.
+    pub reconstruction: Option<Tensor>,
+    /// KL of the posterior to the prior, with free bits, before its weight.
+    pub kl: Option<Tensor>,
+    /// `L_U`: reconstruction + beta KL.
+    pub unsupervised: Option<Tensor>,
+}
+
+/// The losses of a stack, built.
+#[derive(Debug)]
+pub struct Objective {
+    /// The metric loss.
+    pub loss: Box<dyn Loss>,
+    /// Places of the metric loss's own parameters.
+    pub(crate) loss_parameters: std::ops::Range<usize>,
+    /// The prior; `None` until the staged routine has fitted its mixture, and in systems without a posterior.
+    pub prior: Option<Prior>,
+    /// Place of the VampPrior's pseudo-inputs.
+    pub(crate) pseudo_inputs: Option<usize>,
+    /// The reconstruction loss.
+    pub reconstruction: ReconstructionConfig,
+    /// Nats a dimension that are free.
+    pub free_bits: f64,
+}
+
+/// What a step's posterior draws come from: standard normal, on the model's device.
+#[derive(Debug)]
+pub(crate) struct Noise(pub(crate) Tensor /* [samples, M, b, latent_dim] */);
+
+impl Objective {
+    /// `L_S` of labelled images: `images` `[M, b, pixels]` in [0, 1], `labels` `[M, b]` with -1 for padding.
+    pub(crate) fn supervised(
+        &self,
+        model: &Model,
+        parameters: &[Tensor],
+        (images, labels): (&Tensor, &Tensor),
+        noise: &dyn Fn() -> Noise,
+        memory: Option<&mut CrossBatchMemory>,
+    ) -> Tensor {
+        let z = match model.encode(parameters, images) {
+            Latent::Point(points) => points,
+            Latent::Normal(posterior) => posterior.sample(&noise().0.select(0, 0)),
+        };
+        let own = &parameters[self.loss_parameters.clone()];
+        match memory {
+            None => self.loss.forward(own, &z, labels),
+            Some(memory) => {
+                let loss = self.loss.forward_against(own, &z, labels, memory);
+                memory.enqueue(&z.detach(), labels);
+                loss
+            }
+        }
+    }
+
+    /// `L_U` of images `[M, b, pixels]` in [0, 1], with the members' weights of the KL term `beta` `[M]`.
+    pub(crate) fn unsupervised(
+        &self,
+        model: &Model,
+        parameters: &[Tensor],
+        images: &Tensor,
+        noise: &dyn Fn() -> Noise,
+        beta: &Tensor,
+    ) -> Terms {
+        let latent = model.encode(parameters, images);
+        let (z, kl) = match &latent {
+            Latent::Point(points) => (points.shallow_clone(), None),
+            Latent::Normal(posterior) => {
+                let noise = noise().0;
+                let z = posterior.sample(&noise.select(0, 0));
+                (z, self.prior.as_ref().map(|prior| self.kl(prior, model, parameters, posterior, &noise)))
+            }
+        };
+        let reconstruction = model
+            .decode_logits(parameters, &z)
+            .map(|logits| reconstruct(&self.reconstruction, &logits, images));
+        let weighted = kl.as_ref().map(|kl| kl * beta);
+        let unsupervised = match (&reconstruction, weighted) {
+            (Some(reconstruction), Some(kl)) => Some(reconstruction + kl),
+            (Some(reconstruction), None) => Some(reconstruction.shallow_clone()),
+            (None, kl) => kl,
+        };
+        Terms { supervised: None, reconstruction, kl, unsupervised }
+    }
+
+    fn kl(
+        &self,
+        prior: &Prior,
+        model: &Model,
+        parameters: &[Tensor],
+        q: &Gaussian,
+        noise: &Tensor,
+    ) -> Tensor {
+        let encode = |images: &Tensor| model.posterior(parameters, images);
+        let pseudo_inputs = self.pseudo_inputs.map(|place| &parameters[place]);
+        let terms = prior
+            .kl_per_dimension(q, noise)
+            .unwrap_or_else(|| prior.kl(q, noise, pseudo_inputs, &encode).unsqueeze(-1)); // [M, b, d or 1]
+        free_bits(&terms, self.free_bits)
+    }
+}
+
+/// Reconstruction loss of each member: sum or mean over pixels, mean over images. `[M, b, pixels]` to `[M]`.
+pub(crate) fn reconstruct(config: &ReconstructionConfig, logits: &Tensor, images: &Tensor) -> Tensor {
+    let losses = match config.kind {
+        Reconstruction::SquaredError => (logits.sigmoid() - images).square(),
+        Reconstruction::BinaryCrossEntropy => {
+            logits.binary_cross_entropy_with_logits::<Tensor>(images, None, None, tch::Reduction::None)
+        }
+    };
+    let of_images = match config.reduction {
+        PixelReduction::Sum => losses.sum_dim_intlist(-1, false, Kind::Float),
+        PixelReduction::Mean => losses.mean_dim(-1, false, Kind::Float),
+    };
+    of_images.mean_dim(-1, false, Kind::Float) // [M]
+}

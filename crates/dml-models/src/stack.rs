@@ -1,0 +1,320 @@
+//! A stack: M models of one shape in training, each with its own seed, labels, weights and learning rate.
+
+use std::collections::BTreeMap;
+
+use dml_data::ImageShape;
+use dml_losses::CrossBatchMemory;
+use dml_priors::PriorConfig;
+use ndarray::{Array2, ArrayView2};
+use tch::{Device, Kind, Tensor, no_grad_guard};
+
+use crate::adam::Adam;
+use crate::batches::LabelledBatches;
+use crate::config::{ConfigError, Embedding, TrainConfig};
+use crate::model::{Latent, Model};
+use crate::network::Builder;
+use crate::objective::Objective;
+use crate::parameters::{Parameters, Start};
+
+/// Images in a block when a whole data set is embedded.
+const EMBED_BLOCK: i64 = 2000;
+
+/// The training images, on the device, for any number of stacks.
+#[derive(Debug)]
+pub struct TrainingData {
+    /// `[n, pixels]`, u8.
+    pub(crate) images: Tensor,
+    /// Labels of all images; a member sees those of its mask only.
+    pub(crate) labels: Vec<u8>,
+    /// Shape of an image.
+    pub shape: ImageShape,
+    /// Number of classes.
+    pub n_classes: usize,
+}
+
+impl TrainingData {
+    /// Moves the images to the device.
+    ///
+    /// # Shapes
+    /// `images`: `[n, pixels]`; one label for each.
+    pub fn new(
+        images: ArrayView2<u8>,
+        labels: &[u8],
+        shape: ImageShape,
+        n_classes: usize,
+        device: Device,
+    ) -> Self {
+        assert_eq!(images.nrows(), labels.len(), "one label for each image");
+        Self { images: to_tensor(images).to_device(device), labels: labels.to_vec(), shape, n_classes }
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are no images.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+}
+
+/// One model of a stack.
+#[derive(Debug)]
+pub struct Member {
+    /// Everything about its training.
+    pub config: TrainConfig,
+    /// Its labelled draw.
+    pub(crate) labelled: LabelledBatches,
+    /// Terms of the loss, one value an epoch.
+    pub curves: BTreeMap<String, Vec<Option<f64>>>,
+    /// The first epoch with a value that was not finite, and which value it was.
+    pub diverged: Option<(u32, String)>,
+}
+
+/// M models of one shape, between two epochs of their training.
+#[derive(Debug)]
+pub struct Stack {
+    /// The networks.
+    pub model: Model,
+    /// All learned tensors.
+    pub parameters: Parameters,
+    /// The losses.
+    pub objective: Objective,
+    /// The models.
+    pub members: Vec<Member>,
+    /// Epochs done.
+    pub epoch: u32,
+    /// Where the tensors are.
+    pub device: Device,
+    pub(crate) adam: Adam,
+    pub(crate) memory: Option<CrossBatchMemory>,
+}
+
+impl Stack {
+    /// Fresh models. `masks` are the labelled rows of each.
+    ///
+    /// # Errors
+    /// When a config is out of range, when two differ in more than [`TrainConfig::stacks_with`] allows, or when a member has no labelled
+    /// row.
+    pub fn new(
+        configs: Vec<TrainConfig>,
+        masks: &[&[usize]],
+        data: &TrainingData,
+        device: Device,
+    ) -> Result<Self, ConfigError> {
+        let first = configs.first().cloned().ok_or(ConfigError::Conflict("a stack needs a member".into()))?;
+        for config in &configs {
+            config.check()?;
+            if !first.stacks_with(config) {
+                return Err(ConfigError::Conflict(
+                    "members of a stack may differ in their seeds, labels, learning rates and weights of terms only".into(),
+                ));
+            }
+        }
+        let mut builder = Builder::default();
+        let model = Model::new(&mut builder, &first.model, data.shape);
+        let objective = declare_objective(&mut builder, &first, data)?;
+        let seeds: Vec<u64> = configs.iter().map(|c| c.seed).collect();
+        let mut parameters = Parameters::draw(&builder.declarations, &seeds);
+        start_from_images(&mut parameters, &builder, &seeds, data);
+        for tensor in &mut parameters.tensors {
+            *tensor = tensor.to_device(device);
+        }
+        let rates = configs.iter().map(|c| c.training.learning_rate).collect();
+        let adam = Adam::new(&parameters, &first.training, rates);
+        let leading = [configs.len() as i64];
+        let memory = (first.sampling.memory > 0 && first.model.system.has_metric_loss()).then(|| {
+            let options = (Kind::Float, device);
+            CrossBatchMemory::new(&leading, first.sampling.memory, first.model.latent_dim, options)
+        });
+        let members = configs.into_iter().zip(masks).map(|(config, mask)| Member {
+            labelled: LabelledBatches::new(config.seed, mask, &data.labels, &config.sampling),
+            config,
+            curves: BTreeMap::new(),
+            diverged: None,
+        });
+        let members: Vec<Member> = members.collect();
+        if members.iter().any(|m| m.labelled.batch_size() == 0) {
+            return Err(ConfigError::Conflict("a model needs at least one labelled image".into()));
+        }
+        Ok(Self { model, parameters, objective, members, epoch: 0, device, adam, memory })
+    }
+
+    /// Embeddings of images by one member: `[n, pixels]` to `[n, latent_dim]`. Here tensors end.
+    pub fn embed(&self, member: usize, images: ArrayView2<u8>) -> Array2<f32> {
+        self.embed_tensor(member, &to_tensor(images))
+    }
+
+    /// [`Stack::embed`] of the training images.
+    pub(crate) fn embed_training(&self, member: usize, data: &TrainingData) -> Array2<f32> {
+        self.embed_tensor(member, &data.images)
+    }
+
+    fn embed_tensor(&self, member: usize, images: &Tensor) -> Array2<f32> {
+        let _guard = no_grad_guard();
+        let n = images.size()[0];
+        let parameters = self.of_member(member);
+        let config = &self.members[member].config;
+        let mut blocks = Vec::new();
+        for start in (0..n).step_by(EMBED_BLOCK as usize) {
+            let block = images.narrow(0, start, EMBED_BLOCK.min(n - start)).to_device(self.device);
+            let latent = self.model.encode(&parameters, &unit_range(&block).unsqueeze(0));
+            let points = match (&latent, config.model.embedding) {
+                (Latent::Normal(posterior), Embedding::Sample) => {
+                    let noise =
+                        crate::random::normal(config.seed, "embedding", start as u64, &posterior.mean.size());
+                    posterior.sample(&noise.to_device(self.device))
+                }
+                _ => latent.centre().shallow_clone(),
+            };
+            blocks.push(points.squeeze_dim(0));
+        }
+        to_array(&Tensor::cat(&blocks, 0))
+    }
+
+    /// The parameters of one member, as those of a stack of one.
+    pub(crate) fn of_member(&self, member: usize) -> Vec<Tensor> {
+        self.parameters.tensors.iter().map(|t| t.narrow(0, member as i64, 1)).collect()
+    }
+
+    /// What comes out of the decoder for images `[n, pixels]` of the data set: `[n, pixels]` in [0, 1]; `None` without a decoder.
+    pub fn reconstruct(&self, member: usize, images: ArrayView2<u8>) -> Option<Array2<f32>> {
+        let _guard = no_grad_guard();
+        let parameters = self.of_member(member);
+        let images = unit_range(&to_tensor(images).to_device(self.device)).unsqueeze(0);
+        let decoded = self.model.decode(&parameters, self.model.encode(&parameters, &images).centre())?;
+        Some(to_array(&decoded.squeeze_dim(0)))
+    }
+
+    /// Images of latent points `[n, latent_dim]`: `[n, pixels]` in [0, 1]; `None` without a decoder.
+    pub fn decode(&self, member: usize, points: ArrayView2<f32>) -> Option<Array2<f32>> {
+        let _guard = no_grad_guard();
+        let points = from_array(points).to_device(self.device).unsqueeze(0);
+        Some(to_array(&self.model.decode(&self.of_member(member), &points)?.squeeze_dim(0)))
+    }
+
+    /// Components of one member's prior, as means and logarithms of variances, each `[components, latent_dim]`; `None` where there is no
+    /// prior, or too many components to list.
+    pub fn prior_components(&self, member: usize) -> Option<(Array2<f32>, Array2<f32>)> {
+        let _guard = no_grad_guard();
+        let parameters = self.of_member(member);
+        let prior = self.objective.prior.as_ref()?;
+        let pseudo_inputs = self.objective.pseudo_inputs.map(|place| &parameters[place]);
+        let encode = |images: &Tensor| self.model.posterior(&parameters, images);
+        let latent = self.members[member].config.model.latent_dim;
+        let components = prior.components(latent, (Kind::Float, self.device), pseudo_inputs, &encode).ok()?;
+        let own = |t: &Tensor| match t.dim() {
+            3 if t.size()[0] > 1 => to_array(&t.select(0, member as i64)),
+            3 => to_array(&t.select(0, 0)),
+            _ => to_array(t),
+        };
+        Some((own(&components.mean), own(&components.logvar)))
+    }
+}
+
+impl TrainConfig {
+    /// Whether two models can be members of one stack: they may differ in seed, labels, learning rate, alpha, gamma and beta.
+    pub fn stacks_with(&self, other: &Self) -> bool {
+        fn shared(config: &TrainConfig) -> TrainConfig {
+            use crate::config::RoutineConfig::{
+                AlternateBatches, AlternateEpochs, JointAlpha, JointGamma, Staged,
+            };
+            let mut config = config.clone();
+            config.seed = 0;
+            config.training.learning_rate = 0.0;
+            config.kl.beta = 0.0;
+            match &mut config.routine {
+                AlternateEpochs { alpha: weight, .. }
+                | AlternateBatches { alpha: weight, .. }
+                | JointAlpha { alpha: weight }
+                | JointGamma { gamma: weight }
+                | Staged { gamma: weight, .. } => *weight = 0.0,
+            }
+            config
+        }
+        shared(self) == shared(other)
+    }
+}
+
+fn declare_objective(
+    builder: &mut Builder,
+    config: &TrainConfig,
+    data: &TrainingData,
+) -> Result<Objective, ConfigError> {
+    let loss = config.loss.build(config.model.latent_dim, data.n_classes as i64)?;
+    let start = builder.declarations.len();
+    if config.model.system.has_metric_loss() {
+        for shape in loss.parameters() {
+            builder.declare(format!("loss.{}", shape.name), shape.shape, Start::Normal(0.0, shape.std));
+        }
+    }
+    let loss_parameters = start..builder.declarations.len();
+    let (mut prior, mut pseudo_inputs) = (None, None);
+    if config.model.system.has_posterior() {
+        if let PriorConfig::Vamp { components, init } = config.prior {
+            let pixels = data.images.size()[1];
+            let start = match init {
+                dml_priors::PseudoInputs::Data => Start::Images,
+                dml_priors::PseudoInputs::Random => Start::Uniform(0.0, 1.0),
+            };
+            let place = builder.declare("prior.pseudo_inputs".into(), vec![components, pixels], start);
+            pseudo_inputs = Some(place);
+        }
+        if !matches!(config.prior, PriorConfig::Mixture { .. }) {
+            prior = Some(config.prior.build(None)?);
+        }
+    }
+    let reconstruction = config.reconstruction.clone();
+    let free_bits = config.kl.free_bits;
+    Ok(Objective { loss, loss_parameters, prior, pseudo_inputs, reconstruction, free_bits })
+}
+
+/// Sets the parameters that start as training images: each member draws its own.
+fn start_from_images(parameters: &mut Parameters, builder: &Builder, seeds: &[u64], data: &TrainingData) {
+    use rand::seq::index::sample;
+    for (tensor, declaration) in parameters.tensors.iter_mut().zip(&builder.declarations) {
+        if declaration.start != Start::Images {
+            continue;
+        }
+        let n = (declaration.shape[0] as usize).min(data.len());
+        let members: Vec<Tensor> = seeds
+            .iter()
+            .map(|&seed| {
+                let mut random = dml_data::random::keyed(seed, &format!("weights/{}", declaration.name), 0);
+                let rows: Vec<i64> = sample(&mut random, data.len(), n).iter().map(|r| r as i64).collect();
+                let rows: Vec<i64> =
+                    rows.iter().copied().cycle().take(declaration.shape[0] as usize).collect();
+                let rows = Tensor::from_slice(&rows).to_device(data.images.device());
+                unit_range(&data.images.index_select(0, &rows)).to_device(Device::Cpu)
+            })
+            .collect();
+        *tensor = Tensor::stack(&members, 0);
+    }
+}
+
+/// Pixels u8 to f32 in [0, 1].
+pub(crate) fn unit_range(pixels: &Tensor) -> Tensor {
+    pixels.to_kind(Kind::Float) / 255.0
+}
+
+pub(crate) fn to_tensor(images: ArrayView2<u8>) -> Tensor {
+    let (rows, columns) = images.dim();
+    let images = images.as_standard_layout();
+    let values = images.as_slice().expect("standard layout");
+    Tensor::from_slice(values).reshape([rows as i64, columns as i64])
+}
+
+pub(crate) fn from_array(values: ArrayView2<f32>) -> Tensor {
+    let (rows, columns) = values.dim();
+    let values = values.as_standard_layout();
+    Tensor::from_slice(values.as_slice().expect("standard layout")).reshape([rows as i64, columns as i64])
+}
+
+pub(crate) fn to_array(tensor: &Tensor) -> Array2<f32> {
+    let size = tensor.size();
+    let flat = tensor.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
+    let values = Vec::<f32>::try_from(&flat).expect("a flat f32 tensor on the CPU");
+    Array2::from_shape_vec((size[0] as usize, size[1] as usize), values)
+        .expect("as many values as the shape says")
+}

@@ -1,0 +1,327 @@
+//! The training loop.
+
+use std::collections::BTreeMap;
+
+use dml_priors::{Fitted, PriorConfig};
+use ndarray::{Array2, ArrayView2};
+use tch::{Device, Kind, Tensor, no_grad_guard};
+
+use crate::batches::shuffled;
+use crate::config::{ConfigError, RoutineConfig};
+use crate::objective::{Noise, Terms};
+use crate::routine::{Factors, factors};
+use crate::stack::{Stack, TrainingData, from_array, unit_range};
+
+/// Names of the curves, in the order of [`Terms`].
+const CURVES: [&str; 4] = ["supervised", "reconstruction", "kl", "unsupervised"];
+
+/// What came out of an epoch.
+#[derive(Debug)]
+pub struct EpochLosses {
+    /// The epoch, counted from 1.
+    pub epoch: u32,
+    /// For each member, the mean of each term over the steps that asked for it.
+    pub terms: Vec<BTreeMap<String, Option<f64>>>,
+}
+
+/// What the observer of an epoch wants next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The next epoch.
+    Continue,
+    /// An end here; [`train`] can go on later from a checkpoint.
+    Stop,
+}
+
+/// A mixture fitted on embeddings: weights `[k]`, means `[k, latent_dim]` and variances `[k, latent_dim]`.
+pub type MixtureFit<'a> =
+    dyn Fn(ArrayView2<f32>, usize, u64) -> Result<(Vec<f32>, Array2<f32>, Array2<f32>), String> + 'a;
+
+/// Why training ended early.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A config cannot be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The staged routine could not fit its mixture.
+    #[error("fitting the mixture on the embeddings of the first stage: {0}")]
+    Mixture(String),
+}
+
+/// Trains the stack from the epoch it has reached to its last one, or until `observe` says stop, or until all members have
+/// diverged. `observe` is called after each epoch. Returns whether training is complete.
+///
+/// # Errors
+/// When the staged routine cannot fit its mixture.
+pub fn train(
+    stack: &mut Stack,
+    data: &TrainingData,
+    fit: &MixtureFit,
+    observe: &mut dyn FnMut(&Stack, &EpochLosses) -> Progress,
+) -> Result<bool, TrainError> {
+    let epochs = stack.members[0].config.training.epochs;
+    while stack.epoch < epochs && stack.members.iter().any(|m| m.diverged.is_none()) {
+        fit_when_due(stack, data, fit)?;
+        let losses = one_epoch(stack, data);
+        if observe(stack, &losses) == Progress::Stop {
+            return Ok(stack.epoch == epochs);
+        }
+    }
+    Ok(true)
+}
+
+/// The steps of an epoch, planned on the host and laid out on the device.
+struct Plan {
+    /// `[M, n]`: rows of the unlabelled draw.
+    all: Option<Tensor>,
+    /// `[steps, M, b]`: rows of the labelled draw, and labels with -1 for padding.
+    labelled: Option<(Tensor, Tensor)>,
+    /// `[step][member]`
+    factors: Vec<Vec<Factors>>,
+}
+
+fn plan(stack: &Stack, data: &TrainingData, epoch: u32) -> Plan {
+    let first = &stack.members[0].config;
+    let (n, batch) = (data.len(), first.sampling.batch_size);
+    let steps_of_all = n.div_ceil(batch);
+    let of_member = |m: usize, step: usize| {
+        let config = &stack.members[m].config;
+        factors(&config.routine, config.model.system, epoch, step)
+    };
+    let n_members = stack.members.len();
+    let mut labelled: Vec<Vec<Vec<usize>>> = vec![Vec::new(); n_members];
+    // Two steps show all of a routine's phases.
+    let asks =
+        |ask: fn(Factors) -> f64| (0..n_members).any(|m| (0..2).any(|step| ask(of_member(m, step)) != 0.0));
+    if asks(|f| f.supervised) {
+        for (member, batches) in stack.members.iter().zip(&mut labelled) {
+            *batches = member.labelled.epoch(epoch, first.sampling.labelled_epoch, steps_of_all);
+        }
+    }
+    let unsupervised = asks(|f| f.unsupervised);
+    let longest = labelled.iter().map(Vec::len).max().unwrap_or(0);
+    let steps = if unsupervised { steps_of_all } else { longest };
+    let mut factors = vec![vec![Factors { supervised: 0.0, unsupervised: 0.0 }; n_members]; steps];
+    for (step, of_step) in factors.iter_mut().enumerate() {
+        for (m, factors) in of_step.iter_mut().enumerate() {
+            *factors = of_member(m, step);
+            if step >= labelled[m].len() {
+                factors.supervised = 0.0; // the pass over this member's labels is over
+            }
+        }
+    }
+    let all = unsupervised.then(|| {
+        let rows = stack.members.iter().flat_map(|m| shuffled(m.config.seed, n, epoch));
+        let rows: Vec<i64> = rows.map(|row| row as i64).collect();
+        Tensor::from_slice(&rows).reshape([n_members as i64, n as i64]).to_device(stack.device)
+    });
+    let labelled = (longest > 0).then(|| lay_out(&labelled, longest.min(steps), data, stack.device));
+    Plan { all, labelled, factors }
+}
+
+/// Batches of all members as `[steps, M, b]` rows and labels, padded with unlabelled rows.
+fn lay_out(
+    batches: &[Vec<Vec<usize>>],
+    steps: usize,
+    data: &TrainingData,
+    device: Device,
+) -> (Tensor, Tensor) {
+    let width = batches.iter().flatten().map(Vec::len).max().unwrap_or(0);
+    let shape = [steps as i64, batches.len() as i64, width as i64];
+    let n = steps * batches.len() * width;
+    let (mut rows, mut labels) = (Vec::with_capacity(n), Vec::with_capacity(n));
+    for step in 0..steps {
+        for member in batches {
+            let batch = member.get(step).map_or(&[][..], Vec::as_slice);
+            for place in 0..width {
+                let row = batch.get(place);
+                rows.push(row.map_or(0, |&row| row as i64));
+                labels.push(row.map_or(-1, |&row| i64::from(data.labels[row])));
+            }
+        }
+    }
+    let on_device = |values: &[i64]| Tensor::from_slice(values).reshape(shape).to_device(device);
+    (on_device(&rows), on_device(&labels))
+}
+
+fn one_epoch(stack: &mut Stack, data: &TrainingData) -> EpochLosses {
+    let epoch = stack.epoch + 1;
+    let plan = plan(stack, data, epoch);
+    let first = &stack.members[0].config;
+    let warm_up = dml_priors::warm_up(epoch as usize, first.kl.warm_up_epochs as usize);
+    let betas: Vec<f32> = stack.members.iter().map(|m| (m.config.kl.beta * warm_up) as f32).collect();
+    let beta = Tensor::from_slice(&betas).to_device(stack.device);
+    let batch = first.sampling.batch_size as i64;
+    let mut sums = Sums::new(stack.members.len(), stack.device);
+    for (step, factors) in plan.factors.iter().enumerate() {
+        let active: Vec<bool> =
+            factors.iter().map(|f| f.supervised != 0.0 || f.unsupervised != 0.0).collect();
+        if !active.contains(&true) {
+            continue;
+        }
+        let leaves = stack.parameters.leaves();
+        let at = (u64::from(epoch) << 32) | step as u64;
+        let mut terms = Terms::default();
+        if factors.iter().any(|f| f.unsupervised != 0.0) {
+            let rows = plan.all.as_ref().expect("planned");
+            let start = step as i64 * batch;
+            let rows = rows.narrow(1, start, batch.min(data.len() as i64 - start));
+            let images = gather(data, &rows);
+            let noise = noise(stack, "noise/unlabelled", at, rows.size()[1]);
+            terms = stack.objective.unsupervised(&stack.model, &leaves, &images, &noise, &beta);
+        }
+        if factors.iter().any(|f| f.supervised != 0.0) {
+            let (rows, labels) = plan.labelled.as_ref().expect("planned");
+            let (rows, labels) = (rows.get(step as i64), labels.get(step as i64));
+            let images = gather(data, &rows);
+            let noise = noise(stack, "noise/labelled", at, rows.size()[1]);
+            let (model, batch) = (&stack.model, (&images, &labels));
+            terms.supervised =
+                Some(stack.objective.supervised(model, &leaves, batch, &noise, stack.memory.as_mut()));
+        }
+        total(&terms, factors, stack.device).backward();
+        stack.adam.step(&mut stack.parameters, &leaves, &active);
+        project(stack);
+        sums.add(&terms, factors);
+    }
+    stack.epoch = epoch;
+    let terms = sums.means();
+    record(stack, &terms);
+    EpochLosses { epoch, terms }
+}
+
+/// `[M, b]` rows to images `[M, b, pixels]` in [0, 1].
+fn gather(data: &TrainingData, rows: &Tensor) -> Tensor {
+    let size = rows.size();
+    unit_range(&data.images.index_select(0, &rows.reshape([-1]))).reshape([size[0], size[1], -1])
+}
+
+/// Draws of a step, each member's from its own seed, made only when asked for.
+fn noise(stack: &Stack, purpose: &'static str, at: u64, rows: i64) -> impl Fn() -> Noise + use<> {
+    let seeds: Vec<u64> = stack.members.iter().map(|m| m.config.seed).collect();
+    let first = &stack.members[0].config;
+    let (shape, device) = ([first.kl.samples, rows, first.model.latent_dim], stack.device);
+    move || {
+        let members = seeds.iter().map(|&seed| crate::random::normal(seed, purpose, at, &shape));
+        Noise(Tensor::stack(&members.collect::<Vec<_>>(), 1).to_device(device)) // [samples, M, rows, d]
+    }
+}
+
+/// The loss of a step, summed over the members: they share no parameter, so each gets its own gradient.
+fn total(terms: &Terms, factors: &[Factors], device: Device) -> Tensor {
+    let weigh = |term: &Option<Tensor>, of: fn(&Factors) -> f64| {
+        let weights: Vec<f32> = factors.iter().map(|f| of(f) as f32).collect();
+        term.as_ref().map(|term| term.dot(&Tensor::from_slice(&weights).to_device(device)))
+    };
+    let supervised = weigh(&terms.supervised, |f| f.supervised);
+    let unsupervised = weigh(&terms.unsupervised, |f| f.unsupervised);
+    match (supervised, unsupervised) {
+        (Some(s), Some(u)) => s + u,
+        (Some(term), None) | (None, Some(term)) => term,
+        (None, None) => unreachable!("a step without a term is not taken"),
+    }
+}
+
+/// Pseudo-inputs are images: after a step they are put back into [0, 1].
+fn project(stack: &mut Stack) {
+    if let Some(place) = stack.objective.pseudo_inputs {
+        let _guard = no_grad_guard();
+        let _ = stack.parameters.tensors[place].clamp_(0.0, 1.0);
+    }
+}
+
+/// Sums of terms over an epoch, kept on the device so that no step waits for it.
+struct Sums {
+    sums: Tensor,          // [4, M]
+    counts: Vec<Vec<u32>>, // [4][M]
+}
+
+impl Sums {
+    fn new(members: usize, device: Device) -> Self {
+        let sums = Tensor::zeros([CURVES.len() as i64, members as i64], (Kind::Double, device));
+        Self { sums, counts: vec![vec![0; members]; CURVES.len()] }
+    }
+
+    fn add(&mut self, terms: &Terms, factors: &[Factors]) {
+        let _guard = no_grad_guard();
+        let all = [&terms.supervised, &terms.reconstruction, &terms.kl, &terms.unsupervised];
+        for (i, term) in all.into_iter().enumerate() {
+            let Some(term) = term else { continue };
+            let asked: Vec<bool> =
+                factors.iter().map(|f| if i == 0 { f.supervised } else { f.unsupervised } != 0.0).collect();
+            let mut sum = self.sums.get(i as i64);
+            if asked.iter().all(|&asked| asked) {
+                let _ = sum.g_add_(&term.detach());
+            } else {
+                let mask = Tensor::from_slice(&asked).to_device(term.device());
+                let _ = sum.g_add_(&term.detach().where_self(&mask, &term.zeros_like()));
+            }
+            for (count, asked) in self.counts[i].iter_mut().zip(asked) {
+                *count += u32::from(asked);
+            }
+        }
+    }
+
+    fn means(&self) -> Vec<BTreeMap<String, Option<f64>>> {
+        let members = self.counts[0].len();
+        let sums = Vec::<f64>::try_from(&self.sums.to_device(Device::Cpu).view([-1])).expect("a flat tensor");
+        let mean = |i: usize, m: usize| {
+            let count = self.counts[i][m];
+            (count > 0).then(|| sums[i * members + m] / f64::from(count))
+        };
+        let of_member = |m| CURVES.iter().enumerate().map(|(i, name)| ((*name).into(), mean(i, m))).collect();
+        (0..members).map(of_member).collect()
+    }
+}
+
+/// Puts an epoch on the members' curves, and notes who is no longer finite.
+fn record(stack: &mut Stack, terms: &[BTreeMap<String, Option<f64>>]) {
+    let finite: Vec<Tensor> =
+        stack.parameters.tensors.iter().map(|t| t.isfinite().flatten(1, -1).all_dim(1, false)).collect();
+    let finite = Tensor::stack(&finite, 0).all_dim(0, false).to_device(Device::Cpu); // [M]
+    for (m, (member, terms)) in stack.members.iter_mut().zip(terms).enumerate() {
+        if member.diverged.is_some() {
+            continue;
+        }
+        let bad = terms.iter().find(|(_, value)| value.is_some_and(|v| !v.is_finite()));
+        for (name, value) in terms {
+            // JSON has no NaN: an epoch that was not finite is a hole in the curve.
+            member.curves.entry(name.clone()).or_default().push(value.filter(|v| v.is_finite()));
+        }
+        if let Some((name, _)) = bad {
+            member.diverged = Some((stack.epoch, format!("the {name} loss is not finite")));
+        } else if finite.int64_value(&[m as i64]) == 0 {
+            member.diverged = Some((stack.epoch, "a weight is not finite".into()));
+        }
+    }
+}
+
+/// The staged routine: between its stages, the mixture fitted on the training images' embeddings becomes the prior.
+fn fit_when_due(stack: &mut Stack, data: &TrainingData, fit: &MixtureFit) -> Result<(), TrainError> {
+    let config = &stack.members[0].config;
+    let (RoutineConfig::Staged { dml_epochs, .. }, PriorConfig::Mixture { components }) =
+        (&config.routine, &config.prior)
+    else {
+        return Ok(());
+    };
+    if stack.epoch < *dml_epochs || stack.objective.prior.is_some() {
+        return Ok(());
+    }
+    let prior = config.prior.clone();
+    let (mut weights, mut means, mut variances) = (vec![], vec![], vec![]);
+    for m in 0..stack.members.len() {
+        let embeddings = stack.embed_training(m, data);
+        let seed = stack.members[m].config.seed;
+        let (w, mean, variance) =
+            fit(embeddings.view(), *components as usize, seed).map_err(TrainError::Mixture)?;
+        weights.push(Tensor::from_slice(&w));
+        means.push(from_array(mean.view()));
+        variances.push(from_array(variance.view()));
+    }
+    let stacked = |tensors: &[Tensor]| Tensor::stack(tensors, 0).to_device(stack.device);
+    let fitted =
+        Fitted { weights: stacked(&weights), means: stacked(&means), variances: stacked(&variances) };
+    stack.objective.prior = Some(prior.build(Some(&fitted)).map_err(ConfigError::from)?);
+    Ok(())
+}

@@ -137,7 +137,7 @@ impl Search<'_> {
             }
         }
         if let Some(npm) = release.npm.as_ref().filter(|_| !missing.is_empty())
-            && let Err(reason) = self.ask_npm(&missing, npm)
+            && let Err(reason) = self.ask_npm(&missing, npm, lock)
         {
             self.reason(format!("npm package {}: {reason}", npm.package));
         }
@@ -155,19 +155,28 @@ impl Search<'_> {
         let part = lock.part(&self.cache(), file.name);
         self.progress.say(&format!("{}: fetching {} from {host}", self.entry.name, file.name));
         let url = mirror.replace("{file}", file.name);
-        match http::download(&http::agent(), &url, &part, &file, self.progress) {
+        match http::download(&http::agent(host), &url, &part, &file, self.progress) {
             Ok(()) => keep(&part, &self.cache().join(file.name)).map(Ok),
             Err(reason) => Ok(Err(reason)),
         }
     }
 
-    fn ask_npm(&self, missing: &[&FileSpec], npm: &Npm) -> Result<(), String> {
+    fn ask_npm(&self, missing: &[&FileSpec], npm: &Npm, lock: &Lock) -> Result<(), String> {
         self.progress.say(&format!("{}: fetching npm package {}", self.entry.name, npm.package));
-        let scratch = tempfile::tempdir_in(self.cache()).map_err(|error| error.to_string())?;
-        let archive = npm::pack(&npm.package, scratch.path())?;
+        let scratch = lock.part(&self.cache(), "npm");
+        // One that was killed leaves its folder behind.
+        let _ = fs::remove_dir_all(&scratch);
+        fs::create_dir(&scratch).map_err(|error| error.to_string())?;
+        let result = self.unpack(missing, npm, &scratch);
+        let _ = fs::remove_dir_all(&scratch);
+        result
+    }
+
+    fn unpack(&self, missing: &[&FileSpec], npm: &Npm, scratch: &Path) -> Result<(), String> {
+        let archive = npm::pack(&npm.package, scratch)?;
         for file in missing {
             let file = file.unpacked().ok_or_else(|| format!("does not hold {}", file.name))?;
-            let part = scratch.path().join("part");
+            let part = scratch.join("part");
             let inside = format!("{}/{}", npm.folder, file.name);
             if !npm::extract(&archive, &inside, &part).map_err(|error| error.to_string())? {
                 return Err(format!("does not hold {inside}"));

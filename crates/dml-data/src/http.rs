@@ -8,7 +8,7 @@ use std::{
 };
 
 use ureq::{
-    Agent,
+    Agent, Proxy,
     http::{Response, StatusCode, header},
     tls::{RootCerts, TlsConfig},
 };
@@ -20,10 +20,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection that breaks is taken up again as long as each attempt brings something.
 const ATTEMPTS: usize = 5;
 
-/// An agent that trusts what the machine trusts and gives up on a silent host.
-pub(crate) fn agent() -> Agent {
+/// An agent for `host` (`name:port`) that trusts what the machine trusts and gives up where there is silence.
+pub(crate) fn agent(host: &str) -> Agent {
+    // A proxy out of this machine does not reach a mirror on it.
+    let proxy = if host.starts_with("127.0.0.1:") { None } else { Proxy::try_from_env() };
     let config = Agent::config_builder()
         .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
+        .proxy(proxy)
         .timeout_resolve(Some(PATIENCE))
         .timeout_connect(Some(PATIENCE))
         .timeout_recv_response(Some(PATIENCE))

@@ -41,3 +41,31 @@ pub(crate) fn extract(archive: &Path, inside: &str, target: &Path) -> io::Result
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+
+    #[test]
+    fn a_file_comes_out_of_an_archive_by_its_whole_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let (archive, target) = (folder.path().join("a.tgz"), folder.path().join("target"));
+        let encoder = GzEncoder::new(File::create(&archive).unwrap(), Compression::fast());
+        let mut tar = tar::Builder::new(encoder);
+        for (path, bytes) in [("package/other/labels", b"wrong"), ("package/data/labels", b"right")] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(5);
+            tar.append_data(&mut header, path, &bytes[..]).unwrap();
+        }
+        tar.into_inner().unwrap().finish().unwrap();
+        assert!(extract(&archive, "package/data/labels", &target).unwrap());
+        assert_eq!(fs::read(&target).unwrap(), b"right");
+        assert!(!extract(&archive, "package/data/images", &target).unwrap());
+        fs::write(&archive, b"no archive").unwrap();
+        assert!(extract(&archive, "package/data/labels", &target).is_err());
+    }
+}

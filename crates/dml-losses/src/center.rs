@@ -5,14 +5,17 @@ use tch::{Kind, Tensor};
 use crate::masked::{dot_products, is_of_class, labelled_only, mean_where};
 use crate::{Loss, ParameterShape};
 
-/// Softmax cross-entropy of a linear head, plus lambda times half the squared distance to the centre of the own class.
+/// Softmax cross-entropy of a linear head, plus lambda times half the squared distance to the centre of the
+/// own class.
 ///
-/// Of row x with label y: -log softmax(W x + b)\[y\] + lambda/2 |x - c\[y\]|^2; Wen, Zhang, Li and Qiao 2016, "A discriminative feature learning
-/// approach for deep face recognition", equation 5. The mean is over the labelled rows (theirs is a sum, so their lambda is ours).
+/// Of row x with label y: -log softmax(W x + b)\[y\] + lambda/2 |x - c\[y\]|^2; Wen, Zhang, Li and Qiao
+/// 2016, "A discriminative feature learning approach for deep face recognition", equation 5. The mean is
+/// over the labelled rows (theirs is a sum, so their lambda is ours).
 ///
-/// The centres are learned by the optimiser, from the loss's own gradient, like W and b. (Theirs move by a running mean
-/// with a rate of its own, equation 4, which has the same fixed point and would be hidden state here.) W and the centres start with
-/// a standard deviation of 1/sqrt(dim), as in the authors' code; b at zero.
+/// The centres are learned by the optimiser, from the loss's own gradient, like W and b. (Theirs move by a
+/// running mean with a rate of its own, equation 4, which has the same fixed point and would be hidden
+/// state here.) W and the centres start with a standard deviation of 1/sqrt(dim), as in the authors' code;
+/// b at zero.
 #[derive(Debug)]
 pub struct Center {
     pub(crate) lambda: f64,

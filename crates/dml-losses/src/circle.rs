@@ -7,9 +7,10 @@ use crate::pairs::{PairLoss, Pairs};
 
 /// Circle loss: each similarity is weighted by how far it is from its optimum.
 ///
-/// With s the cosine similarity, of an anchor: log(1 + sum over negatives of exp(gamma max(0, s + m) (s - m)) times sum over positives of
-/// exp(-gamma max(0, 1 + m - s) (s - 1 + m))); Sun et al. 2020, "Circle loss", the equation with the margin m. The weights
-/// max(0, ..) are constants to the gradient, as theirs are.
+/// With s the cosine similarity, of an anchor: log(1 + sum over negatives of exp(gamma max(0, s + m) (s -
+/// m)) times sum over positives of exp(-gamma max(0, 1 + m - s) (s - 1 + m))); Sun et al. 2020, "Circle
+/// loss", the equation with the margin m. The weights max(0, ..) are constants to the gradient, as theirs
+/// are.
 ///
 /// The mean is over the anchors with both a positive and a negative.
 #[derive(Debug)]

@@ -1,12 +1,13 @@
 //! Metric-learning losses on embeddings and labels.
 //!
-//! A loss knows nothing of images, networks or training: it takes embeddings `[..., batch, dim]` and labels `[..., batch]`,
-//! and gives a value `[...]`. Three rules hold for all of them:
+//! A loss knows nothing of images, networks or training: it takes embeddings `[..., batch, dim]` and labels
+//! `[..., batch]`, and gives a value `[...]`. Three rules hold for all of them:
 //!
 //! - **Leading dimensions are independent models.** Nothing mixes across them.
-//! - **A label of -1 means unlabelled.** Such a row is in no pair, counts in no mean and gets a gradient of exactly zero.
-//! - **There is always a value with a graph.** A batch without a valid tuple gives exactly zero and exactly zero gradients,
-//!   never NaN; so do coinciding points and zero vectors on the sphere stay finite.
+//! - **A label of -1 means unlabelled.** Such a row is in no pair, counts in no mean and gets a gradient of
+//!   exactly zero.
+//! - **There is always a value with a graph.** A batch without a valid tuple gives exactly zero and exactly
+//!   zero gradients, never NaN; coinciding points and zero vectors keep both finite too.
 //!
 //! [`LossConfig`] lists the losses; [`LossConfig::build`] is the only way to get one.
 
@@ -47,8 +48,8 @@ pub use weighted::Weighted;
 
 /// A loss on embeddings and labels, of one model or of a stack of independent ones.
 pub trait Loss: Debug + Send {
-    /// What the loss itself learns (softmax head, centres, proxies), in the order in which [`Loss::forward`] takes it;
-    /// empty for most.
+    /// What the loss itself learns (softmax head, centres, proxies), in the order in which
+    /// [`Loss::forward`] takes it; empty for most.
     fn parameters(&self) -> Vec<ParameterShape> {
         Vec::new()
     }
@@ -56,14 +57,17 @@ pub trait Loss: Debug + Send {
     /// The loss of each model.
     ///
     /// # Shapes
-    /// `parameters`: each `[..., shape]`; `embeddings`: `[..., batch, dim]`, f32 or f64; `labels`: `[..., batch]`, i64, -1 for
-    /// an unlabelled row. The result is `[...]`.
+    /// `parameters`: each `[..., shape]`; `embeddings`: `[..., batch, dim]`, f32 or f64; `labels`: `[...,
+    /// batch]`, i64, in `0..n_classes`, or -1 for an unlabelled row. The result is `[...]`, of the
+    /// embeddings' kind.
     fn forward(&self, parameters: &[Tensor], embeddings: &Tensor, labels: &Tensor) -> Tensor;
 
-    /// The loss of each model where a batch row is compared with the rows in `memory` too, not with its own batch alone.
+    /// The loss of each model where a batch row is compared with the rows in `memory` too, not with its own
+    /// batch alone.
     ///
-    /// Anchors are the rows of the batch, and gradients reach them only. A loss that compares rows with what it has
-    /// learned, rather than with other rows, has no use for the memory and gives [`Loss::forward`].
+    /// Anchors are the rows of the batch, and gradients reach them only. A loss that compares rows with
+    /// what it has learned, rather than with other rows, has no use for the memory and gives
+    /// [`Loss::forward`].
     ///
     /// # Shapes
     /// As for [`Loss::forward`]; the memory has the same leading dimensions.

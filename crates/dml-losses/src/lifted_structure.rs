@@ -7,11 +7,12 @@ use crate::pairs::{PairLoss, Pairs};
 
 /// Lifted structured loss: a positive pair against all the negatives of both its ends.
 ///
-/// Of the pair (i, j): J = D(i, j) + log(sum over negatives k of i of exp(margin - D(i, k)) + the same for j), and the value is
-/// max(0, J)^2 / 2; Song, Xiang, Jegelka and Savarese 2016, "Deep metric learning via lifted structured feature embedding", equation 4, D Euclidean.
+/// Of the pair (i, j): J = D(i, j) + log(sum over negatives k of i of exp(margin - D(i, k)) + the same for
+/// j), and the value is max(0, J)^2 / 2; Song, Xiang, Jegelka and Savarese 2016, "Deep metric learning via
+/// lifted structured feature embedding", equation 4, D Euclidean.
 ///
-/// The mean is over the positive pairs. With a memory, the negatives of the end j are rows of the batch only: distances among rows in the
-/// memory have no gradient and are not computed.
+/// The mean is over the positive pairs. With a memory, the negatives of the end j are rows of the batch
+/// only: distances among rows in the memory have no gradient and are not computed.
 #[derive(Debug)]
 pub struct LiftedStructure {
     pub(crate) margin: f64,

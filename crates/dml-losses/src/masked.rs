@@ -2,8 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-/// Stands for minus infinity in exponents: its exponential is exactly zero beside any ordinary number, and unlike the
-/// infinity it leaves gradients free of NaN where nothing else is in the sum. Fits f32.
+/// Stands for minus infinity in exponents: its exponential is exactly zero beside any ordinary number, and
+/// unlike the infinity it leaves gradients free of NaN where nothing else is in the sum. Fits f32.
 const NEVER: f64 = -1e30;
 
 /// Mean of `values` over the places of `dims` where `mask` holds; exactly zero where it holds nowhere.
@@ -12,8 +12,8 @@ pub(crate) fn mean_where(values: &Tensor, mask: &Tensor, dims: &[i64]) -> Tensor
     sum / mask.sum_dim_intlist(dims, false, Kind::Int64).clamp_min(1)
 }
 
-/// log of the sum of exp over the places of `dim` where `mask` holds, `dim` dropped; very negative, with a zero gradient,
-/// where it holds nowhere.
+/// log of the sum of exp over the places of `dim` where `mask` holds, `dim` dropped; very negative, with a
+/// zero gradient, where it holds nowhere.
 pub(crate) fn log_sum_exp_where(values: &Tensor, mask: &Tensor, dim: i64) -> Tensor {
     values.masked_fill(&mask.logical_not(), NEVER).logsumexp(dim, false)
 }
@@ -34,7 +34,8 @@ pub(crate) fn dot_products(rows: &Tensor, columns: &Tensor) -> Tensor {
     rows.matmul(&columns.transpose(-2, -1))
 }
 
-/// Embeddings with the unlabelled rows blanked out: their values cannot matter and their gradient is exactly zero.
+/// Embeddings with the unlabelled rows blanked out: their values cannot matter and their gradient is
+/// exactly zero.
 pub(crate) fn labelled_only(embeddings: &Tensor, labels: &Tensor) -> Tensor {
     embeddings.masked_fill(&labels.lt(0).unsqueeze(-1), 0.0)
 }

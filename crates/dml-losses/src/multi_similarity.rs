@@ -7,13 +7,14 @@ use crate::pairs::{PairLoss, Pairs};
 
 /// Multi-similarity loss: pairs weighted by their own similarity and by that of the anchor's other pairs.
 ///
-/// With s the cosine similarity, of anchor i the sum of 1/alpha log(1 + sum over positives of exp(-alpha (s - lambda))) and
-/// 1/beta log(1 + sum over negatives of exp(beta (s - lambda))); Wang, Han, Huang, Dong and Scott 2019, "Multi-similarity loss with
-/// general pair weighting for deep metric learning", the equation of `L_MS`.
+/// With s the cosine similarity, of an anchor: log(1 + sum over positives of exp(-alpha (s - lambda))) / alpha, plus
+/// log(1 + sum over negatives of exp(beta (s - lambda))) / beta; Wang, Han, Huang, Dong and Scott 2019,
+/// "Multi-similarity loss with general pair weighting for deep metric learning", the equation of `L_MS`.
 ///
-/// Only mined pairs count (their "pair mining" step): negatives more similar than the least similar positive less epsilon, positives less similar than the most
-/// similar negative plus epsilon. An anchor without positives or without negatives so has no pair. The mean is over all labelled
-/// rows, as in the paper, with or without pairs.
+/// Only mined pairs count (their "pair mining" step): negatives more similar than the least similar
+/// positive less epsilon, positives less similar than the most similar negative plus epsilon. An anchor
+/// without positives or without negatives so has no pair. The mean is over all labelled rows, as in the
+/// paper, with or without pairs.
 #[derive(Debug)]
 pub struct MultiSimilarity {
     pub(crate) alpha: f64,

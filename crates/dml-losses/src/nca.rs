@@ -7,9 +7,9 @@ use crate::pairs::{PairLoss, Pairs};
 
 /// Neighbourhood components analysis: the probability that a random neighbour is of the own class.
 ///
-/// Of anchor i: -log(sum over positives j of p(i, j)), where p(i, j) is the softmax over all other rows of -|i - j|^2 / temperature;
-/// Goldberger, Roweis, Hinton and Salakhutdinov 2005, "Neighbourhood components analysis", equations 1 and 2, in the form with the logarithm (their g).
-/// They have a temperature of 1.
+/// Of anchor i: -log(sum over positives j of p(i, j)), where p(i, j) is the softmax over all other rows of
+/// -|i - j|^2 / temperature; Goldberger, Roweis, Hinton and Salakhutdinov 2005, "Neighbourhood components
+/// analysis", equations 1 and 2, in the form with the logarithm (their g). They have a temperature of 1.
 ///
 /// The mean is over the anchors that have a positive. Without a negative the value is zero.
 #[derive(Debug)]

@@ -31,7 +31,13 @@ impl Pairs {
         Self::new(rows, labels, candidates, &Tensor::cat(&[labels, &memory.labels], -1)).without_self()
     }
 
-    fn new(anchors: Tensor, labels: &Tensor, candidates: Tensor, candidate_labels: &Tensor) -> Self {
+    /// Every anchor with every candidate.
+    pub(crate) fn new(
+        anchors: Tensor,
+        labels: &Tensor,
+        candidates: Tensor,
+        candidate_labels: &Tensor,
+    ) -> Self {
         let (rows, columns) = (labels.unsqueeze(-1), candidate_labels.unsqueeze(-2));
         let same = rows.eq_tensor(&columns); // [..., batch, candidates]
         let known = rows.ge(0).logical_and(&columns.ge(0));
@@ -52,7 +58,8 @@ impl Pairs {
         Self { positive: self.positive.logical_and(&itself.logical_not()), ..self }
     }
 
-    /// Euclidean distances `[..., batch, candidates]`, by differences (no cancellation); the gradient at zero is zero.
+    /// Euclidean distances `[..., batch, candidates]`, by differences (no cancellation); the gradient at
+    /// zero is zero.
     pub(crate) fn distances(&self, on_sphere: bool) -> Tensor {
         const BY_DIFFERENCES: i64 = 2;
         if on_sphere {

@@ -9,9 +9,10 @@ use crate::{Loss, ParameterShape};
 
 /// Proxy-anchor loss: each class has a learned proxy, which is compared with all rows of the batch.
 ///
-/// With s the cosine similarity of row and proxy, the mean over the proxies with a row of their class of log(1 + sum over these rows of
-/// exp(-alpha (s - delta))), plus the mean over all proxies of log(1 + sum over the other rows of exp(alpha (s + delta)));
-/// Kim, Kim, Cho and Kwak 2020, "Proxy anchor loss for deep metric learning", equation 4.
+/// With s the cosine similarity of row and proxy, the mean over the proxies with a row of their class of
+/// log(1 + sum over these rows of exp(-alpha (s - delta))), plus the mean over all proxies of log(1 + sum
+/// over the other rows of exp(alpha (s + delta))); Kim, Kim, Cho and Kwak 2020, "Proxy anchor loss for deep
+/// metric learning", equation 4.
 ///
 /// Proxies start with the standard deviation sqrt(2 / classes) of the authors' code.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use crate::pairs::{PairLoss, Pairs};
 /// -1/|P| sum over p in P of log(exp(s(i, p)) / sum over a in A of exp(s(i, a)));
 /// Khosla et al. 2020, "Supervised contrastive learning", equation 2 (`L_out`).
 ///
-/// The mean is over the anchors that have a positive. (Theirs is a sum over all anchors, and divides by zero where there is none.)
-/// An anchor without negatives keeps its value, as in the equation.
+/// The mean is over the anchors that have a positive. (Theirs is a sum over all anchors, and divides by
+/// zero where there is none.) An anchor without negatives keeps its value, as in the equation.
 #[derive(Debug)]
 pub struct SupCon {
     pub(crate) temperature: f64,

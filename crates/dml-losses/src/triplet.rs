@@ -6,11 +6,14 @@ use tch::Tensor;
 use crate::masked::mean_where;
 use crate::pairs::{PairLoss, Pairs};
 
-/// Triplet loss: an anchor a shall be nearer to a positive p (its class) than to a negative n (another class), by a margin.
+/// Triplet loss: an anchor a shall be nearer to a positive p (its class) than to a negative n (another
+/// class), by a margin.
 ///
 /// max(0, D(a, p) - D(a, n) + margin); Schroff, Kalenichenko and Philbin 2015, "`FaceNet`", section 3.1.
-/// The mean is over the *active* triplets, those with a value above zero, among the mined ones (Hermans, Beyer and Leibe 2017, "In defense of
-/// the triplet loss", the "non-zero" mean; the default of pytorch-metric-learning).
+///
+/// The mean is over the *active* triplets, those with a value above zero, among the mined ones (Hermans,
+/// Beyer and Leibe 2017, "In defense of the triplet loss", the "non-zero" mean; the default of
+/// pytorch-metric-learning). So it need not fall during training: easy triplets drop out of it.
 #[derive(Debug)]
 pub struct Triplet {
     pub(crate) margin: f64,
@@ -27,8 +30,9 @@ pub enum Mining {
     All,
     /// Every triplet with D(a, p) < D(a, n) < D(a, p) + margin (Schroff 2015, section 3.2).
     ///
-    /// The paper leaves open which of these negatives an anchor and its positive get; we take them all, as pytorch-metric-learning's
-    /// `semihard` miner does. (`TensorFlow` takes the nearest, and the farthest of the others where there is none.)
+    /// The paper leaves open which of these negatives an anchor and its positive get; we take them all, as
+    /// pytorch-metric-learning's `semihard` miner does. (`TensorFlow` takes the nearest, and the farthest
+    /// of the others where there is none.)
     SemiHard,
     /// For each anchor its farthest positive and its nearest negative ("batch hard"; Hermans 2017, `L_BH`).
     Hard,
@@ -50,21 +54,69 @@ impl PairLoss for Triplet {
             Distance::Euclidean => pairs.distances(self.normalized),
             Distance::SquaredEuclidean => pairs.distances(self.normalized).square(),
         };
-        // What is no pair is infinitely easy, so that no mask over triplets is needed.
-        let to_positive = distances.masked_fill(&pairs.positive.logical_not(), f64::NEG_INFINITY);
-        let to_negative = distances.masked_fill(&pairs.negative.logical_not(), f64::INFINITY);
-        let violation = match self.mining {
-            Mining::Hard => to_positive.amax(-1, true) - to_negative.amin(-1, true), // [..., batch, 1]
-            Mining::All | Mining::SemiHard => {
-                // [..., batch, candidates (positive) * candidates (negative)]
-                (to_positive.unsqueeze(-1) - to_negative.unsqueeze(-2)).flatten(-2, -1)
-            }
-        };
-        let value = (&violation + self.margin).relu();
-        let active = match self.mining {
-            Mining::SemiHard => value.gt(0).logical_and(&violation.lt(0)),
-            Mining::All | Mining::Hard => value.gt(0),
-        };
-        mean_where(&value, &active, &[-2, -1])
+        match self.mining {
+            Mining::Hard => self.batch_hard(&distances, pairs),
+            Mining::All | Mining::SemiHard => self.every_active(&distances, pairs),
+        }
     }
+}
+
+impl Triplet {
+    fn batch_hard(&self, distances: &Tensor, pairs: &Pairs) -> Tensor {
+        let violation =
+            to_positives(distances, pairs).amax(-1, false) - to_negatives(distances, pairs).amin(-1, false);
+        let value = (violation + self.margin).relu(); // [..., batch]
+        mean_where(&value, &value.gt(0), &[-1])
+    }
+
+    /// The mean over all active triplets, which are counted and not listed: `[batch, candidates]` in place
+    /// of its square.
+    ///
+    /// The sum of D(a, p) + margin - D(a, n) over the active triplets takes each D(a, p) + margin once for
+    /// each active negative of (a, p), and each D(a, n) once for each active positive of (a, n). The counts
+    /// come from sorted rows, and are constants to the gradient.
+    fn every_active(&self, distances: &Tensor, pairs: &Pairs) -> Tensor {
+        let fixed = distances.detach();
+        let reach = &fixed + self.margin;
+        let negatives = to_negatives(&fixed, pairs).sort(-1, false).0;
+        let positives = to_positives(&fixed, pairs).sort(-1, false).0;
+        // What is no pair lies infinitely far beyond, or before, all others, and so falls out of the counts.
+        let mut n_negatives = n_below(&negatives, &reach);
+        let mut n_positives = -n_up_to(&(&positives + self.margin), &fixed);
+        match self.mining {
+            Mining::SemiHard => {
+                n_negatives -= n_up_to(&negatives, &fixed);
+                n_positives += n_below(&positives, &fixed);
+            }
+            Mining::All | Mining::Hard => n_positives += fixed.size().last().copied().unwrap_or(0),
+        }
+        let n_negatives = n_negatives * &pairs.positive; // [..., batch, candidates]
+        let n_positives = n_positives * &pairs.negative;
+        let sum = (distances + self.margin) * &n_negatives - distances * n_positives;
+        total(&sum) / total(&n_negatives).clamp_min(1)
+    }
+}
+
+/// Distances to positives, and minus infinity elsewhere.
+fn to_positives(distances: &Tensor, pairs: &Pairs) -> Tensor {
+    distances.masked_fill(&pairs.positive.logical_not(), f64::NEG_INFINITY)
+}
+
+/// Distances to negatives, and infinity elsewhere.
+fn to_negatives(distances: &Tensor, pairs: &Pairs) -> Tensor {
+    distances.masked_fill(&pairs.negative.logical_not(), f64::INFINITY)
+}
+
+/// For each value, how many numbers in its sorted row are below it.
+fn n_below(sorted: &Tensor, values: &Tensor) -> Tensor {
+    values.searchsorted(sorted, false, false, "left", None::<&Tensor>)
+}
+
+/// For each value, how many numbers in its sorted row are below or equal to it.
+fn n_up_to(sorted: &Tensor, values: &Tensor) -> Tensor {
+    values.searchsorted(sorted, false, true, "right", None::<&Tensor>)
+}
+
+fn total(matrix: &Tensor) -> Tensor {
+    matrix.sum_dim_intlist([-2i64, -1].as_slice(), false, None)
 }

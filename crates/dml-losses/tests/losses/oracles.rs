@@ -18,11 +18,16 @@ fn batches() -> Vec<Batch> {
     batches
 }
 
+/// A batch as large as in training, a third of it unlabelled.
+fn large_batch() -> Batch {
+    Batch::new(9, &(0..64).map(|i| if i % 3 == 0 { -1 } else { i * 7 % 11 % 4 }).collect::<Vec<i64>>())
+}
+
 #[test]
 fn values_are_those_of_a_for_loop() {
     for case in every_case() {
         let loss = case.build();
-        for (i, batch) in batches().iter().enumerate() {
+        for (i, batch) in batches().iter().chain([&large_batch()]).enumerate() {
             let p = parameters(&*loss, i);
             let expected = (case.oracle)(batch, &p, batch);
             let got = evaluate(&*loss, &p, batch, Kind::Double).value;

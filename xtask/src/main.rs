@@ -3,10 +3,13 @@
 
 mod invariants;
 mod libtorch;
+mod report;
 mod setup;
+mod sweep;
 mod test;
 
 use std::env;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -28,6 +31,10 @@ enum Task {
     /// into the cache (`DML_CACHE`, or dml in the user's cache folder) and checked. To choose anew, remove
     /// `.libtorch`.
     Setup,
+    /// Runs the trials of a sweep that have no result yet, then writes its tables
+    Sweep(sweep::SweepArguments),
+    /// Writes the report of a sweep again, from the raw results alone
+    Report(report::ReportArguments),
     /// Checks format, dependency rules, lints and docs, and runs all tests: what CI runs
     Test,
 }
@@ -36,12 +43,24 @@ fn main() -> ExitCode {
     let root = root();
     let outcome = match Arguments::parse().task {
         Task::Setup => setup::run(&root),
+        Task::Sweep(arguments) => sweep::run(&root, &arguments),
+        Task::Report(arguments) => report::run(&root, &arguments),
         Task::Test => test::run(&root),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
-        ExitCode::FAILURE
+        if error.is::<WrongCall>() { ExitCode::from(2) } else { ExitCode::FAILURE }
     })
+}
+
+/// Marks an error as the caller's: exit code 2, where 1 says that the work itself failed.
+#[derive(Debug, Clone, Copy)]
+struct WrongCall;
+
+impl fmt::Display for WrongCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this cannot be run")
+    }
 }
 
 /// The checkout's top folder. Cargo says at run time where the package is; a bare binary remembers where it

@@ -78,11 +78,15 @@ fn expand_grid(base: &Table, grid: &Table, tables: &mut Vec<Table>) -> Result<()
 
 fn replaced(table: &Table, key: &str, value: &Value) -> Result<Table> {
     let mut table = table.clone();
-    let Some(slot) = slot(&mut table, key) else { bail!("there is no key `{key}`; {}", alternatives(&table, key)) };
+    let Some(slot) = slot(&mut table, key) else {
+        bail!("there is no key `{key}`; {}", alternatives(&table, key))
+    };
     if !slot.same_type(value) {
         let hint = match (&*slot, value) {
             (Value::Float(_), Value::Integer(number)) => format!("write {number}.0"),
-            (Value::Array(_), _) => "an array in a grid is varied: to set one array, wrap it, as in [[512, 256]]".into(),
+            (Value::Array(_), _) => {
+                "an array in a grid is varied: to set one array, wrap it, as in [[512, 256]]".into()
+            }
             (old, _) => format!("{} like the base's {old} would be right", old.type_str()),
         };
         bail!("`{key}` is given the {} {value}; {hint}", value.type_str());
@@ -235,7 +239,10 @@ routine = { kind = "joint", gamma = 2.0 }
         let mut file = parse(&format!("{HEAD}[[grid]]\n'model.latent_dim' = [2, 4]\n")).unwrap();
         file.seeds = 2;
         let labels: Vec<_> = expand(&file).unwrap().into_iter().map(|trial| trial.label).collect();
-        assert_eq!(labels, ["latent_dim=2 seed=0", "latent_dim=4 seed=0", "latent_dim=2 seed=1", "latent_dim=4 seed=1"]);
+        assert_eq!(
+            labels,
+            ["latent_dim=2 seed=0", "latent_dim=4 seed=0", "latent_dim=2 seed=1", "latent_dim=4 seed=1"]
+        );
     }
 
     #[test]

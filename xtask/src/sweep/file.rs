@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use dml_report::{FigureSpec, TableSpec, VerdictSpec};
 use serde::Deserialize;
 
 /// A base trial, a union of grids over its dotted keys, and the tables to make of the results.
@@ -23,6 +24,15 @@ pub(crate) struct SweepFile {
     /// Overrides: scalars and tables are fixed, arrays are varied. None at all: the base alone.
     #[serde(default)]
     pub grid: Vec<toml::Table>,
+    /// Tables of the report.
+    #[serde(default)]
+    pub table: Vec<TableSpec>,
+    /// Verdicts of the report.
+    #[serde(default)]
+    pub verdict: Vec<VerdictSpec>,
+    /// Figures of the report.
+    #[serde(default)]
+    pub figure: Vec<FigureSpec>,
 }
 
 /// A sweep file that was read, and where it lies.
@@ -57,7 +67,8 @@ impl Sweep {
 /// The sweeps of a folder, sorted.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let paths = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "toml"));
+    let paths =
+        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "toml"));
     let mut names: Vec<_> =
         paths.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned())).collect();
     names.sort();
@@ -118,6 +129,9 @@ mod tests {
         }
         assert_eq!(Sweep::find(root.path(), "quick").unwrap().name, "quick");
         let message = Sweep::find(root.path(), "quik").unwrap_err().to_string();
-        assert_eq!(message, "there is no sweep \"quik\"; give the path of a sweep file or one of: quick, table-1");
+        assert_eq!(
+            message,
+            "there is no sweep \"quik\"; give the path of a sweep file or one of: quick, table-1"
+        );
     }
 }

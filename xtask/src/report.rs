@@ -1,0 +1,74 @@
+//! `cargo xtask report`: tables, figures and verdicts of a sweep, from the raw results of a store alone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use dml_report::{Report, ReportPaths, ReportSpecs, RunStore, write_report};
+
+use crate::WrongCall;
+use crate::sweep::{Selected, Sweep, Trial};
+
+/// Tables longer than this are named, not printed.
+const PRINTED_LINES: usize = 80;
+
+/// What `cargo xtask report` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReportArguments {
+    #[command(flatten)]
+    selected: Selected,
+    /// Where the report goes [default: report/NAME in the checkout]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// Writes the report again; trials without a result are holes in it.
+///
+/// # Errors
+/// When the store cannot be read or the report not be written.
+pub(crate) fn run(root: &Path, arguments: &ReportArguments) -> Result<ExitCode> {
+    let (sweep, trials, store) = arguments.selected.open(root).context(WrongCall)?;
+    write(&Target { root, out: arguments.out.as_deref() }, &sweep, &trials, &store)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where reports go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub root: &'a Path,
+    /// `None`: `report/NAME` in the checkout.
+    pub out: Option<&'a Path>,
+}
+
+/// Writes the report of a sweep, prints its tables if they are short, and says where everything is.
+///
+/// # Errors
+/// When the store cannot be read or the report not be written.
+pub(crate) fn write(
+    target: &Target,
+    sweep: &Sweep,
+    trials: &[Trial],
+    store: &RunStore,
+) -> Result<ReportPaths> {
+    let out = target.out.map_or_else(|| target.root.join("report").join(&sweep.name), Path::to_path_buf);
+    fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
+    let file = &sweep.file;
+    let specs =
+        ReportSpecs { table: file.table.clone(), verdict: file.verdict.clone(), figure: file.figure.clone() };
+    let expected: Vec<toml::Table> = trials.iter().map(|trial| trial.table.clone()).collect();
+    let report =
+        Report { name: &sweep.name, claim: &file.claim, command: &file.command, specs, expected: &expected };
+    let paths = write_report(&report, store, &out).with_context(|| sweep.path.display().to_string())?;
+    let tables = fs::read_to_string(&paths.tables).with_context(|| paths.tables.display().to_string())?;
+    if tables.lines().count() <= PRINTED_LINES {
+        println!("{tables}");
+    }
+    println!(
+        "{} of {} trials have a result; the report is in {}",
+        paths.results,
+        paths.trials,
+        out.display()
+    );
+    Ok(paths)
+}

@@ -1,0 +1,101 @@
+//! What `cargo xtask sweep` takes.
+
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use anyhow::{Context, Result};
+use dml_report::RunStore;
+
+use super::expand::{Trial, expand};
+use super::file::Sweep;
+
+/// Which trials, in which store: what every command on a sweep takes.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Selected {
+    /// A sweep of xtask/sweeps, or the path of a sweep file
+    #[arg(default_value = "quick", value_name = "NAME|FILE")]
+    pub name: String,
+    /// Runs every trial with the seeds 0 to N-1 [default: what the sweep file says]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub seeds: Option<u32>,
+    /// The run store [default: runs in the checkout]
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+}
+
+impl Selected {
+    /// Reads the sweep file, expands it and opens the store.
+    ///
+    /// # Errors
+    /// When the file or the store is not what it should be.
+    pub(crate) fn open(&self, root: &Path) -> Result<(Sweep, Vec<Trial>, RunStore)> {
+        let mut sweep = Sweep::find(root, &self.name)?;
+        sweep.file.seeds = self.seeds.unwrap_or(sweep.file.seeds);
+        let trials = expand(&sweep.file).with_context(|| sweep.path.display().to_string())?;
+        let store = self.store.clone().unwrap_or_else(|| root.join("runs"));
+        Ok((sweep, trials, RunStore::open(&store)?))
+    }
+
+    /// The same selection as words of a command line.
+    fn words(&self) -> Vec<String> {
+        let mut words = vec![self.name.clone()];
+        words.extend(self.seeds.map(|n| format!("--seeds {n}")));
+        words.extend(self.store.as_ref().map(|store| format!("--store {}", store.display())));
+        words
+    }
+}
+
+/// Runs a sweep's missing trials, then writes its report.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one switch of the command line")]
+pub(crate) struct SweepArguments {
+    #[command(flatten)]
+    pub selected: Selected,
+    /// Processes at a time, of one thread each [default: the number of cores]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Where trials compute: auto, cpu or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Prints the number of trials and an estimate of time, and runs nothing
+    #[arg(long, conflicts_with_all = ["dry_run", "status"])]
+    pub plan: bool,
+    /// Prints the plan and every trial that would run, and runs nothing
+    #[arg(long, conflicts_with = "status")]
+    pub dry_run: bool,
+    /// Prints what is done, running, failed and missing, and runs nothing
+    #[arg(long)]
+    pub status: bool,
+    /// Attempts beyond the first for a trial that fails
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub retries: u32,
+    /// Runs also what failed for good in earlier sweeps
+    #[arg(long)]
+    pub retry_failed: bool,
+    /// Stops at the first trial that failed for good
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Kills a process that says nothing for so long, and counts its trial as failed
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
+    pub epoch_limit: u64,
+    /// Says nothing on stderr but errors and the closing summary
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Where the report goes [default: report/NAME in the checkout]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Runs this `dml` rather than building the checkout's
+    #[arg(long, value_name = "PROGRAM")]
+    pub dml: Option<PathBuf>,
+}
+
+impl SweepArguments {
+    pub(crate) fn jobs(&self) -> usize {
+        self.jobs.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from)
+    }
+
+    /// The command that runs just what failed again.
+    pub(crate) fn again(&self) -> String {
+        format!("cargo xtask sweep {} --retry-failed", self.selected.words().join(" "))
+    }
+}

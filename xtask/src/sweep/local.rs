@@ -1,0 +1,287 @@
+//! The local engine: some `dml run` processes at a time, until every trial has an outcome.
+//!
+//! One loop owns everything; threads only carry what processes say. A trial has ended when the store has its
+//! `result.json` or `failure.json`; what a dead process leaves unsaid is written here.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use dml_report::RunStore;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::event::Event;
+use super::expand::Trial;
+use super::progress::Progress;
+use super::queue::Queue;
+use super::state::is_claimed;
+use super::worker::{Dml, Message, Worker, how};
+
+/// How often silence and other people's trials are looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// Lines of a trial's log that its failure keeps.
+const KEPT_LINES: usize = 20;
+
+/// What does not change while a sweep runs.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub dml: Dml,
+    pub workers: usize,
+    /// Attempts beyond the first.
+    pub retries: u32,
+    /// A process that says nothing for so long hangs.
+    pub epoch_limit: Duration,
+    /// Stop at the first trial that failed for good.
+    pub fail_fast: bool,
+}
+
+/// Why the engine stopped.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Every trial was tried.
+    Through,
+    /// A trial failed and `fail_fast` was set.
+    FailedFast,
+    /// By this signal, after the processes wrote their checkpoints.
+    Interrupted(i32),
+}
+
+struct Engine<'a> {
+    settings: &'a Settings,
+    store: &'a RunStore,
+    progress: &'a mut Progress,
+    queue: Queue,
+    workers: BTreeMap<u64, Worker>,
+    /// Trials that another process has.
+    elsewhere: Vec<Trial>,
+    next_number: u64,
+    sender: Sender<Message>,
+    /// Set once no new process shall start.
+    stopping: Option<Ended>,
+}
+
+/// Runs the trials.
+///
+/// # Errors
+/// When a process cannot be started, refuses its command line, or the store cannot be written.
+pub(crate) fn run(
+    settings: &Settings,
+    store: &RunStore,
+    trials: Vec<Trial>,
+    progress: &mut Progress,
+) -> Result<Ended> {
+    let (sender, receiver) = channel();
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot watch for signals")?;
+    let (handle, from_signals) = (signals.handle(), sender.clone());
+    thread::spawn(move || {
+        signals.forever().try_for_each(|signal| from_signals.send(Message::Signal(signal)))
+    });
+    let queue = Queue::new(trials, settings.workers);
+    let (workers, elsewhere) = (BTreeMap::new(), Vec::new());
+    let mut engine = Engine {
+        settings,
+        store,
+        progress,
+        queue,
+        workers,
+        elsewhere,
+        next_number: 0,
+        sender,
+        stopping: None,
+    };
+    let outcome = engine.turn(&receiver);
+    handle.close();
+    outcome?;
+    Ok(engine.stopping.unwrap_or(Ended::Through))
+}
+
+impl Engine<'_> {
+    fn turn(&mut self, receiver: &Receiver<Message>) -> Result<()> {
+        let mut ticked = Instant::now();
+        loop {
+            while self.stopping.is_none()
+                && self.workers.len() < self.settings.workers
+                && !self.queue.is_empty()
+            {
+                self.start()?;
+            }
+            let is_waiting = self.stopping.is_none() && !self.elsewhere.is_empty();
+            if self.workers.is_empty() && !is_waiting {
+                return Ok(());
+            }
+            match receiver.recv_timeout(TICK) {
+                Ok(Message::Event(number, event)) => self.hear(number, event),
+                Ok(Message::Closed(number)) => self.close(number)?,
+                Ok(Message::Signal(signal)) => self.interrupt(signal),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            if ticked.elapsed() >= TICK {
+                ticked = Instant::now();
+                self.look_for_silence();
+                self.look_elsewhere();
+                self.progress.tick();
+            }
+        }
+    }
+
+    fn start(&mut self) -> Result<()> {
+        let trials = self.queue.next_chunk();
+        for trial in &trials {
+            self.store.add(&trial.table)?;
+        }
+        let directories: Vec<OsString> =
+            trials.iter().map(|trial| self.store.trial_directory(&trial.id).into_os_string()).collect();
+        let number = self.next_number;
+        self.next_number += 1;
+        let worker =
+            Worker::start(&self.settings.dml, number, trials, directories.into_iter(), self.sender.clone())?;
+        self.workers.insert(number, worker);
+        Ok(())
+    }
+
+    fn hear(&mut self, number: u64, event: Event) {
+        let Some(worker) = self.workers.get_mut(&number) else { return };
+        worker.heard = Instant::now();
+        match event {
+            Event::Started { id, epochs, resumed_at } => {
+                // What runs comes first: it is to blame if the process dies.
+                if let Some(trial) = worker.take(&id) {
+                    self.progress.started(number, &trial.label, resumed_at, epochs);
+                    worker.trials.push_front(trial);
+                }
+            }
+            Event::Epoch { epoch, epochs, losses, .. } => self.progress.epoch(number, epoch, epochs, &losses),
+            Event::Scoring { .. } => self.progress.scoring(number),
+            Event::Finished { id, outcome, seconds } => {
+                if let Some(trial) = worker.take(&id) {
+                    self.progress.finished(number, &trial.label, &outcome, seconds);
+                }
+            }
+            Event::Skipped { id, why } => match worker.take(&id) {
+                Some(trial) if why == "claimed" => self.elsewhere.push(trial),
+                Some(trial) => self.progress.found_done(&trial.label),
+                None => {}
+            },
+            Event::Failed { id, reason, retry } => {
+                if let Some(trial) = worker.take(&id) {
+                    let attempts = self.store.failure(&id).ok().flatten().map_or(u32::MAX, |f| f.attempts);
+                    self.progress.idle(number);
+                    self.failed(trial, &reason, retry && attempts <= self.settings.retries);
+                }
+            }
+        }
+    }
+
+    /// A trial failed: it waits for another attempt, or that was the last.
+    fn failed(&mut self, trial: Trial, reason: &str, again: bool) {
+        self.progress.failed(&trial.label, reason, again);
+        if again {
+            self.queue.again(trial);
+        } else if self.settings.fail_fast {
+            self.stop(Ended::FailedFast);
+        }
+    }
+
+    /// A process has ended. If it left trials without being asked to end, the one it was in has failed.
+    fn close(&mut self, number: u64) -> Result<()> {
+        let Some(mut worker) = self.workers.remove(&number) else { return Ok(()) };
+        self.progress.idle(number);
+        let status = worker.reap()?;
+        let mut left = std::mem::take(&mut worker.trials);
+        if self.stopping.is_some() || left.is_empty() {
+            return Ok(());
+        }
+        match status.code() {
+            Some(2) => bail!("dml run refused its command line: {}", worker.last_words().join(" ")),
+            // Somebody asked this process alone to end: its checkpoint is written, and the trial goes on.
+            Some(130 | 143) => {}
+            _ => {
+                let trial = left.pop_front().expect("looked at above");
+                let reason = self.reason(&worker, status);
+                let log = self.log(&trial.id, &worker);
+                let attempts = match self.store.fail(&trial.id, &reason, true, log) {
+                    Ok(failure) => failure.attempts,
+                    Err(error) => {
+                        self.progress.note(&format!("cannot record a failure: {error}"));
+                        u32::MAX
+                    }
+                };
+                self.failed(trial, &reason, attempts <= self.settings.retries);
+            }
+        }
+        self.queue.put_back(left);
+        Ok(())
+    }
+
+    fn reason(&self, worker: &Worker, status: ExitStatus) -> String {
+        let limit = self.settings.epoch_limit.as_secs();
+        match status.signal() {
+            _ if worker.hung => {
+                format!("nothing was heard of it for {limit} s (--epoch-limit), so it was killed")
+            }
+            _ => match worker.last_words().pop() {
+                Some(word) => format!("its process {} without a result: {word}", how(status)),
+                None => format!("its process {} without a result", how(status)),
+            },
+        }
+    }
+
+    /// The last lines of the trial's log, and what the process said only on stderr.
+    fn log(&self, id: &str, worker: &Worker) -> Vec<String> {
+        let path = self.store.trial_directory(id).join("log.txt");
+        let text =
+            fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.drain(..lines.len().saturating_sub(KEPT_LINES));
+        let more: Vec<_> = worker.last_words().into_iter().filter(|line| !lines.contains(line)).collect();
+        lines.extend(more);
+        lines
+    }
+
+    /// The first signal asks the processes to write their checkpoints and end, the second ends them at once.
+    fn interrupt(&mut self, signal: i32) {
+        if matches!(self.stopping, Some(Ended::Interrupted(_))) {
+            self.workers.values().for_each(Worker::kill);
+            return;
+        }
+        self.progress
+            .note("stopping: the running trials write their checkpoints; once more ends them at once");
+        self.stop(Ended::Interrupted(signal));
+    }
+
+    fn stop(&mut self, ended: Ended) {
+        self.stopping = Some(ended);
+        self.workers.values().for_each(Worker::ask_to_end);
+    }
+
+    fn look_for_silence(&mut self) {
+        for worker in self.workers.values_mut() {
+            if worker.heard.elapsed() >= self.settings.epoch_limit {
+                worker.hung = true;
+                worker.kill();
+            }
+        }
+    }
+
+    /// Trials that another process had: done by now, still held, or left by it and ours again.
+    fn look_elsewhere(&mut self) {
+        let mut ours = VecDeque::new();
+        for trial in std::mem::take(&mut self.elsewhere) {
+            if is_claimed(self.store, &trial.id) {
+                self.elsewhere.push(trial);
+            } else if matches!(self.store.result(&trial.id), Ok(Some(_))) {
+                self.progress.found_done(&trial.label);
+            } else {
+                ours.push_back(trial);
+            }
+        }
+        self.queue.put_back(ours);
+    }
+}

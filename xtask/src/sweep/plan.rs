@@ -1,0 +1,117 @@
+//! What a sweep would do, and for how long: `--plan` and `--dry-run`. Pure functions of trials and standings.
+
+use std::fmt::Write as _;
+
+use super::expand::Trial;
+use super::state::{Counts, Standing};
+
+/// The estimate of a sweep's time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Estimate {
+    /// Mean of the measured seconds of one trial.
+    pub seconds_per_trial: f64,
+    /// Trials that were measured; 0: the sweep file's own number.
+    pub measured: usize,
+}
+
+impl Estimate {
+    /// From the trials that are done, or else from what the sweep file says.
+    pub(crate) fn of(standings: &[Standing], seconds_per_trial: f64) -> Self {
+        let known: Vec<f64> = standings.iter().filter_map(seconds).collect();
+        let mean = known.iter().sum::<f64>() / known.len() as f64;
+        Self {
+            seconds_per_trial: if known.is_empty() { seconds_per_trial } else { mean },
+            measured: known.len(),
+        }
+    }
+
+    /// Seconds that `trials` trials take `workers` workers.
+    pub(crate) fn seconds(&self, trials: usize, workers: usize) -> f64 {
+        let rounds = trials.div_ceil(workers.max(1));
+        // Few trials end in whole rounds; many balance out.
+        let even = trials as f64 / workers.max(1) as f64;
+        self.seconds_per_trial * if rounds <= 2 { rounds as f64 } else { even }
+    }
+}
+
+fn seconds(standing: &Standing) -> Option<f64> {
+    match standing {
+        Standing::Done { seconds } => *seconds,
+        _ => None,
+    }
+}
+
+/// What a sweep that begins now would do, in two lines.
+pub(crate) fn plan(
+    name: &str,
+    standings: &[Standing],
+    to_run: usize,
+    workers: usize,
+    estimate: &Estimate,
+) -> String {
+    let mut text = format!("sweep {name}: {} trials: {}\n", standings.len(), Counts::of(standings));
+    if to_run == 0 {
+        text.push_str("to run: nothing\n");
+        return text;
+    }
+    let source = match estimate.measured {
+        0 => "the sweep file's number".to_string(),
+        n => format!("mean of {n} done"),
+    };
+    let time = duration(estimate.seconds(to_run, workers));
+    let each = estimate.seconds_per_trial;
+    writeln!(
+        text,
+        "to run: {to_run} trials, about {time} with {workers} workers ({each:.1} s a trial, {source})"
+    )
+    .expect("a string takes it");
+    text
+}
+
+/// One line for each trial that would run.
+pub(crate) fn dry_run(trials: &[Trial]) -> String {
+    trials.iter().fold(String::new(), |text, trial| text + &format!("{}  {}\n", trial.id, trial.label))
+}
+
+/// Seconds as people say them: `45 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
+pub(crate) fn duration(seconds: f64) -> String {
+    let s = seconds.max(0.0).round() as u64;
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {} s", s / 60, s % 60),
+        3600..86400 => format!("{} h {} min", s / 3600, s % 3600 / 60),
+        _ => format!("{} d {} h", s / 86400, s % 86400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::state::{survey, tests::*};
+    use super::*;
+
+    #[test]
+    fn the_estimate_comes_from_done_trials_and_before_any_from_the_file() {
+        let (_folder, store, trials) = four_trials();
+        let standings = survey(&store, &trials);
+        insta::assert_snapshot!(plan("quick", &standings, 4, 2, &Estimate::of(&standings, 10.0)), @r"
+        sweep quick: 4 trials: 0 done, 0 running, 0 failed, 4 missing
+        to run: 4 trials, about 20 s with 2 workers (10.0 s a trial, the sweep file's number)
+        ");
+        finish(&store, &trials[0], 100.0);
+        finish(&store, &trials[1], 200.0);
+        let standings = survey(&store, &trials);
+        insta::assert_snapshot!(plan("quick", &standings, 2, 1, &Estimate::of(&standings, 10.0)), @r"
+        sweep quick: 4 trials: 2 done, 0 running, 0 failed, 2 missing
+        to run: 2 trials, about 5 min 0 s with 1 workers (150.0 s a trial, mean of 2 done)
+        ");
+        assert!(
+            plan("quick", &standings, 0, 2, &Estimate::of(&standings, 1.0)).ends_with("to run: nothing\n")
+        );
+    }
+
+    #[test]
+    fn times_are_said_as_people_say_them() {
+        let said: Vec<_> = [0.4, 59.4, 200.0, 7500.0, 273_600.0].map(duration).into();
+        assert_eq!(said, ["0 s", "59 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"]);
+    }
+}

@@ -1,0 +1,239 @@
+//! What a sweep says on stderr: a live table on a terminal, plain lines elsewhere.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::plan::{Estimate, duration};
+
+/// Without a terminal, a sweep that has said nothing for so long says what runs.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// Counts and measured times of a running sweep.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tally {
+    pub total: usize,
+    pub done: usize,
+    pub failed: usize,
+    pub workers: usize,
+    pub estimate: Estimate,
+}
+
+impl Tally {
+    /// Takes a trial's time into the mean.
+    fn measure(&mut self, seconds: f64) {
+        let Estimate { seconds_per_trial, measured } = &mut self.estimate;
+        *seconds_per_trial = (*seconds_per_trial * *measured as f64 + seconds) / (*measured as f64 + 1.0);
+        *measured += 1;
+    }
+
+    /// Seconds to the end, when the running trials have done `fraction` trials' worth of work so far.
+    fn eta(&self, fraction: f64) -> f64 {
+        let left = self.total.saturating_sub(self.done + self.failed);
+        let busy = self.workers.min(left).max(1);
+        self.estimate.seconds_per_trial * (left as f64 - fraction).max(0.0) / busy as f64
+    }
+}
+
+/// A running trial.
+#[derive(Debug)]
+struct Running {
+    label: String,
+    /// Epochs done and to do.
+    epoch: (u32, u32),
+    text: String,
+    bar: Option<ProgressBar>,
+}
+
+/// Says how a sweep goes.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    tally: Tally,
+    running: BTreeMap<u64, Running>,
+    output: Output,
+}
+
+#[derive(Debug)]
+enum Output {
+    Quiet,
+    Lines { said: Instant },
+    Table { bars: MultiProgress, sweep: ProgressBar },
+}
+
+impl Progress {
+    /// A live table where stderr is a terminal.
+    pub(crate) fn new(tally: Tally, quiet: bool) -> Self {
+        let output = if quiet {
+            Output::Quiet
+        } else if std::io::stderr().is_terminal() {
+            let bars = MultiProgress::new();
+            let sweep = bars.add(ProgressBar::new(tally.total as u64));
+            sweep.set_style(style("{bar:24} {pos}/{len} trials, {msg}"));
+            sweep.enable_steady_tick(Duration::from_secs(1));
+            Output::Table { bars, sweep }
+        } else {
+            Output::Lines { said: Instant::now() }
+        };
+        let mut progress = Self { tally, running: BTreeMap::new(), output };
+        progress.tick();
+        progress
+    }
+
+    pub(crate) fn started(&mut self, worker: u64, label: &str, resumed_at: u32, epochs: u32) {
+        let bar = match &self.output {
+            Output::Table { bars, .. } => {
+                let bar = bars.add(ProgressBar::new(epochs.into()));
+                bar.set_style(style("  {bar:12} {pos}/{len} {prefix} {msg:.dim}"));
+                bar.set_prefix(label.to_owned());
+                bar.set_position(resumed_at.into());
+                Some(bar)
+            }
+            Output::Quiet | Output::Lines { .. } => None,
+        };
+        self.idle(worker);
+        let running = Running { label: label.into(), epoch: (resumed_at, epochs), text: String::new(), bar };
+        self.running.insert(worker, running);
+        if resumed_at > 0 {
+            self.note(&format!("{label} goes on after epoch {resumed_at}"));
+        }
+    }
+
+    pub(crate) fn epoch(
+        &mut self,
+        worker: u64,
+        epoch: u32,
+        epochs: u32,
+        losses: &BTreeMap<String, Option<f64>>,
+    ) {
+        let known = losses.iter().filter_map(|(name, loss)| Some(format!("{name} {:.4}", (*loss)?)));
+        let text = known.collect::<Vec<_>>().join(", ");
+        self.update(worker, |running| {
+            running.epoch = (epoch, epochs);
+            running.text = text;
+        });
+    }
+
+    pub(crate) fn scoring(&mut self, worker: u64) {
+        self.update(worker, |running| running.text = "scoring".into());
+    }
+
+    fn update(&mut self, worker: u64, change: impl FnOnce(&mut Running)) {
+        let Some(running) = self.running.get_mut(&worker) else { return };
+        change(running);
+        if let Some(bar) = &running.bar {
+            bar.set_length(running.epoch.1.into());
+            bar.set_position(running.epoch.0.into());
+            bar.set_message(running.text.clone());
+        }
+    }
+
+    pub(crate) fn finished(&mut self, worker: u64, label: &str, outcome: &str, seconds: f64) {
+        self.tally.done += 1;
+        self.tally.measure(seconds);
+        self.idle(worker);
+        let diverged = if outcome == "diverged" { " (diverged)" } else { "" };
+        self.line(&format!("{label}{diverged}, {}", duration(seconds)));
+    }
+
+    /// Another process finished the trial.
+    pub(crate) fn found_done(&mut self, label: &str) {
+        self.tally.done += 1;
+        self.line(&format!("{label}, by another process"));
+    }
+
+    pub(crate) fn failed(&mut self, label: &str, reason: &str, again: bool) {
+        if again {
+            return self.note(&format!("failed, and is tried again: {label}: {reason}"));
+        }
+        self.tally.failed += 1;
+        self.note(&format!("failed: {label}: {reason}"));
+    }
+
+    /// The worker runs no trial.
+    pub(crate) fn idle(&mut self, worker: u64) {
+        if let Some(Running { bar: Some(bar), .. }) = self.running.remove(&worker) {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// A finished trial: one line in a log; on a terminal the table shows it.
+    fn line(&mut self, text: &str) {
+        if matches!(self.output, Output::Lines { .. }) {
+            let state = self.state();
+            let Tally { total, done, .. } = self.tally;
+            self.note(&format!("{done}/{total} done, {state}: {text}"));
+        }
+        self.tick();
+    }
+
+    /// A line that is worth saying anywhere.
+    pub(crate) fn note(&mut self, text: &str) {
+        match &mut self.output {
+            Output::Quiet => {}
+            Output::Lines { said } => {
+                *said = Instant::now();
+                eprintln!("sweep: {text}");
+            }
+            // An error here is a terminal that went away.
+            Output::Table { bars, .. } => drop(bars.println(text)),
+        }
+    }
+
+    /// Keeps the table true as time passes.
+    pub(crate) fn tick(&mut self) {
+        let state = self.state();
+        match &self.output {
+            Output::Table { sweep, .. } => {
+                sweep.set_position(self.tally.done as u64);
+                sweep.set_message(state);
+            }
+            Output::Lines { said } if said.elapsed() >= HEARTBEAT && !self.running.is_empty() => {
+                let now = self.running.values().map(|running| {
+                    let (epoch, epochs) = running.epoch;
+                    format!("{} epoch {epoch}/{epochs} {}", running.label, running.text)
+                });
+                let now = now.collect::<Vec<_>>().join("; ");
+                self.note(&format!("{state}: {now}"));
+            }
+            Output::Quiet | Output::Lines { .. } => {}
+        }
+    }
+
+    fn state(&self) -> String {
+        let fraction =
+            self.running.values().map(|r| f64::from(r.epoch.0) / f64::from(r.epoch.1.max(1))).sum();
+        let Tally { failed, .. } = self.tally;
+        format!("{} running, {failed} failed, ETA {}", self.running.len(), duration(self.tally.eta(fraction)))
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Output::Table { bars, .. } = &self.output {
+            drop(bars.clear());
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("a template of ours").progress_chars("━╸─")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_eta_is_the_work_left_over_the_workers_that_have_work() {
+        let estimate = Estimate { seconds_per_trial: 99.0, measured: 0 };
+        let mut tally = Tally { total: 10, done: 2, failed: 1, workers: 2, estimate };
+        tally.measure(10.0);
+        assert_eq!(duration(tally.eta(0.0)), "35 s");
+        assert_eq!(duration(tally.eta(1.0)), "30 s");
+        tally.measure(20.0);
+        tally.done = 8;
+        assert_eq!(duration(tally.eta(0.0)), "15 s");
+    }
+}

@@ -1,0 +1,153 @@
+//! Where every trial of a sweep stands, read from the store alone.
+
+use std::fs;
+
+use dml_report::{Failure, RunStore};
+
+use super::expand::Trial;
+
+/// Where one trial stands.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    /// It has a result; the seconds that it took, where they were noted.
+    Done { seconds: Option<f64> },
+    /// A process holds it.
+    Running,
+    /// Its last attempt ended without a result.
+    Failed(Failure),
+    /// Nothing is known of it, or it was interrupted.
+    Missing,
+    /// A file of it cannot be read; the sentence says which, and what to do.
+    Unreadable(String),
+}
+
+impl Standing {
+    /// # Errors
+    /// None: what cannot be read is a standing too, so that one bad file does not hide the other trials.
+    pub(crate) fn of(store: &RunStore, id: &str) -> Self {
+        match store.result(id) {
+            Ok(Some(_)) => return Self::Done { seconds: seconds(store, id) },
+            Ok(None) => {}
+            Err(error) => return Self::Unreadable(error.to_string()),
+        }
+        if is_claimed(store, id) {
+            return Self::Running;
+        }
+        match store.failure(id) {
+            Ok(Some(failure)) => Self::Failed(failure),
+            Ok(None) => Self::Missing,
+            Err(error) => Self::Unreadable(error.to_string()),
+        }
+    }
+
+    /// Whether a sweep that begins now runs the trial. What cannot be helped within one sweep, like a data set
+    /// that is nowhere to be had, is tried anew by the next.
+    pub(crate) fn is_to_run(&self, retries: u32) -> bool {
+        match self {
+            Self::Done { .. } | Self::Unreadable(_) => false,
+            Self::Running | Self::Missing => true,
+            Self::Failed(failure) => !failure.retry || failure.attempts <= retries,
+        }
+    }
+}
+
+/// Whether another process runs the trial. Asking takes the claim for a moment: a `dml run` that comes just then
+/// passes the trial by, and its sweep comes back to it.
+pub(crate) fn is_claimed(store: &RunStore, id: &str) -> bool {
+    store.trial_directory(id).join("lock").exists() && matches!(store.claim(id), Ok(None))
+}
+
+fn seconds(store: &RunStore, id: &str) -> Option<f64> {
+    let text = fs::read_to_string(store.trial_directory(id).join("run.json")).ok()?;
+    serde_json::from_str::<serde_json::Value>(&text).ok()?.get("seconds")?.as_f64()
+}
+
+/// Where all trials stand, in their order.
+pub(crate) fn survey(store: &RunStore, trials: &[Trial]) -> Vec<Standing> {
+    trials.iter().map(|trial| Standing::of(store, &trial.id)).collect()
+}
+
+/// How many stand where.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub done: usize,
+    pub running: usize,
+    pub failed: usize,
+    pub missing: usize,
+}
+
+impl Counts {
+    pub(crate) fn of(standings: &[Standing]) -> Self {
+        let mut counts = Self::default();
+        for standing in standings {
+            match standing {
+                Standing::Done { .. } => counts.done += 1,
+                Standing::Running => counts.running += 1,
+                Standing::Failed(_) | Standing::Unreadable(_) => counts.failed += 1,
+                Standing::Missing => counts.missing += 1,
+            }
+        }
+        counts
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { done, running, failed, missing } = self;
+        write!(f, "{done} done, {running} running, {failed} failed, {missing} missing")
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use dml_report::{Curves, FORMAT, Outcome, Scores, TrialResult};
+
+    use super::super::{expand::expand, file::parse};
+    use super::*;
+
+    /// Four trials in an empty store.
+    pub(crate) fn four_trials() -> (tempfile::TempDir, RunStore, Vec<Trial>) {
+        let text = "claim = 'c'\ncommand = 'x'\nseeds = 4\nseconds_per_trial = 10.0\n[base]\nseed = 0\n";
+        let trials = expand(&parse(text).unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = RunStore::open(folder.path()).unwrap();
+        for trial in &trials {
+            store.add(&trial.table).unwrap();
+        }
+        (folder, store, trials)
+    }
+
+    pub(crate) fn finish(store: &RunStore, trial: &Trial, seconds: f64) {
+        let outcome = Outcome::Scored { scores: Scores::new() };
+        let (id, table) = (trial.id.clone(), trial.table.clone());
+        store
+            .finish(&TrialResult { format: FORMAT, id, trial: table, outcome, curves: Curves::new() })
+            .unwrap();
+        let path = store.trial_directory(&trial.id).join("run.json");
+        fs::write(path, format!("{{\"seconds\": {seconds}}}")).unwrap();
+    }
+
+    #[test]
+    fn every_standing_is_told_from_the_others() {
+        let (_folder, store, trials) = four_trials();
+        finish(&store, &trials[0], 1.5);
+        let _claim = store.claim(&trials[1].id).unwrap();
+        store.fail(&trials[2].id, "no", true, vec![]).unwrap();
+        let standings = survey(&store, &trials);
+        assert_eq!(Counts::of(&standings), Counts { done: 1, running: 1, failed: 1, missing: 1 });
+        assert!(matches!(standings[0], Standing::Done { seconds: Some(1.5) }));
+        let to_run: Vec<_> = standings.iter().map(|standing| standing.is_to_run(1)).collect();
+        assert_eq!(to_run, [false, true, true, true]);
+        assert!(!standings[2].is_to_run(0));
+        fs::write(store.trial_directory(&trials[3].id).join("result.json"), "{").unwrap();
+        let Standing::Unreadable(reason) = Standing::of(&store, &trials[3].id) else { panic!("read") };
+        assert!(reason.contains("result.json"), "{reason}");
+    }
+
+    #[test]
+    fn a_failure_that_no_retry_helps_is_tried_by_the_next_sweep() {
+        let failure = Failure { reason: "no data".into(), attempts: 9, retry: false, log: vec![] };
+        assert!(Standing::Failed(failure.clone()).is_to_run(0));
+        assert!(!Standing::Failed(Failure { retry: true, ..failure }).is_to_run(1));
+    }
+}

@@ -1,0 +1,94 @@
+//! What a sweep says of itself when asked (`--status`) and when it ends. Pure functions of trials and standings.
+
+use super::expand::Trial;
+use super::state::{Counts, Standing};
+
+/// Trials that a list names before it only counts.
+const NAMED: usize = 20;
+
+/// `--status`: how many stand where, what runs, what failed and why.
+pub(crate) fn status(name: &str, trials: &[Trial], standings: &[Standing]) -> String {
+    let counts = Counts::of(standings);
+    let running =
+        named(trials, standings, |standing| matches!(standing, Standing::Running).then(|| "running".into()));
+    let failed = named(trials, standings, failure);
+    format!("sweep {name}: {} trials: {counts}\n{running}{failed}", trials.len())
+}
+
+/// The end of a sweep that is not complete: what failed, and how to run just that again.
+pub(crate) fn closing(again: &str, trials: &[Trial], standings: &[Standing]) -> String {
+    let counts = Counts::of(standings);
+    let failed = named(trials, standings, failure);
+    let without = trials.len() - counts.done;
+    format!(
+        "{without} of {} trials have no result ({counts})\n{failed}run just these again: {again}\n",
+        trials.len()
+    )
+}
+
+/// The end of a sweep that a signal ended.
+pub(crate) fn interrupted(name: &str, counts: Counts, total: usize) -> String {
+    format!("interrupted: {} of {total} trials done; cargo xtask sweep {name} goes on from here", counts.done)
+}
+
+fn failure(standing: &Standing) -> Option<String> {
+    match standing {
+        Standing::Failed(failure) => {
+            let times = if failure.attempts == 1 {
+                String::new()
+            } else {
+                format!(" ({} attempts)", failure.attempts)
+            };
+            Some(format!("failed{times}: {}", failure.reason))
+        }
+        Standing::Unreadable(reason) => Some(format!("unreadable: {reason}")),
+        Standing::Done { .. } | Standing::Running | Standing::Missing => None,
+    }
+}
+
+/// A line for each trial of which there is something to say.
+fn named(trials: &[Trial], standings: &[Standing], say: impl Fn(&Standing) -> Option<String>) -> String {
+    let both = trials.iter().zip(standings);
+    let lines = both.filter_map(|(trial, standing)| {
+        Some(format!("  {}  {}: {}\n", trial.id, trial.label, say(standing)?))
+    });
+    let lines: Vec<_> = lines.collect();
+    let more = lines.len().saturating_sub(NAMED);
+    let rest = if more == 0 { String::new() } else { format!("  and {more} more\n") };
+    lines[..lines.len() - more].concat() + &rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::state::{survey, tests::*};
+    use super::*;
+
+    #[test]
+    fn what_failed_is_named_with_its_reason_and_the_way_to_run_it_again() {
+        let (_folder, store, trials) = four_trials();
+        finish(&store, &trials[0], 1.0);
+        let _claim = store.claim(&trials[1].id).unwrap();
+        for _ in 0..2 {
+            store.fail(&trials[2].id, "memory ran out", true, vec![]).unwrap();
+        }
+        let standings = survey(&store, &trials);
+        insta::assert_snapshot!(status("quick", &trials, &standings), @r"
+        sweep quick: 4 trials: 1 done, 1 running, 1 failed, 1 missing
+          fbe47f6d82b435a8  seed=1: running
+          a61e75dcd6780103  seed=2: failed (2 attempts): memory ran out
+        ");
+        insta::assert_snapshot!(closing("cargo xtask sweep quick --retry-failed", &trials, &standings), @r"
+        3 of 4 trials have no result (1 done, 1 running, 1 failed, 1 missing)
+          a61e75dcd6780103  seed=2: failed (2 attempts): memory ran out
+        run just these again: cargo xtask sweep quick --retry-failed
+        ");
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let (_folder, store, trials) = four_trials();
+        store.fail(&trials[0].id, "no", true, vec![]).unwrap();
+        let (many, standings) = (vec![trials[0].clone(); 30], survey(&store, &vec![trials[0].clone(); 30]));
+        assert!(status("q", &many, &standings).ends_with("  and 10 more\n"));
+    }
+}

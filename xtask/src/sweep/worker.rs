@@ -1,0 +1,178 @@
+//! One `dml run` process and the trials it was given.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use super::event::Event;
+use super::expand::Trial;
+
+/// Lines of stderr that are kept for the case that the process dies.
+const KEPT_LINES: usize = 20;
+
+/// How workers are started.
+#[derive(Debug, Clone)]
+pub(crate) struct Dml {
+    pub program: PathBuf,
+    pub device: String,
+}
+
+/// One thread each: two one-thread processes do 1.25 times the work of one with two threads. The wait policy has to
+/// be set before the process starts, and keeps OpenMP from spinning where the machine is shared.
+pub(crate) const ENVIRONMENT: [(&str, &str); 3] =
+    [("OMP_NUM_THREADS", "1"), ("OMP_WAIT_POLICY", "PASSIVE"), ("GOMP_SPINCOUNT", "20000")];
+
+impl Dml {
+    /// The arguments before the trial directories.
+    pub(crate) fn arguments(&self) -> [&str; 5] {
+        ["run", "--device", &self.device, "--threads", "1"]
+    }
+}
+
+/// What reaches the engine.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A worker said something.
+    Event(u64, Event),
+    /// A worker's stdout was closed: it has ended.
+    Closed(u64),
+    /// The engine itself got SIGINT, SIGTERM or SIGHUP.
+    Signal(i32),
+}
+
+/// A running process.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    child: Child,
+    stderr: Arc<Mutex<VecDeque<String>>>,
+    /// The trials without an outcome yet, the one that runs first.
+    pub trials: VecDeque<Trial>,
+    /// When it last said something.
+    pub heard: Instant,
+    /// Set when the engine killed it for its silence.
+    pub hung: bool,
+}
+
+impl Worker {
+    /// Starts a process of its own group: a Ctrl-C reaches the engine alone, which passes it on once.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(crate) fn start(
+        dml: &Dml,
+        number: u64,
+        trials: VecDeque<Trial>,
+        directories: impl Iterator<Item = OsString>,
+        sender: Sender<Message>,
+    ) -> Result<Self> {
+        let mut child = Command::new(&dml.program)
+            .args(dml.arguments())
+            .args(directories)
+            .envs(ENVIRONMENT)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start {}", dml.program.display()))?;
+        let stdout = child.stdout.take().expect("piped above");
+        thread::spawn(move || {
+            for event in lines(stdout).filter_map(|line| Event::parse(&line)) {
+                if sender.send(Message::Event(number, event)).is_err() {
+                    return; // The engine has ended: closing the pipe tells the process.
+                }
+            }
+            let _ = sender.send(Message::Closed(number));
+        });
+        let stderr = Arc::new(Mutex::new(VecDeque::new()));
+        let (kept, pipe) = (Arc::clone(&stderr), child.stderr.take().expect("piped above"));
+        thread::spawn(move || {
+            for line in lines(pipe) {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.push_back(line);
+                if kept.len() > KEPT_LINES {
+                    kept.pop_front();
+                }
+            }
+        });
+        Ok(Self { child, stderr, trials, heard: Instant::now(), hung: false })
+    }
+
+    /// Takes out the trial that an event names.
+    pub(crate) fn take(&mut self, id: &str) -> Option<Trial> {
+        let place = self.trials.iter().position(|trial| trial.id == id)?;
+        self.trials.remove(place)
+    }
+
+    /// Asks the process to write its checkpoint and end.
+    pub(crate) fn ask_to_end(&self) {
+        // A process that has ended by now is no error.
+        let _ = kill_process(self.pid(), Signal::TERM);
+    }
+
+    /// Ends the process, and what it may have started, at once.
+    pub(crate) fn kill(&self) {
+        let _ = kill_process_group(self.pid(), Signal::KILL);
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Waits for a process that has closed its stdout, for a moment and no longer.
+    ///
+    /// # Errors
+    /// When the system cannot wait for it.
+    pub(crate) fn reap(&mut self) -> Result<ExitStatus> {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        self.kill();
+        Ok(self.child.wait()?)
+    }
+
+    /// The last lines of its stderr.
+    pub(crate) fn last_words(&self) -> Vec<String> {
+        self.stderr.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
+/// An engine that ends early, by an error or a panic, leaves no process behind.
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Lines as text, whatever bytes they are.
+fn lines(pipe: impl Read) -> impl Iterator<Item = String> {
+    let lines = BufReader::new(pipe).split(b'\n').map_while(Result::ok);
+    lines.map(|line| String::from_utf8_lossy(&line).trim_end().to_owned())
+}
+
+/// How a process ended, for a sentence: `was killed by signal 9`.
+pub(crate) fn how(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(9), _) => "was killed by signal 9 (by hand, or because memory ran out)".into(),
+        (Some(signal), _) => format!("was killed by signal {signal}"),
+        (None, Some(code)) => format!("ended with exit code {code}"),
+        (None, None) => "ended".into(),
+    }
+}

@@ -1,0 +1,46 @@
+#!/bin/bash
+# A stand-in for `dml run --device D --threads N DIR...` that follows its protocol without a model in sight. The trial's
+# key `what` says how it behaves; STORE/ran lists the trials in the order in which they were begun.
+shift 5
+say() { printf "$@" || exit 1; } # A closed pipe: the engine is gone.
+nap() { sleep "$1" 9>&- & wait $!; } # Without the lock, and a trap ends it.
+for dir; do
+  id=${dir##*/}
+  value() { sed -n "s/^$1 = \"\{0,1\}\([^\"]*\)\"\{0,1\}$/\1/p" "$dir/trial.toml"; }
+  what=$(value what) seed=$(value seed) name=$(value name)
+  if [ -e "$dir/result.json" ]; then
+    say '{"event":"skipped","id":"%s","why":"finished"}\n' "$id"
+    continue
+  fi
+  exec 9>>"$dir/lock"
+  if ! flock -n 9; then
+    say '{"event":"skipped","id":"%s","why":"claimed"}\n' "$id"
+    continue
+  fi
+  echo "$what $seed" >> "$dir/../../ran"
+  trap 'echo checkpoint > "$dir/checkpoint.json"; exit 143' TERM
+  say '{"event":"started","id":"%s","epochs":2,"resumed_at":0}\nnoise of a library\n' "$id"
+  echo "$what begins" >> "$dir/log.txt"
+  attempts=$(sed -n 's/.*"attempts": *\([0-9]*\).*/\1/p' "$dir/failure.json" 2> /dev/null)
+  attempts=$((attempts + 1))
+  case $what in
+    killed) echo "out of memory, says the library" >&2; kill -KILL $$ ;;
+    killed_once) [ $attempts -gt 1 ] || kill -KILL $$ ;;
+    silent) exec sleep 60 ;;
+    leaves) exit 0 ;;
+    slow) for _ in 1 2 3 4 5; do nap 0.1; say '{"event":"scoring","id":"%s"}\n' "$id"; done ;;
+    fails | fails_for_good)
+      retry=$([ "$what" = fails ] && echo true || echo false)
+      printf '{"reason": "it did not work", "attempts": %d, "retry": %s, "log": []}\n' $attempts $retry > "$dir/failure.json"
+      say '{"event":"failed","id":"%s","reason":"it did not work","retry":%s}\n' "$id" $retry
+      continue ;;
+  esac
+  say '{"event":"epoch","id":"%s","epoch":2,"epochs":2,"losses":{"supervised":0.5,"kl":null}}\n' "$id"
+  printf '{"format":1,"id":"%s","trial":{"data":{"name":"%s"},"seed":%d,"what":"%s"},' "$id" "$name" "$seed" "$what" > "$dir/.result"
+  printf '"outcome":{"kind":"scored","scores":{"accuracy":0.%d5}},"curves":{}}\n' "$seed" >> "$dir/.result"
+  echo '{"seconds": 0.5}' > "$dir/run.json"
+  mv "$dir/.result" "$dir/result.json"
+  rm -f "$dir/failure.json" "$dir/checkpoint.json"
+  say '{"event":"finished","id":"%s","outcome":"scored","seconds":0.5}\n' "$id"
+done
+[ "$retry" = "" ]

@@ -26,6 +26,12 @@ pub enum EvalError {
         /// Name of the read-out.
         readout: &'static str,
     },
+    /// Nobody has another of its class to find.
+    #[error("none of {n} points shares its class with another, which retrieval needs")]
+    NoPair {
+        /// How many points there are.
+        n: usize,
+    },
     /// A row id of the mask lies beyond the training set.
     #[error("labelled row {row} does not exist; the training set has {n} rows")]
     NoSuchRow {

@@ -7,8 +7,11 @@ mod error;
 mod label;
 
 pub mod agreement;
+pub mod clustering;
 pub mod protocol;
 pub mod readout;
+pub mod retrieval;
+pub mod statistics;
 
 mod minimize;
 mod neighbours;

@@ -9,10 +9,14 @@ use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::agreement::{accuracy, adjusted_mutual_information};
+use crate::agreement::{
+    accuracy, adjusted_mutual_information, adjusted_rand, clustering_accuracy, normalized_mutual_information,
+};
+use crate::clustering::{GaussianMixture, KMeans};
 use crate::error::{EvalError, check_enough};
-use crate::label::Label;
+use crate::label::{Classes, Label};
 use crate::readout::Readout;
+use crate::retrieval::retrieval;
 
 pub use fold::folds;
 
@@ -91,6 +95,44 @@ impl<L: Label> Evaluation<'_, L> {
             scores.insert(format!("{}.{}.ami", protocol.name(), readout.name()), ami);
         }
         Ok(scores)
+    }
+
+    /// Agreement of the test labels with clusters of the test embeddings, as many as there are test classes:
+    /// `clustering.k_means.clustering_accuracy`, `….ami`, `….nmi`, `….ari`, and `clustering.gaussian_mixture.…`.
+    ///
+    /// k-means takes the best of ten starts.
+    ///
+    /// # Errors
+    /// Embeddings that are not finite; no points.
+    pub fn clustering(&self) -> Result<Scores, EvalError> {
+        let Embedded { embeddings, labels } = self.test;
+        check_enough(labels.len(), 1, "to cluster")?;
+        let n_classes = Classes::of(labels).n();
+        let k_means = KMeans::fit(embeddings, n_classes, 10, self.seed)?.clusters;
+        let mixture = GaussianMixture::fit(embeddings, n_classes, self.seed)?.predict(embeddings);
+        let mut scores = Scores::new();
+        for (name, clusters) in [("k_means", k_means), ("gaussian_mixture", mixture)] {
+            let mut insert = |score, value| scores.insert(format!("clustering.{name}.{score}"), value);
+            insert("clustering_accuracy", clustering_accuracy(labels, &clusters));
+            insert("ami", adjusted_mutual_information(labels, &clusters));
+            insert("nmi", normalized_mutual_information(labels, &clusters));
+            insert("ari", adjusted_rand(labels, &clusters));
+        }
+        Ok(scores)
+    }
+
+    /// Leave-one-out retrieval among the test embeddings: `retrieval.recall_at_1`, `retrieval.r_precision`,
+    /// `retrieval.map_at_r`.
+    ///
+    /// # Errors
+    /// Embeddings that are not finite; no two of one class.
+    pub fn retrieval(&self) -> Result<Scores, EvalError> {
+        let found = retrieval(self.test.embeddings, self.test.labels, &[1])?;
+        Ok(Scores::from([
+            ("retrieval.recall_at_1".into(), found.recall_at[0]),
+            ("retrieval.r_precision".into(), found.r_precision),
+            ("retrieval.map_at_r".into(), found.map_at_r),
+        ]))
     }
 
     fn on_labelled(&self, readout: Readout) -> Result<[f64; 2], EvalError> {

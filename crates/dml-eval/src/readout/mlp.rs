@@ -180,7 +180,9 @@ fn softmax(scores: &mut [f32]) {
         *score = (*score - largest).exp();
         sum += *score;
     }
-    scores.iter_mut().for_each(|score| *score /= sum);
+    for score in scores {
+        *score /= sum;
+    }
 }
 
 /// Adam (Kingma & Ba 2015, with the bias corrections in the step size, as in the paper's section 2).

@@ -1,2 +1,67 @@
-//! The `dml` binary.
-fn main() {}
+//! `dml`: trains and scores trials, and scores anybody's embeddings.
+
+mod artifacts;
+mod data;
+mod evaluate;
+mod events;
+mod run;
+mod trial;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Semi-supervised deep metric learning: train and score trials, look at data sets.
+#[derive(Debug, Parser)]
+#[command(name = "dml", version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train and score trials: each DIR holds a trial.toml and gets a result.json
+    ///
+    /// A DIR is STORE/trials/ID, as `cargo xtask sweep` makes it. A trial that has its result is skipped; one that was interrupted goes on
+    /// from its last checkpoint. One JSON object a line on standard output tells what happens. Ctrl-C ends at the end of
+    /// the epoch with a checkpoint, a second Ctrl-C at once.
+    Run(run::RunArguments),
+    /// Check trial files without running them
+    Check {
+        /// Trial files (TOML)
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// List, fetch and show data sets
+    #[command(subcommand)]
+    Data(data::DataCommand),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check { files } => check(&files),
+        Command::Data(command) => data::run(&command),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn check(files: &[PathBuf]) -> Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
+    for file in files {
+        match trial::Trial::read(file) {
+            Ok((_, table)) => println!("{}: trial {}", file.display(), dml_report::trial_id(&table)),
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}

@@ -1,0 +1,95 @@
+//! `dml data`: which data sets there are, and what is in them.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+use dml_data::{Dataset, Manifest, Source, Split, class_counts, sample_sheet};
+use dml_report::write_atomically;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Names of the known data sets, and where their files are
+    List,
+    /// Bring a data set into the cache, checked against its checksums
+    ///
+    /// `DML_DATASETS` may name a folder that has the files already; `DML_CACHE` moves the cache.
+    Fetch {
+        /// A name of `dml data list`
+        name: String,
+        /// Only look on this machine
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Count images per split and class, and draw samples
+    Show {
+        /// A name of `dml data list`, or the path of an npz in MedMNIST's layout
+        name: String,
+        /// Write a PNG of sample images, one row a class
+        #[arg(long, value_name = "FILE")]
+        png: Option<PathBuf>,
+        /// Sample images a class
+        #[arg(long, default_value_t = 10, value_name = "N")]
+        per_class: usize,
+        /// Only look on this machine
+        #[arg(long)]
+        offline: bool,
+    },
+}
+
+pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
+    match command {
+        DataCommand::List => list()?,
+        DataCommand::Fetch { name, offline } => {
+            for path in dml_data::fetch(name, &Source::from_env(*offline)?, true)? {
+                println!("{}", path.display());
+            }
+        }
+        DataCommand::Show { name, png, per_class, offline } => {
+            let dataset = dml_data::load(name, &Source::from_env(*offline)?, true)?;
+            show(&dataset);
+            if let Some(path) = png {
+                let (shape, classes) = (dataset.shape, dataset.n_classes);
+                write_atomically(path, &sample_sheet(&dataset.train, shape, classes, *per_class, 0)?)?;
+                eprintln!("samples: {}", path.display());
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list() -> Result<()> {
+    let here = Source::from_env(true)?;
+    for entry in Manifest::builtin().datasets {
+        let files = dml_data::fetch(&entry.name, &here, false);
+        let place = files.ok().and_then(|f| f.first()?.parent().map(|p| p.display().to_string()));
+        let place = place.unwrap_or_else(|| format!("not fetched; dml data fetch {}", entry.name));
+        println!("{:<14} {} ({}): {place}", entry.name, entry.title, entry.license);
+    }
+    Ok(())
+}
+
+fn show(dataset: &Dataset) {
+    let (shape, release) = (dataset.shape, dataset.release.as_ref());
+    let release = release.map_or_else(String::new, |release| format!(", release {release}"));
+    println!(
+        "{}{release}: {} classes, images of {} x {} x {}",
+        dataset.name, dataset.n_classes, shape.channels, shape.height, shape.width
+    );
+    let splits: Vec<(&str, &Split)> = [("train", Some(&dataset.train)), ("test", Some(&dataset.test))]
+        .into_iter()
+        .chain([("validation", dataset.validation.as_ref())])
+        .filter_map(|(name, split)| Some((name, split?)))
+        .collect();
+    let row = |name: &str, cells: Vec<usize>| {
+        let cells: String = cells.iter().map(|n| format!("{n:>12}")).collect();
+        println!("{name:>5}{cells}");
+    };
+    println!("class{}", splits.iter().map(|(name, _)| format!("{name:>12}")).collect::<String>());
+    let counts: Vec<_> = splits.iter().map(|(_, split)| class_counts(split, dataset.n_classes)).collect();
+    for class in 0..dataset.n_classes {
+        row(&class.to_string(), counts.iter().map(|of_split| of_split[class]).collect());
+    }
+    row("all", splits.iter().map(|(_, split)| split.labels.len()).collect());
+}

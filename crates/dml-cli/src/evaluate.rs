@@ -1,0 +1,70 @@
+//! From a trained model, or a baseline, to scores.
+
+use anyhow::{Context, Result};
+use dml_data::{Dataset, Split};
+use dml_eval::clustering::GaussianMixture;
+use dml_eval::{Embedded, Evaluation, Protocol};
+use dml_report::Scores;
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::trial::{EvaluatedSplit, Trial};
+
+/// The images that a trial is scored on.
+pub(crate) fn evaluated_split<'a>(trial: &Trial, data: &'a Dataset) -> Result<&'a Split> {
+    match trial.evaluation.split {
+        EvaluatedSplit::Test => Ok(&data.test),
+        EvaluatedSplit::Validation => data.validation.as_ref().with_context(|| {
+            format!("{} has no validation split; set data.validation to the number of training images to hold out", data.name)
+        }),
+    }
+}
+
+/// All scores that the trial asks for. `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it is asked only for what is needed.
+pub(crate) fn score(
+    trial: &Trial,
+    data: &Dataset,
+    labelled: &[usize],
+    queries: &Array2<f32>,
+    embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>,
+) -> Result<Scores> {
+    let asks = |protocol| trial.evaluation.protocols.contains(&protocol);
+    let split = evaluated_split(trial, data)?;
+    let test = Embedded { embeddings: queries.view(), labels: split.labels.as_slice() };
+    // The `labelled` protocol needs only the labelled rows: everything else stays unembedded unless `train` asks for it.
+    let (images, labels, labelled) = if asks(Protocol::Train) {
+        (data.train.images.view().to_owned(), data.train.labels.clone(), labelled.to_vec())
+    } else {
+        let rows = if asks(Protocol::Labelled) { labelled } else { &[] };
+        let labels = rows.iter().map(|&row| data.train.labels[row]).collect();
+        (data.train.images.select(Axis(0), rows), labels, (0..rows.len()).collect())
+    };
+    let train = embed(images.view());
+    let train = Embedded { embeddings: train.view(), labels: labels.as_slice() };
+    let evaluation = Evaluation { train, labelled: &labelled, test, seed: trial.seed };
+    let mut scores = Scores::new();
+    for &protocol in &trial.evaluation.protocols {
+        scores.extend(evaluation.readouts(protocol, &trial.evaluation.readouts)?);
+    }
+    if trial.evaluation.clustering {
+        scores.extend(evaluation.clustering()?);
+    }
+    if trial.evaluation.retrieval {
+        scores.extend(evaluation.retrieval()?);
+    }
+    Ok(scores)
+}
+
+/// The mixture of the staged routine: weights, means and variances, fitted on embeddings.
+pub(crate) fn fit_mixture(
+    embeddings: ArrayView2<f32>,
+    components: usize,
+    seed: u64,
+) -> Result<(Vec<f32>, Array2<f32>, Array2<f32>), String> {
+    let mixture = GaussianMixture::fit(embeddings, components, seed).map_err(|error| error.to_string())?;
+    let narrow = |value: &f64| *value as f32;
+    Ok((
+        mixture.weights.iter().map(narrow).collect(),
+        mixture.means.map(narrow),
+        mixture.variances.map(narrow),
+    ))
+}

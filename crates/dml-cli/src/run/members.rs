@@ -1,0 +1,165 @@
+//! Claimed trials of one stack: train, score, write.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use dml_data::Mask;
+use dml_models::{Baseline, EpochLosses, Progress, Stack, TrainError, save_weights, train};
+use dml_report::{Curves, FORMAT, Outcome, TrialResult};
+use ndarray::{Array2, ArrayView2};
+
+use super::{Ended, Job, Session};
+use crate::artifacts;
+use crate::evaluate::{evaluated_split, score};
+use crate::events::Event;
+
+/// Trains and scores the jobs, which are of one stack.
+pub(crate) fn run(session: &Session, jobs: &[Job]) -> Result<Ended> {
+    let start = Instant::now();
+    let data = &session.loaded().dataset;
+    let masks: Vec<Mask> = jobs.iter().map(|job| mask(session, job)).collect::<Result<_>>()?;
+    for job in jobs {
+        evaluated_split(&job.trial, data)?; // before an hour of training, not after it
+        job.log.line(&format!("on {}", dml_models::device_name(session.device)));
+    }
+    if jobs[0].trial.model.system.is_baseline() {
+        for (job, mask) in jobs.iter().zip(&masks) {
+            session.say(&Event::Started { id: &job.id, epochs: 0, resumed_at: 0 });
+            let baseline = Baseline::fit(&job.trial.model, job.trial.seed, data.train.images.view());
+            finish(session, job, mask, start, Curves::new(), None, &|images| baseline.embed(images))?;
+        }
+        return Ok(Ended::Finished);
+    }
+    let mut stack = begin(session, jobs, &masks)?;
+    for job in jobs {
+        let epochs = job.trial.training.epochs;
+        session.say(&Event::Started { id: &job.id, epochs, resumed_at: stack.epoch });
+    }
+    if !run_epochs(session, jobs, &mut stack)? {
+        return Ok(Ended::Interrupted);
+    }
+    for (member, (job, mask)) in jobs.iter().zip(&masks).enumerate() {
+        let curves = stack.members[member].curves.clone();
+        if let Some((epoch, reason)) = stack.members[member].diverged.clone() {
+            write(session, job, start, curves, Outcome::Diverged { epoch, reason })?;
+            continue;
+        }
+        save_weights(&stack, member, &job.directory.join("weights.safetensors"))?;
+        let embed = |images: ArrayView2<u8>| stack.embed(member, images);
+        finish(session, job, mask, start, curves, Some((&stack, member)), &embed)?;
+    }
+    Ok(Ended::Finished)
+}
+
+fn mask(session: &Session, job: &Job) -> Result<Mask> {
+    let (data, config) = (&session.loaded().dataset, &job.trial.data);
+    let labels = &data.train.labels;
+    let (percent, sampling) = (config.labelled_percent, config.labelled_sampling);
+    Ok(Mask::draw(labels, data.n_classes, percent, sampling, job.trial.seed)?)
+}
+
+/// A fresh stack, or one put where all members' checkpoints agree that it was.
+fn begin(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<Stack> {
+    let fresh = || {
+        let configs = jobs.iter().map(|job| job.trial.train_config()).collect();
+        let rows: Vec<&[usize]> = masks.iter().map(Mask::rows).collect();
+        Stack::new(configs, &rows, &session.loaded().training, session.device)
+    };
+    let mut stack = fresh()?;
+    let epochs: Vec<Option<u32>> = jobs.iter().map(|job| Stack::checkpoint_epoch(&job.directory)).collect();
+    let [Some(_), ..] = epochs.as_slice() else { return Ok(stack) };
+    if epochs.iter().any(|epoch| *epoch != epochs[0]) {
+        jobs.iter().for_each(|job| job.log.line("checkpoints of this stack differ: starting afresh"));
+        return Ok(stack);
+    }
+    for (member, job) in jobs.iter().enumerate() {
+        if let Err(error) = stack.load_checkpoint(member, &job.directory) {
+            let sentence = format!("{error}; starting afresh");
+            eprintln!("{sentence}");
+            jobs.iter().for_each(|job| job.log.line(&sentence));
+            return Ok(fresh()?);
+        }
+    }
+    jobs.iter().for_each(|job| job.log.line(&format!("resumed after epoch {}", stack.epoch)));
+    Ok(stack)
+}
+
+/// Trains to the end; false when interrupted, with a checkpoint written.
+fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<bool> {
+    let mut failure = None;
+    let mut last_checkpoint = Instant::now();
+    let mut curves: Vec<artifacts::TensorBoard> = Vec::new();
+    if session.tensorboard {
+        for job in jobs {
+            curves.push(artifacts::TensorBoard::create(&job.directory, stack.epoch)?);
+        }
+    }
+    let mut observe = |stack: &Stack, losses: &EpochLosses| -> Result<Progress> {
+        for (job, terms) in jobs.iter().zip(&losses.terms) {
+            let epochs = job.trial.training.epochs;
+            let event = Event::Epoch { id: &job.id, epoch: losses.epoch, epochs, losses: terms };
+            job.log.line(&format!("epoch {} of {epochs}: {}", losses.epoch, serde_json::to_string(terms)?));
+            session.say(&event);
+        }
+        for (board, terms) in curves.iter_mut().zip(&losses.terms) {
+            board.add(losses.epoch, terms)?;
+        }
+        let interrupted = session.interrupted.load(Ordering::Relaxed);
+        let done = losses.epoch == jobs[0].trial.training.epochs;
+        let due = last_checkpoint.elapsed() >= Duration::from_secs(session.checkpoint_seconds);
+        if (due || interrupted) && !done {
+            for (member, job) in jobs.iter().enumerate() {
+                stack.save_checkpoint(member, &job.directory)?;
+            }
+            last_checkpoint = Instant::now();
+        }
+        Ok(if interrupted { Progress::Stop } else { Progress::Continue })
+    };
+    let mut observe_or_stop = |stack: &Stack, losses: &EpochLosses| match observe(stack, losses) {
+        Ok(progress) => progress,
+        Err(error) => {
+            failure = Some(error);
+            Progress::Stop
+        }
+    };
+    let complete =
+        train(stack, &session.loaded().training, &crate::evaluate::fit_mixture, &mut observe_or_stop);
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(complete.map_err(|e: TrainError| anyhow::anyhow!(e))?),
+    }
+}
+
+/// Scores the trained model, writes what the report shows of it, then the result.
+fn finish(
+    session: &Session,
+    job: &Job,
+    mask: &Mask,
+    start: Instant,
+    curves: Curves,
+    stack: Option<(&Stack, usize)>,
+    embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>,
+) -> Result<()> {
+    session.say(&Event::Scoring { id: &job.id });
+    let data = &session.loaded().dataset;
+    let queries = embed(evaluated_split(&job.trial, data)?.images.view());
+    let scores = score(&job.trial, data, mask.rows(), &queries, embed)?;
+    artifacts::write(session.store.root(), job, data, &queries, stack)?;
+    write(session, job, start, curves, Outcome::Scored { scores })
+}
+
+fn write(session: &Session, job: &Job, start: Instant, curves: Curves, outcome: Outcome) -> Result<()> {
+    let name = match &outcome {
+        Outcome::Scored { .. } => "scored",
+        Outcome::Diverged { .. } => "diverged",
+    };
+    let seconds = start.elapsed().as_secs_f64();
+    artifacts::write_provenance(session, job, seconds)?;
+    job.log.line(&format!("{name} after {seconds:.1} s"));
+    let result =
+        TrialResult { format: FORMAT, id: job.id.clone(), trial: job.table.clone(), outcome, curves };
+    session.store.finish(&result)?;
+    session.say(&Event::Finished { id: &job.id, outcome: name, seconds });
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! A trial file: everything about one run, nothing left to a default.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use dml_data::Sampling;
+use dml_eval::{Protocol, Readout};
+use dml_losses::LossConfig;
+use dml_models::{
+    KlConfig, ModelConfig, ReconstructionConfig, RoutineConfig, SamplingConfig, TrainConfig, TrainingConfig,
+};
+use serde::{Deserialize, Serialize};
+
+/// One trial.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Trial {
+    pub(crate) seed: u64,
+    pub(crate) data: DataConfig,
+    pub(crate) model: ModelConfig,
+    pub(crate) loss: LossConfig,
+    pub(crate) reconstruction: ReconstructionConfig,
+    pub(crate) prior: dml_priors::PriorConfig,
+    pub(crate) kl: KlConfig,
+    pub(crate) routine: RoutineConfig,
+    pub(crate) sampling: SamplingConfig,
+    pub(crate) training: TrainingConfig,
+    pub(crate) evaluation: EvaluationConfig,
+}
+
+/// Which images, and which of them keep their labels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DataConfig {
+    /// A name of `dml data list`, or the path of an npz in MedMNIST's layout.
+    pub(crate) name: String,
+    /// Percent of the training images that keep their labels, in (0, 100].
+    pub(crate) labelled_percent: f64,
+    pub(crate) labelled_sampling: Sampling,
+    /// Training images held out as a validation split, where the data set has none.
+    pub(crate) validation: usize,
+}
+
+/// What is scored of the trained model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EvaluationConfig {
+    pub(crate) split: EvaluatedSplit,
+    pub(crate) protocols: Vec<Protocol>,
+    pub(crate) readouts: Vec<Readout>,
+    /// Whether k-means on the evaluated embeddings is compared with the labels.
+    pub(crate) clustering: bool,
+    /// Whether retrieval among the evaluated embeddings is scored.
+    pub(crate) retrieval: bool,
+}
+
+/// Which images are scored. Settings are chosen on the validation split; the test split is for the numbers reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EvaluatedSplit {
+    Validation,
+    Test,
+}
+
+impl Trial {
+    /// Reads and checks a trial; also gives its table as it stands in the file.
+    pub(crate) fn read(path: &Path) -> Result<(Self, toml::Table)> {
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        Self::parse(&text).with_context(|| path.display().to_string())
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<(Self, toml::Table)> {
+        let trial: Self = toml::from_str(text)?;
+        let table: toml::Table = toml::from_str(text)?;
+        trial.train_config().check()?;
+        let percent = trial.data.labelled_percent;
+        if !(percent > 0.0 && percent <= 100.0) {
+            bail!("data.labelled_percent = {percent} is out of range; it must be above 0 and at most 100");
+        }
+        let evaluation = &trial.evaluation;
+        let read_outs = !evaluation.protocols.is_empty() && !evaluation.readouts.is_empty();
+        if !(read_outs || evaluation.clustering || evaluation.retrieval) {
+            bail!(
+                "[evaluation] scores nothing; name a protocol and a read-out, or set clustering or retrieval to true"
+            );
+        }
+        Ok((trial, table))
+    }
+
+    pub(crate) fn train_config(&self) -> TrainConfig {
+        TrainConfig {
+            seed: self.seed,
+            model: self.model.clone(),
+            loss: self.loss.clone(),
+            reconstruction: self.reconstruction.clone(),
+            prior: self.prior.clone(),
+            kl: self.kl.clone(),
+            routine: self.routine.clone(),
+            sampling: self.sampling.clone(),
+            training: self.training.clone(),
+        }
+    }
+
+    /// Whether two trials may be trained in one stack.
+    pub(crate) fn stacks_with(&self, other: &Self) -> bool {
+        self.data.name == other.data.name
+            && self.data.validation == other.data.validation
+            && self.train_config().stacks_with(&other.train_config())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(crate) const TRIAL: &str = include_str!("../../../tests/trial.toml");
+
+    #[test]
+    fn a_whole_trial_is_read() {
+        let (trial, table) = Trial::parse(TRIAL).unwrap();
+        assert_eq!(trial.data.name, "mnist");
+        assert_eq!(table["seed"].as_integer(), Some(0));
+        assert_eq!(toml::Table::try_from(&trial).unwrap(), table, "nothing is lost or added");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let message = |from: &str, to: &str| {
+            assert!(TRIAL.contains(from));
+            format!("{:#}", Trial::parse(&TRIAL.replace(from, to)).unwrap_err())
+        };
+        insta::assert_snapshot!(message("labelled_percent = 0.1", "labelled_percent = 0.0"), @"data.labelled_percent = 0 is out of range; it must be above 0 and at most 100");
+        insta::assert_snapshot!(message("learning_rate = 0.001", "learning_rate = -1.0"), @"training.learning_rate = -1 is out of range; it must be above 0");
+        assert!(message("seed = 0\n", "").contains("missing field `seed`"));
+        assert!(message("beta = 1.0", "beta = 1.0\nbeto = 2").contains("unknown field `beto`"));
+        assert!(message("kind = \"triplet\"", "kind = \"triple\"").contains("unknown variant `triple`"));
+        assert!(message("alpha = 0.5", "alpha = 1.5").contains("routine.alpha = 1.5 is out of range"));
+    }
+}

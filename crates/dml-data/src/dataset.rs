@@ -65,9 +65,9 @@ pub struct Dataset {
 impl Dataset {
     /// Moves `rows` random training rows into [`Dataset::validation`], where the set has none of its own.
     ///
-    /// A set that has a validation split keeps it: `rows` and `seed` are then ignored, so one setting serves all
-    /// sets. `rows` of 0 changes nothing. The rows depend on `seed` and the number of training rows only, and both
-    /// splits keep the order of the file.
+    /// A set that has a validation split keeps it: `rows` and `seed` are then ignored, so one setting serves
+    /// all sets. `rows` of 0 changes nothing. The rows depend on `seed` and the number of training rows only,
+    /// and both splits keep the order of the file.
     ///
     /// # Errors
     /// When not at least one training row would be left.

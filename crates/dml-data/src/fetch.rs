@@ -25,12 +25,13 @@ pub struct Files {
 impl Manifest {
     /// The files of the data set `name`, fetched where they are not there yet.
     ///
-    /// Every file has the size and checksum of the manifest; one that is there but has not is passed over. `progress` tells on
-    /// stderr what is fetched: a bar on a terminal, else lines. Several processes may fetch at once: one does, the others wait.
+    /// Every file has the size and checksum of the manifest; one that is there but has not is passed over.
+    /// `progress` tells on stderr what is fetched: a bar on a terminal, else lines. Several processes may
+    /// fetch at once: one does, the others wait.
     ///
     /// # Errors
-    /// When the name is unknown, the cache cannot be written, or no place has the files; the message is one sentence
-    /// with each place's reason.
+    /// When the name is unknown, the cache cannot be written, or no place has the files; the message is one
+    /// sentence with each place's reason.
     pub fn fetch(&self, name: &str, source: &Source, progress: bool) -> Result<Files, DataError> {
         let entry = self.entry(name)?;
         let mut search = Search { entry, source, progress: Progress::new(progress), reasons: Vec::new() };
@@ -126,6 +127,9 @@ impl Search<'_> {
         }
         for mirror in &release.mirrors {
             let host = mirror.split('/').nth(2).unwrap_or(mirror);
+            if self.reasons.contains(&format!("{host}: {}", http::NO_ANSWER)) {
+                continue;
+            }
             while let Some(file) = missing.first() {
                 match self.ask_mirror(file, mirror, host, lock)? {
                     Ok(()) => drop(missing.remove(0)),

@@ -15,6 +15,8 @@ use ureq::{
 
 use crate::{checksum, manifest::Variant, progress::Progress};
 
+/// The reason of a host that keeps silent: asking it again would cost as much time again.
+pub(crate) const NO_ANSWER: &str = "no answer";
 /// A mirror that has not answered by then does not answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection that breaks is taken up again as long as each attempt brings something.
@@ -39,8 +41,8 @@ pub(crate) fn agent(host: &str) -> Agent {
 
 /// Downloads `url` into `part`, which may hold the beginning already, and checks it against `expected`.
 ///
-/// The error is the mirror's reason in short. After a wrong size or checksum `part` is deleted; after a broken connection it
-/// stays for the next attempt, which may be another process's.
+/// The error is the mirror's reason in short. After a wrong size or checksum `part` is deleted; after a
+/// broken connection it stays for the next attempt, which may be another process's.
 pub(crate) fn download(
     agent: &Agent,
     url: &str,
@@ -132,11 +134,16 @@ fn short(error: &ureq::Error) -> String {
     match error {
         ureq::Error::HostNotFound => "host not found".to_owned(),
         ureq::Error::ConnectionFailed => "no connection".to_owned(),
-        ureq::Error::Timeout(_) => "no answer".to_owned(),
+        ureq::Error::Timeout(_) => NO_ANSWER.to_owned(),
         ureq::Error::Io(error) if error.to_string().starts_with("failed to lookup") => {
             "host not found".to_owned()
         }
-        ureq::Error::Io(error) => error.to_string(),
-        other => other.to_string(),
+        ureq::Error::Io(error) => before_semicolon(&error.to_string()),
+        other => before_semicolon(&other.to_string()),
     }
+}
+
+/// What follows a semicolon is detail: all the names that a certificate is good for.
+fn before_semicolon(text: &str) -> String {
+    text.split(';').next().unwrap_or_default().to_owned()
 }

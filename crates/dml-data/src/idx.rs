@@ -11,14 +11,16 @@ use ndarray::{ArrayD, IxDyn};
 
 use crate::DataError;
 
-/// No dimension list of a real file is longer, and no buffer is reserved beyond this before the bytes are there.
+/// No real file has more.
 const MOST_DIMENSIONS: usize = 8;
+/// No buffer is reserved beyond this before the bytes are there.
 const RESERVED_AT_MOST: usize = 1 << 20;
 
 /// Reads an idx file of unsigned bytes, gzipped or plain, told by its content. Shape as in the file.
 ///
 /// # Errors
-/// When the file cannot be read, is no idx file of unsigned bytes, or is shorter or longer than its dimensions say.
+/// When the file cannot be read, is no idx file of unsigned bytes, or is shorter or longer than its
+/// dimensions say.
 pub fn read(path: &Path) -> Result<ArrayD<u8>, DataError> {
     let file = File::open(path).map_err(DataError::io(path))?;
     parse(BufReader::with_capacity(1 << 16, file)).map_err(DataError::format(path))

@@ -8,7 +8,8 @@ use crate::{
     DataError, Dataset, Files, ImageShape, Manifest, Source, Split, dataset, idx, manifest::Format, medmnist,
 };
 
-/// Fetches the files of a data set of the built-in manifest, where they are not there yet: see [`Manifest::fetch`].
+/// Fetches the files of a data set of the built-in manifest, where they are not there yet: see
+/// [`Manifest::fetch`].
 ///
 /// # Errors
 /// See [`Manifest::fetch`].
@@ -16,7 +17,8 @@ pub fn fetch(name: &str, source: &Source, progress: bool) -> Result<Vec<PathBuf>
     Ok(Manifest::builtin().fetch(name, source, progress)?.paths)
 }
 
-/// Loads a data set of the built-in manifest by name, or an npz file in `MedMNIST`'s layout by path: see [`Manifest::load`].
+/// Loads a data set of the built-in manifest by name, or an npz file in `MedMNIST`'s layout by path: see
+/// [`Manifest::load`].
 ///
 /// # Errors
 /// See [`Manifest::load`].

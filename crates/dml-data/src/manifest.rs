@@ -115,7 +115,8 @@ impl Manifest {
     /// A manifest from TOML text, in the layout of `datasets/manifest.toml`.
     ///
     /// # Errors
-    /// When the text is not a manifest, or a file has not exactly one of `sha256` and `md5`; the message names it.
+    /// When the text is not a manifest, or a file has not exactly one of `sha256` and `md5`; the message
+    /// names it.
     pub fn parse(text: &str) -> Result<Manifest, DataError> {
         let manifest: Manifest = toml::from_str(text)?;
         for entry in &manifest.datasets {

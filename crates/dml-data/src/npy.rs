@@ -1,7 +1,8 @@
 //! `NumPy`'s npy format: embeddings from any number type, labels from any integer type.
 //!
-//! The headers are npyz's to read, but it trusts them: it asks for as much memory as a header claims to need and
-//! multiplies shapes that wrap. So lengths and shapes are checked here first, and memory follows the bytes that are there.
+//! The headers are npyz's to read, but it trusts them: it asks for as much memory as a header claims to need
+//! and multiplies shapes that wrap. So lengths and shapes are checked here first, and memory follows the
+//! bytes that are there.
 
 use std::{
     fs::File,

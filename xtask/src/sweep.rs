@@ -12,6 +12,7 @@ mod local;
 mod plan;
 mod progress;
 mod queue;
+mod slurm;
 mod state;
 mod summary;
 mod worker;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use dml_report::RunStore;
 
-pub(crate) use arguments::{Selected, SweepArguments};
+pub(crate) use arguments::{Executor, Selected, SweepArguments};
 pub(crate) use expand::Trial;
 pub(crate) use file::Sweep;
 
@@ -45,6 +46,7 @@ pub(crate) fn run(root: &Path, arguments: &SweepArguments) -> Result<ExitCode> {
     let standings = survey(&store, &trials);
     if arguments.status {
         print!("{}", summary::status(&sweep.name, &trials, &standings));
+        print!("{}", slurm::status(&slurm::tasks(&store)));
         return Ok(ExitCode::SUCCESS);
     }
     let to_run = to_run(arguments, &trials, &standings);
@@ -60,14 +62,20 @@ pub(crate) fn run(root: &Path, arguments: &SweepArguments) -> Result<ExitCode> {
         to_run.iter().try_for_each(|trial| store.forgive(&trial.id))?;
     }
     let to_run = data::fetch(&store, to_run, arguments.quiet)?;
+    if !to_run.is_empty() && arguments.executor == Executor::Slurm {
+        println!("{}", submit(root, arguments, &sweep.name, &store, to_run)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     if !to_run.is_empty() {
         let done = Counts::of(&standings).done;
         let failed = trials.len() - done - to_run.len();
         let tally = Tally { total: trials.len(), done, failed, workers: arguments.jobs(), estimate };
         if let Some(code) = run_here(root, arguments, &store, to_run, tally)? {
+            let done = Counts::of(&survey(&store, &trials)).done;
             eprintln!(
-                "{}",
-                summary::interrupted(&sweep.name, Counts::of(&survey(&store, &trials)), trials.len())
+                "interrupted: {done} of {} trials done; {} goes on from here",
+                trials.len(),
+                arguments.command()
             );
             return Ok(code);
         }
@@ -80,7 +88,7 @@ pub(crate) fn run(root: &Path, arguments: &SweepArguments) -> Result<ExitCode> {
     if let Err(error) = report {
         eprintln!("error: {error:#}");
     }
-    eprint!("{}", summary::closing(&arguments.again(), &trials, &standings));
+    eprint!("{}", summary::closing(&arguments.command(), &trials, &standings));
     Ok(ExitCode::FAILURE)
 }
 
@@ -100,7 +108,7 @@ fn run_here(
     tally: Tally,
 ) -> Result<Option<ExitCode>> {
     let settings = local::Settings {
-        dml: Dml { program: dml(root, arguments)?, device: arguments.device.clone() },
+        dml: dml(root, arguments)?,
         workers: arguments.jobs(),
         retries: arguments.retries,
         epoch_limit: Duration::from_secs(arguments.epoch_limit),
@@ -113,20 +121,48 @@ fn run_here(
     }
 }
 
-/// The `dml` to run: the given one, or this checkout's, built now with `LibTorch` brought if need be.
-fn dml(root: &Path, arguments: &SweepArguments) -> Result<PathBuf> {
-    if let Some(program) = &arguments.dml {
-        return Ok(program.clone());
+/// Submits the trials that no earlier job still comes to, and returns what there is to say.
+fn submit(
+    root: &Path,
+    arguments: &SweepArguments,
+    name: &str,
+    store: &RunStore,
+    trials: Vec<Trial>,
+) -> Result<String> {
+    let tasks = slurm::tasks(store);
+    let queued = slurm::queued(&tasks);
+    let trials: Vec<Trial> = trials.into_iter().filter(|trial| !queued.contains(&trial.id)).collect();
+    if trials.is_empty() {
+        return Ok(format!(
+            "{}nothing to submit: these tasks will come to every trial that is missing",
+            slurm::status(&tasks)
+        ));
     }
+    let dml = dml(root, arguments)?;
+    let request = slurm::Request { name, dml, sbatch: &arguments.sbatch, at_once: arguments.at_once };
+    let said = slurm::submit(&request, store, trials)?;
+    let command = arguments.command();
+    Ok(format!(
+        "{said}\n{command} --status tells how it goes; {command} runs here what is missing then, and writes the tables"
+    ))
+}
+
+/// The `dml` to run: the given one, or this checkout's, built now with LibTorch brought if need be.
+fn dml(root: &Path, arguments: &SweepArguments) -> Result<Dml> {
+    let program = match &arguments.dml {
+        Some(program) => program.clone(),
+        None => build(root)?,
+    };
+    let program =
+        program.canonicalize().with_context(|| format!("{}: is no dml to run", program.display()))?;
+    let (device, stack, more) = (arguments.device.clone(), arguments.stack, arguments.more.clone());
+    Ok(Dml { program, device, stack, more })
+}
+
+fn build(root: &Path) -> Result<PathBuf> {
     libtorch::ensure(root)?;
     let status = libtorch::cargo(root).args(["build", "--quiet", "--package", "dml-cli"]).status()?;
     ensure!(status.success(), "`cargo build --package dml-cli` failed; what it said stands above");
     // Cargo puts both binaries into one folder, wherever that is.
-    let program = std::env::current_exe()?.with_file_name(format!("dml{}", std::env::consts::EXE_SUFFIX));
-    ensure!(
-        program.exists(),
-        "{} is not there after building it; give its path with --dml",
-        program.display()
-    );
-    Ok(program)
+    Ok(std::env::current_exe()?.with_file_name(format!("dml{}", std::env::consts::EXE_SUFFIX)))
 }

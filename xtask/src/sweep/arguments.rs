@@ -87,6 +87,31 @@ pub(crate) struct SweepArguments {
     /// Runs this `dml` rather than building the checkout's
     #[arg(long, value_name = "PROGRAM")]
     pub dml: Option<PathBuf>,
+    /// Trains up to N trials at once in one process, where they have the same shape; pays on a GPU
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub stack: u16,
+    /// Where processes run: here, or as the tasks of one Slurm array job
+    #[arg(long, value_enum, default_value_t)]
+    pub executor: Executor,
+    /// Options for sbatch, as in --sbatch="--partition=gpu --time=4:00:00"
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
+    pub sbatch: Vec<String>,
+    /// Slurm tasks at a time [default: as many as Slurm likes]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub at_once: Option<u16>,
+    /// Further arguments of `dml run`, as in `-- --tensorboard`
+    #[arg(last = true, value_name = "DML RUN ARGUMENTS")]
+    pub more: Vec<String>,
+}
+
+/// Where processes run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Executor {
+    /// On this machine.
+    #[default]
+    Local,
+    /// As the tasks of an array job.
+    Slurm,
 }
 
 impl SweepArguments {
@@ -94,8 +119,8 @@ impl SweepArguments {
         self.jobs.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from)
     }
 
-    /// The command that runs just what failed again.
-    pub(crate) fn again(&self) -> String {
-        format!("cargo xtask sweep {} --retry-failed", self.selected.words().join(" "))
+    /// The command that goes on with this sweep.
+    pub(crate) fn command(&self) -> String {
+        format!("cargo xtask sweep {}", self.selected.words().join(" "))
     }
 }

@@ -20,7 +20,7 @@ use signal_hook::iterator::Signals;
 use super::event::Event;
 use super::expand::Trial;
 use super::progress::Progress;
-use super::queue::Queue;
+use super::queue::{LARGEST_CHUNK, Queue};
 use super::state::is_claimed;
 use super::worker::{Dml, Message, Worker, how};
 
@@ -83,7 +83,7 @@ pub(crate) fn run(
     thread::spawn(move || {
         signals.forever().try_for_each(|signal| from_signals.send(Message::Signal(signal)))
     });
-    let queue = Queue::new(trials, settings.workers);
+    let queue = Queue::new(trials, settings.workers, LARGEST_CHUNK.max(settings.dml.stack.into()));
     let (workers, elsewhere) = (BTreeMap::new(), Vec::new());
     let mut engine = Engine {
         settings,
@@ -151,28 +151,26 @@ impl Engine<'_> {
         worker.heard = Instant::now();
         match event {
             Event::Started { id, epochs, resumed_at } => {
-                // What runs comes first: it is to blame if the process dies.
-                if let Some(trial) = worker.take(&id) {
-                    self.progress.started(number, &trial.label, resumed_at, epochs);
-                    worker.trials.push_front(trial);
+                if let Some(trial) = worker.trials.iter().find(|trial| trial.id == id) {
+                    self.progress.started(trial, resumed_at, epochs);
+                    worker.begun.insert(id);
                 }
             }
-            Event::Epoch { epoch, epochs, losses, .. } => self.progress.epoch(number, epoch, epochs, &losses),
-            Event::Scoring { .. } => self.progress.scoring(number),
+            Event::Epoch { id, epoch, epochs, losses } => self.progress.epoch(&id, epoch, epochs, &losses),
+            Event::Scoring { id } => self.progress.scoring(&id),
             Event::Finished { id, outcome, seconds } => {
                 if let Some(trial) = worker.take(&id) {
-                    self.progress.finished(number, &trial.label, &outcome, seconds);
+                    self.progress.finished(&trial, &outcome, seconds);
                 }
             }
             Event::Skipped { id, why } => match worker.take(&id) {
                 Some(trial) if why == "claimed" => self.elsewhere.push(trial),
-                Some(trial) => self.progress.found_done(&trial.label),
+                Some(trial) => self.progress.found_done(&trial),
                 None => {}
             },
             Event::Failed { id, reason, retry } => {
                 if let Some(trial) = worker.take(&id) {
                     let attempts = self.store.failure(&id).ok().flatten().map_or(u32::MAX, |f| f.attempts);
-                    self.progress.idle(number);
                     self.failed(trial, &reason, retry && attempts <= self.settings.retries);
                 }
             }
@@ -181,7 +179,7 @@ impl Engine<'_> {
 
     /// A trial failed: it waits for another attempt, or that was the last.
     fn failed(&mut self, trial: Trial, reason: &str, again: bool) {
-        self.progress.failed(&trial.label, reason, again);
+        self.progress.failed(&trial, reason, again);
         if again {
             self.queue.again(trial);
         } else if self.settings.fail_fast {
@@ -192,10 +190,9 @@ impl Engine<'_> {
     /// A process has ended. If it left trials without being asked to end, the one it was in has failed.
     fn close(&mut self, number: u64) -> Result<()> {
         let Some(mut worker) = self.workers.remove(&number) else { return Ok(()) };
-        self.progress.idle(number);
+        worker.begun.iter().for_each(|id| self.progress.idle(id));
         let status = worker.reap()?;
-        let mut left = std::mem::take(&mut worker.trials);
-        if self.stopping.is_some() || left.is_empty() {
+        if self.stopping.is_some() || worker.trials.is_empty() {
             return Ok(());
         }
         match status.code() {
@@ -203,21 +200,26 @@ impl Engine<'_> {
             // Somebody asked this process alone to end: its checkpoint is written, and the trial goes on.
             Some(130 | 143) => {}
             _ => {
-                let trial = left.pop_front().expect("looked at above");
                 let reason = self.reason(&worker, status);
-                let log = self.log(&trial.id, &worker);
-                let attempts = match self.store.fail(&trial.id, &reason, true, log) {
-                    Ok(failure) => failure.attempts,
-                    Err(error) => {
-                        self.progress.note(&format!("cannot record a failure: {error}"));
-                        u32::MAX
-                    }
-                };
-                self.failed(trial, &reason, attempts <= self.settings.retries);
+                for trial in worker.take_begun() {
+                    let again = self.record(&trial.id, &reason, self.log(&trial.id, &worker));
+                    self.failed(trial, &reason, again);
+                }
             }
         }
-        self.queue.put_back(left);
+        self.queue.put_back(std::mem::take(&mut worker.trials));
         Ok(())
+    }
+
+    /// Writes down that an attempt failed; whether another one is left. What cannot be counted is not tried again.
+    fn record(&mut self, id: &str, reason: &str, log: Vec<String>) -> bool {
+        match self.store.fail(id, reason, true, log) {
+            Ok(failure) => failure.attempts <= self.settings.retries,
+            Err(error) => {
+                self.progress.note(&format!("cannot record a failure: {error}"));
+                false
+            }
+        }
     }
 
     fn reason(&self, worker: &Worker, status: ExitStatus) -> String {
@@ -277,7 +279,7 @@ impl Engine<'_> {
             if is_claimed(self.store, &trial.id) {
                 self.elsewhere.push(trial);
             } else if matches!(self.store.result(&trial.id), Ok(Some(_))) {
-                self.progress.found_done(&trial.label);
+                self.progress.found_done(&trial);
             } else {
                 ours.push_back(trial);
             }

@@ -59,10 +59,11 @@ pub(crate) fn plan(
         n => format!("mean of {n} done"),
     };
     let time = duration(estimate.seconds(to_run, workers));
+    let plural = if workers == 1 { "" } else { "s" };
     let each = estimate.seconds_per_trial;
     writeln!(
         text,
-        "to run: {to_run} trials, about {time} with {workers} workers ({each:.1} s a trial, {source})"
+        "to run: {to_run} trials, about {time} with {workers} worker{plural} ({each:.1} s a trial, {source})"
     )
     .expect("a string takes it");
     text
@@ -102,7 +103,7 @@ mod tests {
         let standings = survey(&store, &trials);
         insta::assert_snapshot!(plan("quick", &standings, 2, 1, &Estimate::of(&standings, 10.0)), @r"
         sweep quick: 4 trials: 2 done, 0 running, 0 failed, 2 missing
-        to run: 2 trials, about 5 min 0 s with 1 workers (150.0 s a trial, mean of 2 done)
+        to run: 2 trials, about 5 min 0 s with 1 worker (150.0 s a trial, mean of 2 done)
         ");
         assert!(
             plan("quick", &standings, 0, 2, &Estimate::of(&standings, 1.0)).ends_with("to run: nothing\n")

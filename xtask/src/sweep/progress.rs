@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::expand::Trial;
 use super::plan::{Estimate, duration};
 
 /// Without a terminal, a sweep that has said nothing for so long says what runs.
@@ -51,7 +52,7 @@ struct Running {
 #[derive(Debug)]
 pub(crate) struct Progress {
     tally: Tally,
-    running: BTreeMap<u64, Running>,
+    running: BTreeMap<String, Running>,
     output: Output,
 }
 
@@ -81,46 +82,46 @@ impl Progress {
         progress
     }
 
-    pub(crate) fn started(&mut self, worker: u64, label: &str, resumed_at: u32, epochs: u32) {
+    pub(crate) fn started(&mut self, trial: &Trial, resumed_at: u32, epochs: u32) {
         let bar = match &self.output {
             Output::Table { bars, .. } => {
                 let bar = bars.add(ProgressBar::new(epochs.into()));
                 bar.set_style(style("  {bar:12} {pos}/{len} {prefix} {msg:.dim}"));
-                bar.set_prefix(label.to_owned());
+                bar.set_prefix(trial.label.clone());
                 bar.set_position(resumed_at.into());
                 Some(bar)
             }
             Output::Quiet | Output::Lines { .. } => None,
         };
-        self.idle(worker);
-        let running = Running { label: label.into(), epoch: (resumed_at, epochs), text: String::new(), bar };
-        self.running.insert(worker, running);
+        let label = trial.label.clone();
+        let running = Running { label, epoch: (resumed_at, epochs), text: String::new(), bar };
+        self.running.insert(trial.id.clone(), running);
         if resumed_at > 0 {
-            self.note(&format!("{label} goes on after epoch {resumed_at}"));
+            self.note(&format!("goes on after epoch {resumed_at}: {}", trial.label));
         }
     }
 
     pub(crate) fn epoch(
         &mut self,
-        worker: u64,
+        id: &str,
         epoch: u32,
         epochs: u32,
         losses: &BTreeMap<String, Option<f64>>,
     ) {
         let known = losses.iter().filter_map(|(name, loss)| Some(format!("{name} {:.4}", (*loss)?)));
         let text = known.collect::<Vec<_>>().join(", ");
-        self.update(worker, |running| {
+        self.update(id, |running| {
             running.epoch = (epoch, epochs);
             running.text = text;
         });
     }
 
-    pub(crate) fn scoring(&mut self, worker: u64) {
-        self.update(worker, |running| running.text = "scoring".into());
+    pub(crate) fn scoring(&mut self, id: &str) {
+        self.update(id, |running| running.text = "scoring".into());
     }
 
-    fn update(&mut self, worker: u64, change: impl FnOnce(&mut Running)) {
-        let Some(running) = self.running.get_mut(&worker) else { return };
+    fn update(&mut self, id: &str, change: impl FnOnce(&mut Running)) {
+        let Some(running) = self.running.get_mut(id) else { return };
         change(running);
         if let Some(bar) = &running.bar {
             bar.set_length(running.epoch.1.into());
@@ -129,21 +130,23 @@ impl Progress {
         }
     }
 
-    pub(crate) fn finished(&mut self, worker: u64, label: &str, outcome: &str, seconds: f64) {
+    pub(crate) fn finished(&mut self, trial: &Trial, outcome: &str, seconds: f64) {
         self.tally.done += 1;
         self.tally.measure(seconds);
-        self.idle(worker);
+        self.idle(&trial.id);
         let diverged = if outcome == "diverged" { " (diverged)" } else { "" };
-        self.line(&format!("{label}{diverged}, {}", duration(seconds)));
+        self.line(&format!("{}{diverged}, {}", trial.label, duration(seconds)));
     }
 
     /// Another process finished the trial.
-    pub(crate) fn found_done(&mut self, label: &str) {
+    pub(crate) fn found_done(&mut self, trial: &Trial) {
         self.tally.done += 1;
-        self.line(&format!("{label}, by another process"));
+        self.line(&format!("{}, by another process", trial.label));
     }
 
-    pub(crate) fn failed(&mut self, label: &str, reason: &str, again: bool) {
+    pub(crate) fn failed(&mut self, trial: &Trial, reason: &str, again: bool) {
+        self.idle(&trial.id);
+        let label = &trial.label;
         if again {
             return self.note(&format!("failed, and is tried again: {label}: {reason}"));
         }
@@ -151,9 +154,9 @@ impl Progress {
         self.note(&format!("failed: {label}: {reason}"));
     }
 
-    /// The worker runs no trial.
-    pub(crate) fn idle(&mut self, worker: u64) {
-        if let Some(Running { bar: Some(bar), .. }) = self.running.remove(&worker) {
+    /// The trial does not run any more.
+    pub(crate) fn idle(&mut self, id: &str) {
+        if let Some(Running { bar: Some(bar), .. }) = self.running.remove(id) {
             bar.finish_and_clear();
         }
     }

@@ -9,11 +9,24 @@ use super::expand::Trial;
 pub(crate) const DATA_KEY: &str = "data.name";
 
 /// At most this many trials go to one process: few enough to balance, enough to make reading the data cheap.
-const LARGEST_CHUNK: usize = 8;
+pub(crate) const LARGEST_CHUNK: usize = 8;
 
 /// The data set of a trial.
 pub(crate) fn data_set(trial: &Trial) -> Option<&str> {
     dml_report::lookup(&trial.table, DATA_KEY)?.as_str()
+}
+
+/// Brings the trials of each data set together and otherwise keeps their order.
+pub(crate) fn by_data_set(mut trials: Vec<Trial>) -> Vec<Trial> {
+    let mut names: Vec<Option<String>> = Vec::new();
+    trials.sort_by_cached_key(|trial| {
+        let name = data_set(trial).map(str::to_owned);
+        names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            names.push(name);
+            names.len() - 1
+        })
+    });
+    trials
 }
 
 /// Trials in the order in which they will run.
@@ -21,25 +34,14 @@ pub(crate) fn data_set(trial: &Trial) -> Option<&str> {
 pub(crate) struct Queue {
     trials: VecDeque<Trial>,
     workers: usize,
+    largest: usize,
 }
 
 impl Queue {
-    /// Brings the trials of each data set together and otherwise keeps their order.
-    pub(crate) fn new(trials: Vec<Trial>, workers: usize) -> Self {
-        let mut names: Vec<Option<String>> = Vec::new();
-        let mut keyed = Vec::new();
-        for trial in trials {
-            let name = data_set(&trial).map(str::to_owned);
-            let place = names.iter().position(|known| *known == name).unwrap_or_else(|| {
-                names.push(name);
-                names.len() - 1
-            });
-            keyed.push((place, trial));
-        }
-        keyed.sort_by_key(|(place, _)| *place);
-        Self { trials: keyed.into_iter().map(|(_, trial)| trial).collect(), workers }
+    /// At most `largest` trials go to one process.
+    pub(crate) fn new(trials: Vec<Trial>, workers: usize, largest: usize) -> Self {
+        Self { trials: by_data_set(trials).into(), workers, largest }
     }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.trials.is_empty()
     }
@@ -59,7 +61,7 @@ impl Queue {
     /// The next process's trials, of one data set. Chunks shrink towards the end, so that the workers finish
     /// together. Empty when nothing waits.
     pub(crate) fn next_chunk(&mut self) -> VecDeque<Trial> {
-        let size = (self.trials.len() / (2 * self.workers)).clamp(1, LARGEST_CHUNK);
+        let size = (self.trials.len() / (2 * self.workers)).clamp(1, self.largest);
         let mut chunk = VecDeque::new();
         while chunk.len() < size {
             let Some(next) = self.trials.front() else { break };
@@ -92,8 +94,8 @@ mod tests {
     #[test]
     fn chunks_are_of_one_data_set_and_shrink_towards_the_end() {
         let trials = (0..10).map(|i| trial(i, if i % 2 == 0 { "a" } else { "b" })).collect();
-        assert_eq!(chunks(Queue::new(trials, 1)), ["0 2 4 6 8", "1 3", "5", "7", "9"]);
-        let sizes: Vec<_> = chunks(Queue::new((0..50).map(|i| trial(i, "a")).collect(), 2))
+        assert_eq!(chunks(Queue::new(trials, 1, 8)), ["0 2 4 6 8", "1 3", "5", "7", "9"]);
+        let sizes: Vec<_> = chunks(Queue::new((0..50).map(|i| trial(i, "a")).collect(), 2, 8))
             .iter()
             .map(|chunk| chunk.split(' ').count())
             .collect();
@@ -102,7 +104,7 @@ mod tests {
 
     #[test]
     fn what_a_dead_process_left_comes_next_and_what_failed_comes_last() {
-        let mut queue = Queue::new((0..3).map(|i| trial(i, "a")).collect(), 4);
+        let mut queue = Queue::new((0..3).map(|i| trial(i, "a")).collect(), 4, 8);
         queue.again(trial(9, "a"));
         queue.put_back(VecDeque::from([trial(7, "a"), trial(8, "a")]));
         assert_eq!(chunks(queue), ["7", "8", "0", "1", "2", "9"]);

@@ -16,19 +16,14 @@ pub(crate) fn status(name: &str, trials: &[Trial], standings: &[Standing]) -> St
 }
 
 /// The end of a sweep that is not complete: what failed, and how to run just that again.
-pub(crate) fn closing(again: &str, trials: &[Trial], standings: &[Standing]) -> String {
+pub(crate) fn closing(command: &str, trials: &[Trial], standings: &[Standing]) -> String {
     let counts = Counts::of(standings);
     let failed = named(trials, standings, failure);
     let without = trials.len() - counts.done;
     format!(
-        "{without} of {} trials have no result ({counts})\n{failed}run just these again: {again}\n",
+        "{without} of {} trials have no result ({counts})\n{failed}run just these again: {command} --retry-failed\n",
         trials.len()
     )
-}
-
-/// The end of a sweep that a signal ended.
-pub(crate) fn interrupted(name: &str, counts: Counts, total: usize) -> String {
-    format!("interrupted: {} of {total} trials done; cargo xtask sweep {name} goes on from here", counts.done)
 }
 
 fn failure(standing: &Standing) -> Option<String> {
@@ -77,7 +72,7 @@ mod tests {
           fbe47f6d82b435a8  seed=1: running
           a61e75dcd6780103  seed=2: failed (2 attempts): memory ran out
         ");
-        insta::assert_snapshot!(closing("cargo xtask sweep quick --retry-failed", &trials, &standings), @r"
+        insta::assert_snapshot!(closing("cargo xtask sweep quick", &trials, &standings), @r"
         3 of 4 trials have no result (1 done, 1 running, 1 failed, 1 missing)
           a61e75dcd6780103  seed=2: failed (2 attempts): memory ran out
         run just these again: cargo xtask sweep quick --retry-failed

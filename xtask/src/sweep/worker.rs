@@ -1,6 +1,6 @@
 //! One `dml run` process and the trials it was given.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -25,6 +25,10 @@ const KEPT_LINES: usize = 20;
 pub(crate) struct Dml {
     pub program: PathBuf,
     pub device: String,
+    /// Trials trained at once in one process.
+    pub stack: u16,
+    /// Further arguments of the user's.
+    pub more: Vec<String>,
 }
 
 /// One thread each: two one-thread processes do 1.25 times the work of one with two threads. The wait policy has to
@@ -34,8 +38,13 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 3] =
 
 impl Dml {
     /// The arguments before the trial directories.
-    pub(crate) fn arguments(&self) -> [&str; 5] {
-        ["run", "--device", &self.device, "--threads", "1"]
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let mut words = ["run", "--device", &self.device, "--threads", "1"].map(str::to_owned).to_vec();
+        if self.stack > 1 {
+            words.extend(["--stack".into(), self.stack.to_string()]);
+        }
+        words.extend(self.more.iter().cloned());
+        words
     }
 }
 
@@ -55,8 +64,10 @@ pub(crate) enum Message {
 pub(crate) struct Worker {
     child: Child,
     stderr: Arc<Mutex<VecDeque<String>>>,
-    /// The trials without an outcome yet, the one that runs first.
+    /// The trials without an outcome yet.
     pub trials: VecDeque<Trial>,
+    /// Ids of those that have begun: one, or a stack.
+    pub begun: HashSet<String>,
     /// When it last said something.
     pub heard: Instant,
     /// Set when the engine killed it for its silence.
@@ -105,13 +116,23 @@ impl Worker {
                 }
             }
         });
-        Ok(Self { child, stderr, trials, heard: Instant::now(), hung: false })
+        Ok(Self { child, stderr, trials, begun: HashSet::new(), heard: Instant::now(), hung: false })
     }
 
     /// Takes out the trial that an event names.
     pub(crate) fn take(&mut self, id: &str) -> Option<Trial> {
+        self.begun.remove(id);
         let place = self.trials.iter().position(|trial| trial.id == id)?;
         self.trials.remove(place)
+    }
+
+    /// Takes out the trials that the process was in when it died: those that had begun, or else the next.
+    pub(crate) fn take_begun(&mut self) -> VecDeque<Trial> {
+        let trials = std::mem::take(&mut self.trials);
+        let (begun, left): (VecDeque<Trial>, _) =
+            trials.into_iter().partition(|trial| self.begun.contains(&trial.id));
+        self.trials = left;
+        if begun.is_empty() { self.trials.pop_front().into_iter().collect() } else { begun }
     }
 
     /// Asks the process to write its checkpoint and end.

@@ -1,0 +1,195 @@
+//! Slurm as the executor: one array job, whose tasks are the same `dml run DIR...` as a local worker.
+//!
+//! ```text
+//! STORE/slurm/NAME-N/job.sh     what was submitted
+//!                    tasks/I    trial directories of task I, one a line
+//!                    logs/I     what it said
+//!                    job        the job's number
+//! ```
+//! What is done the store says, and what is under way `squeue` says; `sacct` needs a database that not every cluster has.
+
+mod script;
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use dml_report::{RunStore, write_atomically};
+
+use super::expand::Trial;
+use super::queue::by_data_set;
+use super::worker::Dml;
+use script::{Job, script};
+
+/// Slurm's `MaxArraySize` is 1001 unless the cluster says otherwise; indices stay below it.
+const MOST_TASKS: usize = 1000;
+/// Below this number of tasks, a task has a single trial.
+const FEW_TASKS: usize = 32;
+/// More trials than this a task has only where the array would become too large.
+const LARGEST_TASK: usize = 8;
+
+/// What the user says about the job.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    /// The sweep.
+    pub name: &'a str,
+    pub dml: Dml,
+    /// Options for `sbatch`, as they are; they win over the script's own.
+    pub sbatch: &'a [String],
+    /// Tasks at a time.
+    pub at_once: Option<u16>,
+}
+
+/// A task that Slurm has not ended yet.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub job: String,
+    /// In Slurm's words, as `PENDING`.
+    pub state: String,
+    /// Ids of its trials.
+    pub trials: Vec<String>,
+}
+
+/// Trials per task: several, but not so few tasks that a small sweep stays on one node, nor more than an array may have.
+fn task_size(trials: usize) -> usize {
+    (trials / FEW_TASKS).clamp(1, LARGEST_TASK).max(trials.div_ceil(MOST_TASKS))
+}
+
+/// Submits the trials as one array job, and returns a sentence that says so.
+///
+/// # Errors
+/// When the store cannot be written, or `sbatch` is not there or refuses the job.
+pub(crate) fn submit(request: &Request, store: &RunStore, trials: Vec<Trial>) -> Result<String> {
+    let root = fs::canonicalize(store.root()).with_context(|| store.root().display().to_string())?;
+    let n_trials = trials.len();
+    let mut trials = by_data_set(trials);
+    // What was begun before may be what its task died of: it comes after those that were never tried.
+    trials.sort_by_key(|trial| store.trial_directory(&trial.id).join("log.txt").exists());
+    let folder = new_folder(&root.join("slurm"), request.name)?;
+    for part in ["tasks", "logs"] {
+        fs::create_dir_all(folder.join(part)).with_context(|| folder.display().to_string())?;
+    }
+    let mut n_tasks = 0;
+    for (index, task) in trials.chunks(task_size(n_trials)).enumerate() {
+        let mut lines = String::new();
+        for trial in task {
+            store.add(&trial.table)?;
+            writeln!(lines, "{}", root.join("trials").join(&trial.id).display())?;
+        }
+        write_atomically(&folder.join("tasks").join(index.to_string()), lines.as_bytes())?;
+        n_tasks = index + 1;
+    }
+    let job =
+        Job { name: request.name, folder: &folder, dml: &request.dml, n_tasks, at_once: request.at_once };
+    let path = folder.join("job.sh");
+    write_atomically(&path, script(&job).as_bytes())?;
+    let number = sbatch(request.sbatch, &path)?;
+    write_atomically(&folder.join("job"), format!("{number}\n").as_bytes())?;
+    Ok(format!(
+        "Slurm job {number}: {n_trials} trials in {n_tasks} tasks; its logs are in {}",
+        folder.join("logs").display()
+    ))
+}
+
+/// `NAME-1`, `NAME-2`, …: the first that is not there yet.
+fn new_folder(parent: &Path, name: &str) -> Result<PathBuf> {
+    fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+    for number in 1.. {
+        let folder = parent.join(format!("{name}-{number}"));
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).with_context(|| folder.display().to_string()),
+        }
+    }
+    unreachable!("some number is free")
+}
+
+fn sbatch(options: &[String], script: &Path) -> Result<String> {
+    let words = options.iter().flat_map(|option| option.split_whitespace());
+    let output = Command::new("sbatch").arg("--parsable").args(words).arg(script).output();
+    let output = output.context("cannot start sbatch: is Slurm's client on this machine?")?;
+    if !output.status.success() {
+        bail!("sbatch refused {}: {}", script.display(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    // JOB or JOB;CLUSTER
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.trim().split(';').next().unwrap_or_default().to_owned())
+}
+
+/// All tasks of this store's jobs that are still under way. None where there is no `squeue`.
+pub(crate) fn tasks(store: &RunStore) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for entry in fs::read_dir(store.root().join("slurm")).into_iter().flatten().flatten() {
+        let folder = entry.path();
+        let Ok(job) = fs::read_to_string(folder.join("job")) else { continue };
+        // A job that Slurm has forgotten is an error to squeue, and over.
+        let options = ["--noheader", "--array", "--format=%K %T", "--jobs", job.trim()];
+        let Ok(output) = Command::new("squeue").args(options).output() else { return Vec::new() };
+        for (index, state) in under_way(&String::from_utf8_lossy(&output.stdout)) {
+            let list = fs::read_to_string(folder.join("tasks").join(index)).unwrap_or_default();
+            let ids = list.lines().filter_map(|line| line.rsplit('/').next()).map(str::to_owned).collect();
+            tasks.push(Task { job: job.trim().to_owned(), state: state.to_owned(), trials: ids });
+        }
+    }
+    tasks
+}
+
+/// Index and state of each task that squeue names and that has not ended.
+fn under_way(squeue: &str) -> impl Iterator<Item = (&str, &str)> {
+    const OVER: [&str; 8] = [
+        "BOOT_FAIL",
+        "CANCELLED",
+        "COMPLETED",
+        "DEADLINE",
+        "FAILED",
+        "NODE_FAIL",
+        "OUT_OF_MEMORY",
+        "TIMEOUT",
+    ];
+    squeue.lines().filter_map(|line| line.trim().split_once(' ')).filter(|(_, state)| !OVER.contains(state))
+}
+
+/// Ids of the trials that a task will still come to.
+pub(crate) fn queued(tasks: &[Task]) -> HashSet<String> {
+    tasks.iter().flat_map(|task| task.trials.iter().cloned()).collect()
+}
+
+/// A line for each job: `Slurm job 7: 3 pending, 2 running`.
+pub(crate) fn status(tasks: &[Task]) -> String {
+    let mut jobs: BTreeMap<&str, BTreeMap<String, usize>> = BTreeMap::new();
+    for task in tasks {
+        *jobs.entry(&task.job).or_default().entry(task.state.to_lowercase()).or_default() += 1;
+    }
+    jobs.iter().fold(String::new(), |text, (job, counts)| {
+        let states: Vec<_> = counts.iter().map(|(state, n)| format!("{n} {state}")).collect();
+        text + &format!("Slurm job {job}: tasks: {}\n", states.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_thousand_trials_fit_into_an_array_and_eight_are_spread() {
+        assert_eq!([1, 8, 100, 256, 5000].map(task_size), [1, 1, 3, 8, 8]);
+        for trials in [8000_usize, 8001, 10_000, 11_520, 1_000_000] {
+            assert!(trials.div_ceil(task_size(trials)) <= MOST_TASKS, "{trials}");
+        }
+    }
+
+    #[test]
+    fn tasks_that_have_ended_are_not_under_way() {
+        let squeue = "3 PENDING\n0 RUNNING\n1 COMPLETED\n2 OUT_OF_MEMORY\n";
+        assert_eq!(under_way(squeue).collect::<Vec<_>>(), [("3", "PENDING"), ("0", "RUNNING")]);
+        let task =
+            |state: &str, id: &str| Task { job: "7".into(), state: state.into(), trials: vec![id.into()] };
+        let tasks = [task("PENDING", "a"), task("RUNNING", "b"), task("PENDING", "c")];
+        assert_eq!(status(&tasks), "Slurm job 7: tasks: 2 pending, 1 running\n");
+        assert_eq!(queued(&tasks).len(), 3);
+    }
+}

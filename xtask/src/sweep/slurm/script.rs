@@ -1,0 +1,121 @@
+//! The text of the batch script: a pure function.
+
+use std::path::Path;
+
+use super::super::worker::{Dml, ENVIRONMENT};
+
+/// What the script depends on.
+#[derive(Debug)]
+pub(crate) struct Job<'a> {
+    /// The sweep.
+    pub name: &'a str,
+    /// Absolute; holds `tasks/` and `logs/`.
+    pub folder: &'a Path,
+    pub dml: &'a Dml,
+    pub n_tasks: usize,
+    pub at_once: Option<u16>,
+}
+
+/// The script that every task of the array runs.
+pub(crate) fn script(job: &Job) -> String {
+    let throttle = job.at_once.map(|n| format!("%{n}")).unwrap_or_default();
+    let last = job.n_tasks.saturating_sub(1);
+    let environment = ENVIRONMENT.map(|(name, value)| format!("{name}={value}")).join(" ");
+    let command: Vec<String> =
+        [job.dml.program.display().to_string()].into_iter().chain(job.dml.arguments()).collect();
+    let command = command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+    let folder = job.folder.display().to_string();
+    format!(
+        r#"#!/bin/bash
+#SBATCH --job-name=dml-{name}
+#SBATCH --array=0-{last}{throttle}
+#SBATCH --output={folder}/logs/%a
+#SBATCH --open-mode=append
+#SBATCH --cpus-per-task=1
+#SBATCH --requeue
+#SBATCH --signal=B:USR1@120
+export {environment}
+mapfile -t trials < {tasks}/"$SLURM_ARRAY_TASK_ID"
+
+# Shortly before the time limit: a checkpoint, and back into the queue.
+trap 'again=1; kill -TERM "$dml"' USR1
+# Preempted, requeued or cancelled: Slurm tells every process of the task; the shell waits for the checkpoint.
+trap : TERM
+
+while [ ${{#trials[@]}} -gt 0 ]; do
+  {command} "${{trials[@]}}" &
+  dml=$!
+  while kill -0 "$dml" 2> /dev/null; do wait "$dml"; code=$?; done
+  case $code in 0 | 1 | 2 | 130 | 143) break ;; esac
+  # The process died in the first trial without an outcome: the others go on without it, and the next sweep tries it again.
+  left=()
+  for trial in "${{trials[@]}}"; do
+    [ -e "$trial/result.json" ] || [ -e "$trial/failure.json" ] || left+=("$trial")
+  done
+  trials=("${{left[@]:1}}")
+done
+[ -z "$again" ] || scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"
+exit "$code"
+"#,
+        name = job.name,
+        tasks = quoted(&format!("{folder}/tasks")),
+    )
+}
+
+/// A word as the shell reads it back.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_says_all_there_is_to_a_task() {
+        let dml = Dml { program: "/work place/dml".into(), device: "auto".into(), stack: 1, more: vec![] };
+        let folder = Path::new("/store/slurm/quick-1");
+        let text = script(&Job { name: "quick", folder, dml: &dml, n_tasks: 12, at_once: Some(4) });
+        insta::assert_snapshot!(text, @r##"
+        #!/bin/bash
+        #SBATCH --job-name=dml-quick
+        #SBATCH --array=0-11%4
+        #SBATCH --output=/store/slurm/quick-1/logs/%a
+        #SBATCH --open-mode=append
+        #SBATCH --cpus-per-task=1
+        #SBATCH --requeue
+        #SBATCH --signal=B:USR1@120
+        export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=20000
+        mapfile -t trials < /store/slurm/quick-1/tasks/"$SLURM_ARRAY_TASK_ID"
+
+        # Shortly before the time limit: a checkpoint, and back into the queue.
+        trap 'again=1; kill -TERM "$dml"' USR1
+        # Preempted, requeued or cancelled: Slurm tells every process of the task; the shell waits for the checkpoint.
+        trap : TERM
+
+        while [ ${#trials[@]} -gt 0 ]; do
+          '/work place/dml' run --device auto --threads 1 "${trials[@]}" &
+          dml=$!
+          while kill -0 "$dml" 2> /dev/null; do wait "$dml"; code=$?; done
+          case $code in 0 | 1 | 2 | 130 | 143) break ;; esac
+          # The process died in the first trial without an outcome: the others go on without it, and the next sweep tries it again.
+          left=()
+          for trial in "${trials[@]}"; do
+            [ -e "$trial/result.json" ] || [ -e "$trial/failure.json" ] || left+=("$trial")
+          done
+          trials=("${left[@]:1}")
+        done
+        [ -z "$again" ] || scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
+        exit "$code"
+        "##);
+    }
+
+    #[test]
+    fn words_reach_the_shell_as_they_are() {
+        assert_eq!(["a/b-c", "", "it's"].map(quoted), ["a/b-c", "''", r"'it'\''s'"]);
+    }
+}

@@ -5,9 +5,14 @@
 mod store;
 mod trial;
 
+mod base64;
 mod error;
 mod estimate;
 mod evidence;
+mod figure;
+mod interchange;
+mod latent;
+mod page;
 mod published;
 mod report;
 mod select;
@@ -20,6 +25,8 @@ mod synthetic;
 
 pub use error::ReportError;
 pub use estimate::Estimate;
+pub use figure::{DARK, Figure, LIGHT, Picture, Rgb, Theme};
+pub use latent::{Latent, principal_plane, t_sne};
 pub use published::{Published, published_names};
 pub use report::{Report, ReportPaths, write_report};
 pub use select::Selection;

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::ReportError;
 use crate::evidence::{Ranks, join};
+use crate::figure::{self, Figure};
+use crate::interchange;
+use crate::page::{Parts, page};
 use crate::spec::ReportSpecs;
 use crate::store::RunStore;
 use crate::table::Table;
@@ -29,10 +32,18 @@ pub struct Report<'a> {
 /// What was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReportPaths {
+    /// The page.
+    pub page: PathBuf,
     /// All tables as Markdown, one under the other.
     pub tables: PathBuf,
     /// Verdicts as Markdown.
     pub verdicts: PathBuf,
+    /// Folder of the figures as SVG and PNG.
+    pub figures: PathBuf,
+    /// Every trial of the sweep, one a line.
+    pub results_csv: PathBuf,
+    /// Every result, one a line.
+    pub results_jsonl: PathBuf,
     /// Trials that the sweep asks for, each once.
     pub trials: usize,
     /// Those of them that have a result.
@@ -48,32 +59,53 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
     let results = read_results(report.expected, store)?;
     let trials = join(&results, report.expected);
     let ranks = Ranks::of(&trials);
-    let mut paths = ReportPaths { trials: trials.len(), results: results.len(), ..ReportPaths::default() };
-
-    let tables: Vec<Table> = report
-        .specs
+    let specs = &report.specs;
+    let tables: Vec<Table> = specs
         .table
         .iter()
         .map(|spec| Table::from_evidence(spec, &trials, &ranks))
         .collect::<Result<_, _>>()?;
-    let folder = out.join("tables");
-    fs::create_dir_all(&folder).map_err(ReportError::io(&folder))?;
+    let verdicts = verdict::judge(&specs.verdict, &trials, &ranks);
+    let figures: Vec<Figure> = specs
+        .figure
+        .iter()
+        .map(|spec| figure::draw(spec, &trials, &ranks, store))
+        .collect::<Result<_, _>>()?;
+    let parts = Parts { report, trials: &trials, tables: &tables, verdicts: &verdicts, figures: &figures };
+
+    let paths = ReportPaths {
+        page: out.join("index.html"),
+        tables: out.join("tables.md"),
+        verdicts: out.join("verdicts.md"),
+        figures: out.join("figures"),
+        results_csv: out.join("results.csv"),
+        results_jsonl: out.join("results.jsonl"),
+        trials: trials.len(),
+        results: results.len(),
+    };
+    write(&paths.page, page(&parts, store)?)?;
+    write(&paths.tables, tables.iter().map(Table::markdown).collect::<Vec<_>>().join("\n"))?;
     for table in &tables {
         for (extension, text) in [("md", table.markdown()), ("csv", table.csv()), ("tex", table.latex())] {
-            write(&folder.join(format!("{}.{extension}", table.name)), text.as_bytes())?;
+            write(&out.join("tables").join(format!("{}.{extension}", table.name)), text)?;
         }
     }
-    paths.tables = out.join("tables.md");
-    write(&paths.tables, tables.iter().map(Table::markdown).collect::<Vec<_>>().join("\n").as_bytes())?;
-
-    let verdicts = verdict::judge(&report.specs.verdict, &trials, &ranks);
-    paths.verdicts = out.join("verdicts.md");
-    write(&paths.verdicts, verdict::markdown(&verdicts).as_bytes())?;
-    write(&out.join("verdicts.csv"), verdict::csv(&verdicts).as_bytes())?;
+    write(&paths.verdicts, verdict::markdown(&verdicts))?;
+    write(&out.join("verdicts.csv"), verdict::csv(&verdicts))?;
+    for figure in &figures {
+        for (ground, picture) in ["", "-dark"].iter().zip(figure.pictures.iter().flatten()) {
+            write(&paths.figures.join(format!("{}{ground}.svg", figure.name)), &picture.svg)?;
+            write(&paths.figures.join(format!("{}{ground}.png", figure.name)), &picture.png)?;
+        }
+    }
+    write(&paths.results_csv, interchange::csv(&trials))?;
+    write(&paths.results_jsonl, interchange::json_lines(&trials))?;
     Ok(paths)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), ReportError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(ReportError::io(folder))?;
     fs::write(path, bytes).map_err(ReportError::io(path))
 }
 
@@ -87,3 +119,6 @@ fn read_results(expected: &[toml::Table], store: &RunStore) -> Result<Vec<TrialR
     }
     Ok(results)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,11 @@
 //! Results made up for tests: a complete little sweep, and what can be missing in it.
 
+use std::io::Write;
+use std::path::Path;
+
+use npyz::WriterBuilder;
+
+use crate::latent::Latent;
 use crate::select::number;
 use crate::spec::TableSpec;
 use crate::trial::{Curves, FORMAT, Outcome, Scores, TrialResult, lookup, trial_id};
@@ -122,4 +128,57 @@ impl Synthetic {
             }
         }
     }
+}
+
+/// `n` points of ten classes around corners in `d` dimensions, with four prior components.
+pub(crate) fn blobs(n: usize, d: usize, seed: u64) -> Latent {
+    let noise = |i: usize, j: usize| {
+        let x = ((i * 31 + j * 17 + seed as usize * 7) as f32 * 12.9898).sin() * 43758.547;
+        x - x.floor() - 0.5
+    };
+    let centre = |class: usize, j: usize| 6.0 * ((class * (j + 1) * 5) as f32).sin();
+    Latent {
+        embeddings: ndarray::Array2::from_shape_fn((n, d), |(i, j)| centre(i % 10, j) + 1.5 * noise(i, j)),
+        labels: (0..n).map(|i| (i % 10) as u8).collect(),
+        rows: (0..n as i64).collect(),
+        components: Some((
+            ndarray::Array2::from_shape_fn((4, d), |(k, j)| if (k >> (j % 2)) & 1 == 1 { 1.0 } else { -1.0 }),
+            ndarray::Array2::zeros((4, d)),
+        )),
+    }
+}
+
+/// Writes a trial's `latent.npz`.
+pub(crate) fn write_latent(directory: &Path, latent: &Latent) {
+    fn put<T: npyz::AutoSerialize + Copy>(
+        zip: &mut zip::ZipWriter<std::fs::File>,
+        name: &str,
+        shape: &[u64],
+        values: &[T],
+    ) {
+        zip.start_file(format!("{name}.npy"), zip::write::FileOptions::default()).unwrap();
+        let mut bytes = Vec::new();
+        let mut npy =
+            npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes).begin_nd().unwrap();
+        npy.extend(values.iter().copied()).unwrap();
+        npy.finish().unwrap();
+        zip.write_all(&bytes).unwrap();
+    }
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(directory.join("latent.npz")).unwrap());
+    let matrix = |m: &ndarray::Array2<f32>| {
+        (vec![m.nrows() as u64, m.ncols() as u64], m.iter().copied().collect::<Vec<_>>())
+    };
+    let (shape, values) = matrix(&latent.embeddings);
+    put(&mut zip, "embeddings", &shape, &values);
+    put(&mut zip, "labels", &[latent.labels.len() as u64], &latent.labels);
+    put(&mut zip, "rows", &[latent.rows.len() as u64], &latent.rows);
+    for (name, m) in latent
+        .components
+        .iter()
+        .flat_map(|(mean, logvar)| [("components_mean", mean), ("components_logvar", logvar)])
+    {
+        let (shape, values) = matrix(m);
+        put(&mut zip, name, &shape, &values);
+    }
+    zip.finish().unwrap();
 }

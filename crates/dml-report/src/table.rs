@@ -1,6 +1,7 @@
 //! A table of scores: ours beside the published, holes as holes.
 
 mod render;
+pub(crate) use render::escape_html;
 
 use std::collections::{BTreeMap, BTreeSet};
 

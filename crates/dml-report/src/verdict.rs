@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 
 use toml::Value;
 
-use crate::estimate::{Estimate, holm, p_value};
+use dml_eval::statistics::holm;
+
+use crate::estimate::{Estimate, p_value};
 use crate::evidence::{Evidence, Ranks, group};
 use crate::spec::VerdictSpec;
 use pairs::Pairs;
-pub(crate) use words::{csv, markdown};
+pub(crate) use words::{by_proposal, csv, markdown, summary};
 
 /// Probability of a wrong verdict anywhere in a report that Holm's procedure keeps to.
 pub const LEVEL: f64 = 0.05;

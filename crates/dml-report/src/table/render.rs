@@ -165,7 +165,7 @@ fn cell_text(cell: &Cell, style: &Style) -> String {
 }
 
 fn csv_cells(cell: &Cell) -> [String; 8] {
-    let number = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
+    let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.6}"));
     let interval = cell.ours.filter(|ours| ours.half_width.is_some()).map(|ours| ours.interval());
     let mark = match cell.mark {
         Mark::None => "",

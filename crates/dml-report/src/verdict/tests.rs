@@ -36,7 +36,7 @@ fn a_clear_gain_is_supported_and_a_clear_loss_refuted() {
     insta::assert_snapshot!(markdown(&verdicts), @r#"
     ### A decoder and a reconstruction loss
 
-    That it raises test folds, knn accuracy is supported in 1 of 2 (data mnist, labelled percent 0.1), refuted in 1 of 2 (data mnist, labelled percent 10).
+    That it raises test folds, knn accuracy is supported in 1 of 2 cases (data mnist, labelled percent 0.1), refuted in 1 of 2 cases (data mnist, labelled percent 10).
 
     - **supported**, data mnist, labelled percent 0.1: The treatment’s test folds, knn accuracy is 0.1000 higher than the control’s (95% interval of the difference +0.0948 to +0.1052, 10 seeds; p below 0.0001 after Holm’s correction for 2 comparisons). The treatment’s alpha was chosen for each seed by the mean test folds, knn accuracy of the other seeds: alpha 1 in 10 of 10 pairs.
     - **refuted**, data mnist, labelled percent 10: The treatment’s test folds, knn accuracy is 0.1000 lower than the control’s (95% interval of the difference -0.1052 to -0.0948, 10 seeds; p below 0.0001 after Holm’s correction for 2 comparisons). The treatment’s alpha was chosen for each seed by the mean test folds, knn accuracy of the other seeds: alpha 1 in 10 of 10 pairs.
@@ -129,8 +129,8 @@ fn lost_pairs_are_counted_by_cause() {
     assert_eq!((verdicts[1].pairs, verdicts[1].lost), (4, [0, 1, 0]));
     insta::assert_snapshot!(csv(&verdicts), @r#"
     verdict,case,score,ruling,difference,low,high,seeds,holm_p,comparisons,null_model,pairs,lost_treatment_diverged,lost_control_diverged,lost_no_result
-    decoder,"data mnist, labelled percent 0.1",test_folds.knn.accuracy,supported,0.10449999999999998,0.021909669214868838,0.18709033078513113,2,0.03954740912536037,2,false,4,2,0,0
-    decoder,"data mnist, labelled percent 10",test_folds.knn.accuracy,supported,0.10033333333333332,0.07620605690861863,0.124460609758048,3,0.006218057869049831,2,false,4,0,1,0
+    decoder,"data mnist, labelled percent 0.1",test_folds.knn.accuracy,supported,0.104500,0.021910,0.187090,2,0.039547,2,false,4,2,0,0
+    decoder,"data mnist, labelled percent 10",test_folds.knn.accuracy,supported,0.100333,0.076206,0.124461,3,0.006218,2,false,4,0,1,0
     "#);
 }
 

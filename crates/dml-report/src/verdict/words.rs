@@ -79,22 +79,32 @@ fn with_interval(estimate: &Estimate) -> String {
     format!("{:.4} ({low:+.4} to {high:+.4})", estimate.mean)
 }
 
-/// One sentence on all cases of a proposal: in how many it holds, in how many not.
+/// One paragraph on all cases of a proposal: where it holds, where it does not, where nobody can tell.
 pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
-    let of = |ruling| {
-        let cases = verdicts.iter().filter(|v| v.ruling == ruling).map(|v| v.case_text()).collect::<Vec<_>>();
+    let all = verdicts.len();
+    let of = |ruling: Ruling| {
+        let cases: Vec<String> =
+            verdicts.iter().filter(|v| v.ruling == ruling).map(|v| v.case_text()).collect();
         match cases.len() {
             0 => None,
-            n => Some(format!("{} in {n} of {} ({})", ruling.word(), verdicts.len(), cases.join("; "))),
+            n if n == all => Some(format!("{} in all {all} cases", ruling.word())),
+            n => Some(format!("{} in {n} of {all} cases ({})", ruling.word(), cases.join("; "))),
         }
     };
     let parts = [of(Ruling::Supported), of(Ruling::Refuted), of(Ruling::Undecided)];
-    let nulls = verdicts.iter().filter(|v| v.null_model).count();
-    let null =
-        if nulls > 0 { format!(" In {nulls} the treatment is the null model.") } else { String::new() };
     let score = verdicts.first().map_or_else(String::new, |v| score_text(&v.score));
-    let parts = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    format!("That it raises {score} is {parts}.{null}")
+    let mut paragraph =
+        format!("That it raises {score} is {}.", parts.into_iter().flatten().collect::<Vec<_>>().join(", "));
+    let nulls = verdicts.iter().filter(|v| v.null_model).count();
+    if nulls > 0 {
+        paragraph += &format!(
+            " In {nulls} of them the treatment is the null model: it knows no more of the classes than a guesser."
+        );
+    }
+    if verdicts.iter().any(|v| v.difference.is_some_and(|d| d.half_width.is_none())) {
+        paragraph += " With one seed nothing can be decided: it needs more seeds.";
+    }
+    paragraph
 }
 
 /// Verdicts of one proposal after the other, in the order of the sweep file.
@@ -142,7 +152,7 @@ pub(crate) fn csv(verdicts: &[Verdict]) -> String {
         "lost_no_result",
     ];
     writer.write_record(header).expect("memory");
-    let number = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
+    let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.6}"));
     for v in verdicts {
         let interval = v.difference.filter(|d| d.half_width.is_some()).map(|d| d.interval());
         let mut record = vec![v.name.clone(), v.case_text(), v.score.clone(), v.ruling.word().to_string()];

@@ -1,0 +1,135 @@
+//! Figures: SVG by plotters, PNG from it, each for a light and a dark ground.
+
+mod chart;
+mod curves;
+mod images;
+mod latent;
+mod raster;
+mod score;
+mod theme;
+
+use std::collections::BTreeSet;
+
+use toml::Value;
+
+use crate::error::ReportError;
+use crate::evidence::{Evidence, Ranks, SEED, group};
+use crate::select::{Selection, key_text, value_text};
+use crate::spec::FigureSpec;
+use crate::store::RunStore;
+pub use theme::{DARK, LIGHT, Rgb, Theme};
+
+/// A figure, drawn on both grounds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// File stem and anchor.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// How to read it, and what is missing.
+    pub caption: String,
+    /// SVG and PNG on the light and on the dark ground; `None` when there is nothing to draw yet.
+    pub pictures: Option<[Picture; 2]>,
+}
+
+/// One drawing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// SVG text.
+    pub svg: String,
+    /// PNG file.
+    pub png: Vec<u8>,
+}
+
+/// What a kind of figure gives: a drawing for a theme, and its caption.
+struct Drawn {
+    svgs: Option<[String; 2]>,
+    caption: String,
+}
+
+impl Drawn {
+    fn nothing(caption: impl Into<String>) -> Self {
+        Self { svgs: None, caption: caption.into() }
+    }
+
+    fn with(caption: String, draw: impl Fn(&Theme) -> String) -> Self {
+        Self { svgs: Some([draw(&LIGHT), draw(&DARK)]), caption }
+    }
+}
+
+/// Draws a figure of a specification.
+pub(crate) fn draw(
+    spec: &FigureSpec,
+    trials: &[Evidence],
+    ranks: &Ranks,
+    store: &RunStore,
+) -> Result<Figure, ReportError> {
+    let drawn = match spec {
+        FigureSpec::Latent { select, panels, .. } => {
+            latent::draw(&groups(trials, select, panels, ranks), store)?
+        }
+        FigureSpec::Curves { select, curves, lines, .. } => {
+            curves::draw(&groups(trials, select, lines, ranks), lines, curves)
+        }
+        FigureSpec::Score { select, x, score, lines, .. } => {
+            score::draw(&groups(trials, select, lines, ranks), lines, x, score)
+        }
+        FigureSpec::Images { select, file, panels, .. } => {
+            images::draw(&groups(trials, select, panels, ranks), file, store)?
+        }
+    };
+    let picture = |svg: String| raster::png(&svg).map(|png| Picture { svg, png });
+    let pictures = drawn
+        .svgs
+        .map(|[light, dark]| Ok::<_, ReportError>([picture(light)?, picture(dark)?]))
+        .transpose()?;
+    Ok(Figure { name: spec.name().into(), title: spec.title().into(), caption: drawn.caption, pictures })
+}
+
+/// Trials under one label.
+struct Group<'t, 'a> {
+    label: String,
+    trials: Vec<&'t Evidence<'a>>,
+}
+
+fn groups<'t, 'a>(
+    trials: &'t [Evidence<'a>],
+    select: &Selection,
+    keys: &[String],
+    ranks: &Ranks,
+) -> Vec<Group<'t, 'a>> {
+    let selected = trials.iter().filter(|t| select.matches(t.trial));
+    let grouped = group(selected, keys, ranks).into_iter();
+    grouped.map(|(values, trials)| Group { label: group_label(keys, &values), trials }).collect()
+}
+
+/// Names alone, numbers with their key: `dml, latent dim 2`.
+fn group_label(keys: &[String], values: &[Option<Value>]) -> String {
+    let parts = keys.iter().zip(values).filter_map(|(key, value)| match value {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(value) => Some(format!("{} {}", key_text(key), value_text(value))),
+        None => None,
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// Says over which keys a figure's means go besides the seed.
+fn varying_words(groups: &[Group], shown: &[&str]) -> String {
+    let mut keys = BTreeSet::new();
+    for Group { trials, .. } in groups {
+        let first = trials[0];
+        let differs = |key: &str| trials.iter().any(|t| t.leaves.get(key) != first.leaves.get(key));
+        keys.extend(
+            first.leaves.keys().filter(|key| *key != SEED && !shown.contains(&key.as_str()) && differs(key)),
+        );
+    }
+    let keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();
+    if keys.is_empty() {
+        String::new()
+    } else {
+        format!(" Careful: the means also go over {}.", keys.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! What all figures share: a canvas, panels side by side, axes, a legend.
+//!
+//! Plotters' SVG has whole-number coordinates, so figures are drawn large, to be shown at half size.
+
+use std::ops::Range;
+
+use plotters::chart::{ChartBuilder, ChartContext};
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
+use plotters::coord::types::RangedCoordf64;
+use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
+use plotters::element::{Circle, Rectangle, Text};
+use plotters::prelude::{Cartesian2d, SVGBackend};
+use plotters::style::Color;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::theme::{Theme, rgb};
+
+/// Width of every figure.
+pub(super) const WIDTH: u32 = 1800;
+/// Size of ordinary text, which is half of that where a figure is shown.
+pub(super) const TEXT: u32 = 30;
+
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(super) type Drawing = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+
+/// A figure of a height on the ground of a theme.
+pub(super) fn canvas(theme: &Theme, height: u32, draw: impl FnOnce(&Area) -> Drawing) -> String {
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
+        area.fill(&rgb(theme.ground))
+            .and_then(|()| draw(&area))
+            .and_then(|()| area.present())
+            .expect("SVG in memory");
+    }
+    join_dots(&svg)
+}
+
+/// Height of a legend of these labels.
+pub(super) fn legend_height(labels: &[String]) -> u32 {
+    let rows = places(labels).last().map_or(0, |&(_, row)| row + 1);
+    rows * (TEXT + 16) + 20
+}
+
+/// A swatch and a label each, in rows over the whole width.
+pub(super) fn legend(area: &Area, theme: &Theme, labels: &[String], colours: &[usize]) -> Drawing {
+    let row_height = TEXT as i32 + 16;
+    for ((label, &colour), (x, row)) in labels.iter().zip(colours).zip(places(labels)) {
+        let (x, y) = (x as i32, row as i32 * row_height + row_height / 2);
+        area.draw(&Rectangle::new([(x, y - 11), (x + 30, y + 11)], theme.colour(colour).filled()))?;
+        let style = theme.text(TEXT).pos(Pos::new(HPos::Left, VPos::Center));
+        area.draw(&Text::new(label.clone(), (x + 42, y), style))?;
+    }
+    Ok(())
+}
+
+/// Left edge and row of each label.
+fn places(labels: &[String]) -> Vec<(u32, u32)> {
+    let (mut x, mut row) = (40, 0);
+    let mut places = Vec::new();
+    for label in labels {
+        let width = 90 + label.chars().count() as u32 * TEXT * 6 / 10;
+        if x + width > WIDTH && x > 40 {
+            (x, row) = (40, row + 1);
+        }
+        places.push((x, row));
+        x += width;
+    }
+    places
+}
+
+/// A titled line of text over a panel; returns what is left under it.
+pub(super) fn titled<'a>(
+    area: &Area<'a>,
+    theme: &Theme,
+    title: &str,
+) -> Result<Area<'a>, DrawingAreaErrorKind<std::io::Error>> {
+    let (head, body) = area.split_vertically(TEXT + 24);
+    let (width, height) = head.dim_in_pixel();
+    let style = theme.text(TEXT).pos(Pos::new(HPos::Center, VPos::Center));
+    head.draw(&Text::new(title.to_string(), (width as i32 / 2, height as i32 / 2), style))?;
+    Ok(body)
+}
+
+/// Axes with grid, ticks and descriptions.
+pub(super) fn axes<'a, 'b, X>(
+    area: &'b Area<'a>,
+    theme: &Theme,
+    x: X,
+    y: Range<f64>,
+    descriptions: (&str, &str),
+) -> Result<
+    ChartContext<'b, SVGBackend<'a>, Cartesian2d<X::CoordDescType, RangedCoordf64>>,
+    DrawingAreaErrorKind<std::io::Error>,
+>
+where
+    X: AsRangedCoord<Value = f64>,
+    X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
+{
+    let mut chart = ChartBuilder::on(area)
+        .margin(16)
+        .margin_right(40)
+        .x_label_area_size(if descriptions.0.is_empty() { 50 } else { 95 })
+        .y_label_area_size(if descriptions.1.is_empty() { 80 } else { 150 })
+        .build_cartesian_2d(x, y)?;
+    chart
+        .configure_mesh()
+        .light_line_style(rgb(theme.grid).mix(0.0))
+        .bold_line_style(rgb(theme.grid).stroke_width(2))
+        .axis_style(rgb(theme.ink).stroke_width(2))
+        .label_style(theme.text(TEXT))
+        .axis_desc_style(theme.text(TEXT))
+        .x_labels(8)
+        .y_labels(7)
+        .x_label_formatter(&|x| tick(*x))
+        .y_label_formatter(&|y| tick(*y))
+        .x_desc(descriptions.0)
+        .y_desc(descriptions.1)
+        .draw()?;
+    Ok(chart)
+}
+
+/// A tick as short as it can be said.
+fn tick(x: f64) -> String {
+    let text = format!("{x:.4}");
+    let short = text.trim_end_matches('0').trim_end_matches('.');
+    match short {
+        "-0" | "0" if x.abs() > 1e-12 => format!("{x:.0e}"),
+        "-0" => "0".to_string(),
+        _ => short.to_string(),
+    }
+}
+
+/// A range with a little room on both sides; around a single value, room enough.
+pub(super) fn padded(values: impl Iterator<Item = f64>) -> Option<Range<f64>> {
+    let (low, high) =
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+    let room = if high > low { (high - low) * 0.05 } else { low.abs().max(1.0) * 0.05 };
+    (low <= high).then(|| low - room..high + room)
+}
+
+/// A dot, as a circle that [`join_dots`] gathers.
+pub(super) fn dot(at: (f64, f64), radius: i32, theme: &Theme, colour: usize) -> Circle<(f64, f64), i32> {
+    Circle::new(at, radius, theme.colour(colour).filled())
+}
+
+/// Writes runs of equal dots as one path of round line ends: a tenth of the bytes of a `<circle>` each.
+fn join_dots(svg: &str) -> String {
+    let mut joined = String::with_capacity(svg.len());
+    let mut open: Option<&str> = None;
+    for line in svg.lines() {
+        let parsed = parse_dot(line);
+        if open.is_some() && open != parsed.map(|(_, _, style)| style) {
+            joined.push_str(&close_dots(open.take().unwrap_or_default()));
+        }
+        match parsed {
+            Some((x, y, style)) => {
+                if open.is_none() {
+                    joined.push_str("<path d=\"");
+                    open = Some(style);
+                }
+                joined.push_str(&format!("M{x} {y}h0"));
+            }
+            None => {
+                joined.push_str(line);
+                joined.push('\n');
+            }
+        }
+    }
+    joined
+}
+
+/// `x`, `y` and all the rest of `<circle cx="x" cy="y" r="3" opacity="1" fill="#0072B2" stroke="none" stroke-width="1"/>`.
+fn parse_dot(line: &str) -> Option<(&str, &str, &str)> {
+    let (x, rest) = line.strip_prefix("<circle cx=\"")?.split_once("\" cy=\"")?;
+    let (y, style) = rest.split_once("\" r=\"")?;
+    style.contains("stroke=\"none\"").then_some((x, y, style))
+}
+
+fn close_dots(style: &str) -> String {
+    let radius = style.split('"').next().and_then(|r| r.parse::<f64>().ok()).unwrap_or(1.0);
+    let fill = style.split_once("fill=\"").and_then(|(_, rest)| rest.split('"').next()).unwrap_or("#000");
+    format!(
+        "\" fill=\"none\" stroke=\"{fill}\" stroke-width=\"{}\" stroke-linecap=\"round\"/>\n",
+        2.0 * radius
+    )
+}

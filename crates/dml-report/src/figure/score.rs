@@ -1,0 +1,108 @@
+//! A score against a numeric key, one line a group, with bands for the intervals.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use plotters::coord::combinators::IntoLogRange;
+use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
+use plotters::element::{PathElement, Polygon};
+use plotters::style::Color;
+
+use super::chart::{Area, Drawing, WIDTH, axes, canvas, dot, legend, legend_height, padded};
+use super::theme::Theme;
+use super::{Drawn, Group, varying_words};
+use crate::estimate::Estimate;
+use crate::select::{key_text, number, score_text};
+
+const HEIGHT: u32 = 1000;
+const MOST_LINES: usize = 11;
+
+/// A group: x and the estimate there, in the order of x.
+type Line = Vec<(f64, Estimate)>;
+
+pub(super) fn draw(groups: &[Group], keys: &[String], x: &str, score: &str) -> Drawn {
+    let all: Vec<(&Group, Line)> =
+        groups.iter().map(|g| (g, line(g, x, score))).filter(|(_, line)| !line.is_empty()).collect();
+    let drawn = &all[..all.len().min(MOST_LINES)];
+    let lines: Vec<&Line> = drawn.iter().map(|(_, line)| line).collect();
+    let points = || lines.iter().flat_map(|line| line.iter());
+    let (Some(x_range), Some(y_range)) = (
+        padded(points().map(|p| p.0)),
+        padded(
+            points()
+                .flat_map(|(_, e)| [e.interval().0.max(e.mean - 0.25), e.interval().1.min(e.mean + 0.25)]),
+        ),
+    ) else {
+        return Drawn::nothing(format!("No trial of this figure has a {} yet.", score_text(score)));
+    };
+    let (low, high) = points().fold((f64::INFINITY, 0.0_f64), |(low, high), p| (low.min(p.0), high.max(p.0)));
+    let logarithmic = low > 0.0 && high / low >= 20.0;
+    let shown: Vec<&str> = keys.iter().map(String::as_str).chain([x]).collect();
+    let seeds = points().map(|(_, e)| e.n).max().unwrap_or(0);
+    let what = if seeds > 1 {
+        "Mean over seeds; the band is its 95% t interval."
+    } else {
+        "One seed, so without intervals."
+    };
+    let left_out = all.len() - drawn.len();
+    let left_out =
+        if left_out > 0 { format!(" {left_out} further lines are left out.") } else { String::new() };
+    let caption = format!("{what}{left_out}{}", varying_words(groups, &shown));
+    let labels: Vec<String> = drawn.iter().map(|(g, _)| g.label.clone()).collect();
+    let (x_name, score_name) = (key_text(x), score_text(score));
+    Drawn::with(caption, |theme| {
+        canvas(theme, HEIGHT + legend_height(&labels), |area| {
+            let (top, bottom) = area.split_vertically(HEIGHT);
+            let names = (x_name.as_str(), score_name.as_str());
+            if logarithmic {
+                panel(&top, theme, (low * 0.7..high * 1.4).log_scale(), &y_range, names, &lines)?;
+            } else {
+                panel(&top, theme, x_range.clone(), &y_range, names, &lines)?;
+            }
+            legend(&bottom, theme, &labels, &(0..labels.len()).collect::<Vec<_>>())
+        })
+    })
+}
+
+fn panel<X>(area: &Area, theme: &Theme, x: X, y: &Range<f64>, names: (&str, &str), lines: &[&Line]) -> Drawing
+where
+    X: AsRangedCoord<Value = f64>,
+    X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
+{
+    debug_assert!(area.dim_in_pixel().0 == WIDTH, "drawn over the whole width");
+    let mut chart = axes(area, theme, x, y.clone(), names)?;
+    for (index, line) in lines.iter().enumerate() {
+        let lower = line.iter().map(|(x, e)| (*x, e.interval().0.max(y.start)));
+        let upper = line.iter().rev().map(|(x, e)| (*x, e.interval().1.min(y.end)));
+        let band: Vec<(f64, f64)> = lower.chain(upper).collect();
+        chart.draw_series([Polygon::new(band, theme.colour(index).mix(0.18))])?;
+    }
+    for (index, line) in lines.iter().enumerate() {
+        let points: Vec<(f64, f64)> = line.iter().map(|(x, e)| (*x, e.mean)).collect();
+        chart.draw_series([PathElement::new(points.clone(), theme.colour(index).stroke_width(4))])?;
+        chart.draw_series(points.into_iter().map(|at| dot(at, 9, theme, index)))?;
+    }
+    Ok(())
+}
+
+/// One estimate for each x: trials of one seed count once, with their mean.
+fn line(group: &Group, x: &str, score: &str) -> Line {
+    let mut by_x: Vec<(f64, BTreeMap<String, Vec<f64>>)> = Vec::new();
+    for trial in &group.trials {
+        let (Some(at), Some(score)) = (trial.leaves.get(x).and_then(|v| number(v)), trial.score(score))
+        else {
+            continue;
+        };
+        let place = by_x.iter().position(|(x, _)| x.total_cmp(&at).is_eq()).unwrap_or_else(|| {
+            by_x.push((at, BTreeMap::new()));
+            by_x.len() - 1
+        });
+        by_x[place].1.entry(trial.seed()).or_default().push(score);
+    }
+    by_x.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let estimate = |seeds: &BTreeMap<String, Vec<f64>>| {
+        let means: Vec<f64> = seeds.values().map(|v| v.iter().sum::<f64>() / v.len() as f64).collect();
+        Estimate::of(&means)
+    };
+    by_x.iter().filter_map(|(x, seeds)| Some((*x, estimate(seeds)?))).collect()
+}

@@ -1,0 +1,82 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::evidence::join;
+use crate::synthetic::{Synthetic, blobs, write_latent};
+
+const SPECS: &str = r#"
+[[figure]]
+kind = "score"
+name = "accuracy"
+title = "Accuracy"
+x = "data.labelled_percent"
+score = "test_folds.knn.accuracy"
+lines = ["model.system", "routine.alpha"]
+[[figure]]
+kind = "curves"
+name = "curves"
+title = "Curves"
+curves = ["supervised", "reconstruction", "kl"]
+lines = ["model.system"]
+[[figure]]
+kind = "latent"
+name = "latent"
+title = "Latent spaces"
+select = { "data.labelled_percent" = 10 }
+panels = ["model.system"]
+[[figure]]
+kind = "images"
+name = "decoded"
+title = "Decoded"
+file = "decoded.png"
+panels = ["model.system"]
+"#;
+
+fn draw_all(synthetic: &Synthetic, store: &RunStore) -> Vec<Figure> {
+    let specs: BTreeMap<String, Vec<FigureSpec>> = toml::from_str(SPECS).unwrap();
+    let trials = join(&synthetic.results, &synthetic.expected);
+    let ranks = Ranks::of(&trials);
+    specs["figure"].iter().map(|spec| draw(spec, &trials, &ranks, store).unwrap()).collect()
+}
+
+#[test]
+fn every_kind_of_figure_is_drawn_for_both_grounds_and_the_same_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::open(folder.path()).unwrap();
+    let synthetic = Synthetic::new(3);
+    for (index, trial) in synthetic.expected.iter().enumerate().filter(|(i, _)| i % 3 == 0) {
+        let directory = store.trial_directory(&store.add(trial).unwrap());
+        write_latent(&directory, &blobs(60, 2 + index / 6 % 2, 0));
+        let pixel = raster::png("<svg xmlns='http://www.w3.org/2000/svg' width='2' height='3'/>").unwrap();
+        std::fs::write(directory.join("decoded.png"), pixel).unwrap();
+    }
+    let figures = draw_all(&synthetic, &store);
+    assert_eq!(figures, draw_all(&synthetic, &store));
+    for figure in &figures {
+        let [light, dark] = figure.pictures.as_ref().unwrap();
+        assert_ne!(light.png, dark.png, "{}", figure.name);
+        assert!(light.png.starts_with(b"\x89PNG") && !light.svg.contains("NaN"), "{}", figure.name);
+    }
+    let lines = |figure: &Figure| figure.pictures.as_ref().unwrap()[0].svg.matches("<polyline").count();
+    assert!(lines(&figures[0]) >= 4, "one line a system and alpha");
+    assert!(
+        figures[1].caption.contains("also go over data.labelled_percent, routine.alpha"),
+        "{}",
+        figures[1].caption
+    );
+    assert!(figures[2].caption.contains("standard deviation as radius"), "{}", figures[2].caption);
+    assert!(figures[3].pictures.as_ref().unwrap()[0].svg.matches("<image ").count() == 3);
+}
+
+#[test]
+fn a_figure_without_its_inputs_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::open(folder.path()).unwrap();
+    let mut synthetic = Synthetic::new(1);
+    let figures = draw_all(&synthetic, &store);
+    assert!(figures[0].caption.contains("One seed, so without intervals"));
+    assert!(figures[2].pictures.is_none() && figures[2].caption.contains("latent.npz"));
+    assert!(figures[3].pictures.is_none() && figures[3].caption.contains("decoded.png"));
+    synthetic.results.clear();
+    assert!(draw_all(&synthetic, &store).iter().all(|figure| figure.pictures.is_none()));
+}

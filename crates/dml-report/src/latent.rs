@@ -1,0 +1,238 @@
+//! What a trial left of its latent space: embeddings, labels, prior components.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use ndarray::{Array2, Axis};
+use npyz::{Deserialize, NpyFile};
+use zip::ZipArchive;
+
+use crate::error::ReportError;
+
+/// A member larger than this is not one of ours.
+const MEMBER_LIMIT: u64 = 64 << 20;
+
+/// The contents of a trial's `latent.npz`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latent {
+    /// `[n, d]`
+    pub embeddings: Array2<f32>,
+    /// `[n]`
+    pub labels: Vec<u8>,
+    /// Rows of the evaluated split, `[n]`.
+    pub rows: Vec<i64>,
+    /// Mean and log variance of the prior's components, both `[k, d]`.
+    pub components: Option<(Array2<f32>, Array2<f32>)>,
+}
+
+impl Latent {
+    /// Reads `latent.npz` of a trial's directory; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the file is there but is not what it should be.
+    pub fn read(directory: &Path) -> Result<Option<Self>, ReportError> {
+        let path = directory.join("latent.npz");
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(ReportError::io(&path)(e)),
+        };
+        Self::parse(BufReader::new(file)).map(Some).map_err(|reason| ReportError::file(&path, &reason))
+    }
+
+    fn parse(file: BufReader<File>) -> Result<Self, String> {
+        let mut archive = ZipArchive::new(file).map_err(|e| format!("not an npz file: {e}"))?;
+        let embeddings = matrix(&mut archive, "embeddings")?.ok_or("has no embeddings")?;
+        let (n, d) = embeddings.dim();
+        let (_, labels) = member::<u8>(&mut archive, "labels")?.ok_or("has no labels")?;
+        let (_, rows) = member::<i64>(&mut archive, "rows")?.ok_or("has no rows")?;
+        if labels.len() != n || rows.len() != n || d == 0 {
+            return Err(format!(
+                "embeddings [{n}, {d}], labels [{}] and rows [{}]: all should have the same length, and one dimension or more",
+                labels.len(),
+                rows.len()
+            ));
+        }
+        if embeddings.iter().any(|x| !x.is_finite()) {
+            return Err("embeddings are not all finite".to_string());
+        }
+        let mean = matrix(&mut archive, "components_mean")?;
+        let components = mean.zip(matrix(&mut archive, "components_logvar")?);
+        if components.as_ref().is_some_and(|(mean, logvar)| mean.ncols() != d || mean.dim() != logvar.dim()) {
+            return Err(format!("components_mean and components_logvar should both be [k, {d}]"));
+        }
+        Ok(Self { embeddings, labels, rows, components })
+    }
+
+    /// The first `n` points.
+    #[must_use]
+    pub fn truncated(mut self, n: usize) -> Self {
+        if self.labels.len() > n {
+            self.embeddings = self.embeddings.slice(ndarray::s![..n, ..]).to_owned();
+            self.labels.truncate(n);
+            self.rows.truncate(n);
+        }
+        self
+    }
+}
+
+fn matrix(archive: &mut ZipArchive<BufReader<File>>, name: &str) -> Result<Option<Array2<f32>>, String> {
+    let Some((shape, values)) = member::<f32>(archive, name)? else { return Ok(None) };
+    let [n, d] = shape[..] else {
+        return Err(format!("{name} should have two dimensions, not {}", shape.len()));
+    };
+    Array2::from_shape_vec((n, d), values).map(Some).map_err(|e| format!("{name}: {e}"))
+}
+
+/// Shape and values of a member in C order. The header is believed only as far as the bytes go.
+fn member<T: Deserialize>(
+    archive: &mut ZipArchive<BufReader<File>>,
+    name: &str,
+) -> Result<Option<(Vec<usize>, Vec<T>)>, String> {
+    let bytes = match archive.by_name(&format!("{name}.npy")) {
+        Ok(member) => {
+            let mut bytes = Vec::new();
+            member.take(MEMBER_LIMIT).read_to_end(&mut bytes).map_err(|e| format!("{name}: {e}"))?;
+            bytes
+        }
+        Err(zip::result::ZipError::FileNotFound) => return Ok(None),
+        Err(e) => return Err(format!("{name}: {e}")),
+    };
+    let npy = NpyFile::new(&bytes[..]).map_err(|e| format!("{name}: {e}"))?;
+    let shape: Vec<usize> = npy.shape().iter().map(|&n| n as usize).collect();
+    let count = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
+    if count.is_none_or(|count| count > bytes.len()) || npy.order() != npyz::Order::C {
+        return Err(format!("{name}: shape {shape:?} does not go with its {} bytes in C order", bytes.len()));
+    }
+    let data =
+        npy.data::<T>().map_err(|e| format!("{name} has another type of number than it should: {e}"))?;
+    let values = data.collect::<Result<Vec<T>, _>>().map_err(|e| format!("{name}: {e}"))?;
+    Ok(Some((shape, values)))
+}
+
+/// The two directions of greatest variance, `[n, 2]`; one-dimensional points lie on a line.
+///
+/// Power iteration on the covariance from a fixed start, so that the same points give the same picture.
+pub fn principal_plane(points: &Array2<f32>) -> Array2<f64> {
+    let (n, d) = points.dim();
+    let points = points.mapv(f64::from);
+    let centred = &points - &points.mean_axis(Axis(0)).unwrap_or_default();
+    let mut covariance = centred.t().dot(&centred) / n.max(1) as f64;
+    let mut plane = Array2::zeros((n, 2));
+    for column in 0..d.min(2) {
+        let mut direction = ndarray::Array1::from_shape_fn(d, |i| 1.0 / (1.0 + i as f64));
+        for _ in 0..200 {
+            let next = covariance.dot(&direction);
+            let length = next.dot(&next).sqrt();
+            if length < 1e-12 {
+                break;
+            }
+            direction = next / length;
+        }
+        direction /= direction.dot(&direction).sqrt();
+        plane.column_mut(column).assign(&centred.dot(&direction));
+        let variance = direction.dot(&covariance.dot(&direction));
+        let outer = direction.view().insert_axis(Axis(1)).dot(&direction.view().insert_axis(Axis(0)));
+        covariance -= &(outer * variance);
+    }
+    plane
+}
+
+/// t-SNE (van der Maaten & Hinton, 2008; Barnes-Hut with theta 0.5) from the principal plane, `[n, 2]`.
+///
+/// Learning rate n / 12 (Belkina et al., 2019), perplexity 30 or what few points allow. Fewer than ten points stay in their principal plane.
+/// It runs on one thread, where sums have one order, so that the same points give the same picture.
+pub fn t_sne(points: &Array2<f32>) -> Array2<f64> {
+    let n = points.nrows();
+    let plane = principal_plane(points);
+    if n < 10 {
+        return plane;
+    }
+    let spread = plane.column(0).std(0.0).max(1e-12);
+    let start: Vec<f64> = plane.iter().map(|x| x / spread * 1e-4).collect();
+    let perplexity = ((n - 1) as f64 / 3.0 - 1.0).min(30.0);
+    let neighbours = neighbours(points, (3.0 * perplexity) as usize);
+    let rows = vec![(); n];
+    let fit = || {
+        let mut t_sne: bhtsne::tSNE<f64, ()> = bhtsne::tSNE::new(&rows);
+        t_sne.perplexity(perplexity).learning_rate((n as f64 / 12.0).max(50.0)).initial_embedding(start);
+        t_sne.barnes_hut_with_neighbors(0.5, &neighbours).embedding()
+    };
+    let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    Array2::from_shape_vec((n, 2), one_thread.install(fit)).expect("two numbers a point")
+}
+
+/// The `k` nearest other points of each, nearest first.
+fn neighbours(points: &Array2<f32>, k: usize) -> Vec<Vec<bhtsne::Neighbor<f64>>> {
+    let of = |i: usize| {
+        let distance = |j: usize| {
+            points.row(i).iter().zip(points.row(j)).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
+        };
+        let others = (0..points.nrows()).filter(|&j| j != i);
+        let mut all: Vec<_> =
+            others.map(|index| bhtsne::Neighbor { index, distance: distance(index) }).collect();
+        all.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+        all.truncate(k);
+        all
+    };
+    (0..points.nrows()).map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic::{blobs, write_latent};
+
+    #[test]
+    fn a_latent_space_is_read_as_numpy_writes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Latent::read(folder.path()).unwrap().is_none());
+        let latent = blobs(30, 3, 0);
+        write_latent(folder.path(), &latent);
+        assert_eq!(Latent::read(folder.path()).unwrap().unwrap(), latent);
+    }
+
+    #[test]
+    fn a_broken_latent_space_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("latent.npz"), b"PK nothing").unwrap();
+        assert!(Latent::read(folder.path()).unwrap_err().to_string().contains("latent.npz: not an npz file"));
+        let mut latent = blobs(30, 3, 0);
+        latent.labels.pop();
+        write_latent(folder.path(), &latent);
+        assert!(Latent::read(folder.path()).unwrap_err().to_string().contains("labels [29]"));
+    }
+
+    #[test]
+    fn the_principal_plane_has_the_two_greatest_variances() {
+        let points =
+            Array2::from_shape_fn((50, 3), |(i, j)| [10.0, 1.0, 3.0][j] * ((i * (j + 3)) as f32).sin());
+        let plane = principal_plane(&points);
+        let variance = |column: usize| plane.column(column).std(0.0);
+        assert!(
+            variance(0) > 5.0 && variance(1) > 1.5 && variance(1) < 3.0,
+            "{} {}",
+            variance(0),
+            variance(1)
+        );
+        assert_eq!(principal_plane(&points.slice(ndarray::s![.., ..1]).to_owned()).column(1).sum(), 0.0);
+    }
+
+    #[test]
+    fn t_sne_keeps_blobs_apart_and_gives_the_same_twice() {
+        let latent = blobs(200, 5, 1);
+        let map = t_sne(&latent.embeddings);
+        assert_eq!(map, t_sne(&latent.embeddings));
+        let distance = |i: usize, j: usize| (&map.row(i) - &map.row(j)).mapv(|x| x * x).sum().sqrt();
+        let nearest_agrees = (0..200).filter(|&i| {
+            let nearest = (0..200)
+                .filter(|&j| j != i)
+                .min_by(|&a, &b| distance(i, a).total_cmp(&distance(i, b)))
+                .unwrap();
+            latent.labels[nearest] == latent.labels[i]
+        });
+        assert!(nearest_agrees.count() > 190);
+        assert!(t_sne(&blobs(3, 5, 1).embeddings).iter().all(|x| x.is_finite()));
+    }
+}

@@ -1,0 +1,140 @@
+//! The report as one page: self-contained, opened from disk, without any request.
+
+mod data;
+
+use crate::error::ReportError;
+use crate::evidence::Evidence;
+use crate::figure::{DARK, Figure, LIGHT, Rgb, Theme};
+use crate::report::Report;
+use crate::store::RunStore;
+use crate::table::{Table, escape_html};
+use crate::verdict::{Verdict, by_proposal, summary};
+
+const TEMPLATE: &str = include_str!("../assets/page.html");
+/// What a template has where something is filled in.
+const SLOT: &str = "<!--fill-->";
+
+/// Tables longer than this open on a click.
+const LONG_TABLE: usize = 60;
+
+/// All parts of a report that the page shows.
+pub(crate) struct Parts<'a> {
+    pub(crate) report: &'a Report<'a>,
+    pub(crate) trials: &'a [Evidence<'a>],
+    pub(crate) tables: &'a [Table],
+    pub(crate) verdicts: &'a [Verdict],
+    pub(crate) figures: &'a [Figure],
+}
+
+/// The page's text.
+pub(crate) fn page(parts: &Parts, store: &RunStore) -> Result<String, ReportError> {
+    let report = parts.report;
+    let fills = [
+        escape_html(report.name),
+        format!(
+            ":root{{{}}}\n@media (prefers-color-scheme:dark){{:root{{{}}}}}",
+            colours(&LIGHT),
+            colours(&DARK)
+        ),
+        escape_html(report.name),
+        escape_html(report.claim.trim()),
+        progress(parts.trials),
+        escape_html(report.command),
+        verdicts(parts.verdicts),
+        parts.figures.iter().map(figure).collect(),
+        parts.tables.iter().map(table).collect(),
+        data::json(parts.trials)?,
+        data::latents(parts.trials, store)?,
+    ];
+    let mut page = String::new();
+    let mut pieces = TEMPLATE.split(SLOT);
+    page.push_str(pieces.next().unwrap_or_default());
+    for (fill, piece) in fills.iter().zip(pieces) {
+        page.push_str(fill);
+        page.push_str(piece);
+    }
+    Ok(page)
+}
+
+/// The figures' colours as CSS variables, so that the page's own drawings match.
+fn colours(theme: &Theme) -> String {
+    let hex = |(r, g, b): Rgb| format!("#{r:02x}{g:02x}{b:02x}");
+    let classes = theme.palette.iter().enumerate().map(|(i, &colour)| format!("--c{i}:{};", hex(colour)));
+    let base = [("ground", theme.ground), ("ink", theme.ink), ("grid", theme.grid)];
+    base.into_iter().map(|(name, colour)| format!("--{name}:{};", hex(colour))).chain(classes).collect()
+}
+
+fn progress(trials: &[Evidence]) -> String {
+    let done = trials.iter().filter(|t| t.result.is_some()).count();
+    let diverged = trials.iter().filter(|t| t.diverged()).count();
+    format!("{done} of {} trials have a result; of these {diverged} diverged.", trials.len())
+}
+
+fn verdicts(verdicts: &[Verdict]) -> String {
+    if verdicts.is_empty() {
+        return "<p>This sweep asks for no verdict.</p>".to_string();
+    }
+    let scale = verdicts
+        .iter()
+        .filter_map(|v| v.difference.map(|d| d.interval()))
+        .flat_map(|(low, high)| [low.abs(), high.abs()])
+        .fold(1e-9_f64, f64::max)
+        .min(1.0);
+    let mut html = String::new();
+    for (proposal, verdicts) in by_proposal(verdicts) {
+        html += &format!("<h3>{}</h3>\n<p>{}</p>\n", escape_html(proposal), escape_html(&summary(&verdicts)));
+        for verdict in verdicts {
+            let word = verdict.ruling.word();
+            let null = if verdict.null_model { " <span class=\"badge null\">null model</span>" } else { "" };
+            html += &format!(
+                "<details class=verdict><summary><span class=\"badge {word}\">{word}</span>{null} {}{}</summary><p>{}</p></details>\n",
+                escape_html(&verdict.case_text()),
+                interval_bar(verdict, scale),
+                escape_html(&verdict.words())
+            );
+        }
+    }
+    html
+}
+
+/// The interval of the difference as a bar around 0.
+fn interval_bar(verdict: &Verdict, scale: f64) -> String {
+    let Some(difference) = verdict.difference else { return String::new() };
+    let at = |x: f64| 80.0 + 78.0 * (x / scale).clamp(-1.0, 1.0);
+    let (low, high) = difference.interval();
+    format!(
+        "<span class=bar><svg width=160 height=14 aria-hidden=true><path d=\"M80 0v14\" class=zero /><path d=\"M{:.1} 7H{:.1}\" class=range />\
+         <circle cx={:.1} cy=7 r=4 /></svg>{:+.3}</span>",
+        at(low),
+        at(high),
+        at(difference.mean),
+        difference.mean
+    )
+}
+
+fn figure(figure: &Figure) -> String {
+    let source = |svg: &str| format!("data:image/svg+xml;base64,{}", crate::base64::encode(svg.as_bytes()));
+    let title = escape_html(&figure.title);
+    let picture = figure.pictures.as_ref().map_or_else(String::new, |[light, dark]| {
+        format!(
+            "<picture><source media=\"(prefers-color-scheme:dark)\" srcset=\"{}\"><img alt=\"{title}\" src=\"{}\"></picture>",
+            source(&dark.svg),
+            source(&light.svg)
+        )
+    });
+    let caption = escape_html(&figure.caption);
+    format!(
+        "<figure id=\"{}\"><h3>{title}</h3>{picture}<figcaption>{caption}</figcaption></figure>\n",
+        figure.name
+    )
+}
+
+fn table(table: &Table) -> String {
+    let open = if table.rows.len() > LONG_TABLE { "" } else { " open" };
+    let (title, rows) = (escape_html(&table.title), table.rows.len());
+    format!(
+        "<details id=\"{}\"{open}><summary>{title} <small>({rows} rows)</small></summary>\n{}</details>\n",
+        table.name,
+        table.html()
+    )
+}

@@ -1,0 +1,121 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::synthetic::{Synthetic, blobs, spec, write_latent};
+
+fn written(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.path().is_dir() {
+            files.extend(written(&entry.path()));
+        } else {
+            files.insert(entry.path(), fs::read(entry.path()).unwrap());
+        }
+    }
+    files
+}
+
+fn specs() -> ReportSpecs {
+    let figure = "kind = 'latent'\nname = 'latent'\ntitle = 'Latent'\npanels = ['model.system']";
+    let verdict = "name = 'decoder'\nproposal = 'A <decoder>'\ntreatment = { 'model.system' = 'dml_autoencoder' }\n\
+                   control = { 'model.system' = 'dml' }\neach = ['data.labelled_percent']\nscore = 'test_folds.knn.accuracy'\n\
+                   choose = { keys = ['routine.alpha'], by = 'test_folds.knn.accuracy' }";
+    ReportSpecs {
+        table: vec![spec()],
+        verdict: vec![toml::from_str(verdict).unwrap()],
+        figure: vec![toml::from_str(figure).unwrap()],
+    }
+}
+
+fn report(expected: &[toml::Table]) -> Report<'_> {
+    Report {
+        name: "little",
+        claim: "Made up </script>.",
+        command: "cargo xtask sweep little",
+        specs: specs(),
+        expected,
+    }
+}
+
+#[test]
+fn a_report_with_holes_divergences_and_a_latent_space_is_the_same_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::open(&folder.path().join("store")).unwrap();
+    let mut synthetic = Synthetic::new(3);
+    synthetic.lose("dml", 10.0, 1);
+    synthetic.diverge("dml_autoencoder", 0.1, 1);
+    for trial in &synthetic.expected {
+        store.add(trial).unwrap();
+    }
+    for result in &synthetic.results {
+        store.finish(result).unwrap();
+    }
+    write_latent(&store.trial_directory(&synthetic.results[0].id), &blobs(40, 2, 0));
+    let out = folder.path().join("report");
+    let paths = write_report(&report(&synthetic.expected), &store, &out).unwrap();
+    let first = written(&out);
+    write_report(&report(&synthetic.expected), &store, &out).unwrap();
+    assert_eq!(first, written(&out));
+    assert_eq!((paths.trials, paths.results), (24, 23));
+
+    let text = |path: &Path| String::from_utf8(first[path].clone()).unwrap();
+    let page = text(&paths.page);
+    assert!(!page.contains("<!--fill-->") && !page.contains("http:") || page.contains("http-equiv"));
+    assert!(page.contains("Made up &lt;/script&gt;.") && page.contains("A &lt;decoder&gt;"));
+    assert!(page.contains("23 of 24 trials have a result; of these 2 diverged."));
+    let csv = text(&paths.results_csv);
+    assert_eq!(csv.lines().filter(|line| line.contains(",missing,")).count(), 1);
+    assert_eq!(csv.lines().filter(|line| line.contains(",diverged,")).count(), 2);
+    let lines = text(&paths.results_jsonl);
+    let results: Vec<TrialResult> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(results.len(), 23);
+    let machine = folder.path().display().to_string();
+    assert!(
+        first.values().all(|bytes| !String::from_utf8_lossy(bytes).contains(&machine)),
+        "no path of the machine"
+    );
+}
+
+#[test]
+fn a_report_of_nothing_yet_is_made_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::open(&folder.path().join("store")).unwrap();
+    let synthetic = Synthetic::new(1);
+    let paths = write_report(&report(&synthetic.expected), &store, &folder.path().join("report")).unwrap();
+    assert_eq!(paths.results, 0);
+    let tables = fs::read_to_string(paths.tables).unwrap();
+    assert!(tables.contains("16 of 16 cells have trials that have not run yet"), "{tables}");
+    assert!(fs::read_to_string(paths.verdicts).unwrap().contains("nothing can be said"));
+}
+
+#[test]
+fn a_wrong_specification_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::open(&folder.path().join("store")).unwrap();
+    let message = |change: fn(&mut ReportSpecs)| {
+        let mut report = report(&[]);
+        change(&mut report.specs);
+        write_report(&report, &store, folder.path()).unwrap_err().to_string()
+    };
+    assert!(message(|s| s.table.push(s.table[0].clone())).contains("\"table-1\" is there twice"));
+    assert!(message(|s| s.table[0].name = "Table 1".into()).contains("a-z, 0-9 and -"));
+    assert!(message(|s| s.table[0].best_within.push("seed".into())).contains("best_within has \"seed\""));
+    assert!(message(|s| s.table[0].published = Some("table-7".into())).contains("no such published table"));
+}
+
+#[test]
+fn a_thousand_results_are_reported_in_seconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::open(&folder.path().join("store")).unwrap();
+    let synthetic = Synthetic::new(125);
+    for result in &synthetic.results {
+        let directory = store.trial_directory(&result.id);
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("result.json"), serde_json::to_string(result).unwrap()).unwrap();
+    }
+    let start = std::time::Instant::now();
+    let paths = write_report(&report(&synthetic.expected), &store, &folder.path().join("report")).unwrap();
+    assert_eq!(paths.results, 1000);
+    // A tenth of a second on two shared cores; the bound only catches what grows with the square.
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+}

@@ -76,7 +76,7 @@ def pairs(rng):
 
 def agreement(answers):
     rng = np.random.default_rng(0)
-    worst = dict.fromkeys(["ami", "nmi", "ari"], (0.0, None))
+    worst = dict.fromkeys(["ami", "nmi", "ari"], (0.0, ""))
     for i, (a, b) in enumerate(pairs(rng)):
         expected = {
             "ami": metrics.adjusted_mutual_info_score(a, b),

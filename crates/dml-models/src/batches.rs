@@ -129,7 +129,9 @@ mod tests {
         let b = batches(500, LabelledSampling::PerClass { per_class: 16 });
         for batch in b.epoch(3, LabelledEpoch::Cycle, 20) {
             let mut counts = [0; 10];
-            batch.iter().for_each(|row| counts[row % 10] += 1);
+            for row in batch {
+                counts[row % 10] += 1;
+            }
             assert_eq!(counts.iter().filter(|&&c| c == 16).count(), 4);
             assert_eq!(counts.iter().filter(|&&c| c == 0).count(), 6);
         }

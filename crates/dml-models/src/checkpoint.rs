@@ -4,6 +4,7 @@
 //! after it. So at any moment the directory holds one whole checkpoint, or none.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,8 +32,8 @@ struct Checkpoint {
     curves: BTreeMap<String, Vec<Option<f64>>>,
 }
 
-fn fail(path: &Path, why: impl ToString) -> io::Error {
-    io::Error::other(format!("{}: {}", path.display(), why.to_string()))
+fn fail(path: &Path, why: impl Display) -> io::Error {
+    io::Error::other(format!("{}: {why}", path.display()))
 }
 
 /// Writes named tensors so that a reader sees all of them or none.

@@ -1,5 +1,7 @@
 //! What a model is and how it is trained, as data. No field has a default: a trial file is the record of the run.
 
+use std::fmt::Display;
+
 use dml_losses::LossConfig;
 use dml_priors::PriorConfig;
 use serde::{Deserialize, Serialize};
@@ -368,11 +370,6 @@ impl NetworkConfig {
     }
 }
 
-fn range(
-    key: &'static str,
-    value: impl ToString,
-    fits: bool,
-    range: &'static str,
-) -> Result<(), ConfigError> {
-    if fits { Ok(()) } else { Err(ConfigError::Range { key, value: value.to_string(), range }) }
+fn range(key: &'static str, value: impl Display, fits: bool, range: &'static str) -> Result<(), ConfigError> {
+    if fits { Ok(()) } else { Err(ConfigError::Range { key, value: format!("{value}"), range }) }
 }

@@ -39,4 +39,4 @@ pub use objective::{Objective, Terms};
 pub use parameters::Parameters;
 pub use routine::{Factors, factors};
 pub use stack::{Member, Stack, TrainingData};
-pub use train::{EpochLosses, MixtureFit, Progress, TrainError, train};
+pub use train::{EpochLosses, FittedMixture, MixtureFit, Progress, TrainError, train};

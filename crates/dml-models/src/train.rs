@@ -33,9 +33,19 @@ pub enum Progress {
     Stop,
 }
 
-/// A mixture fitted on embeddings: weights `[k]`, means `[k, latent_dim]` and variances `[k, latent_dim]`.
-pub type MixtureFit<'a> =
-    dyn Fn(ArrayView2<f32>, usize, u64) -> Result<(Vec<f32>, Array2<f32>, Array2<f32>), String> + 'a;
+/// A Gaussian mixture of diagonal covariances.
+#[derive(Debug)]
+pub struct FittedMixture {
+    /// `[components]`; they sum to 1.
+    pub weights: Vec<f32>,
+    /// `[components, latent_dim]`
+    pub means: Array2<f32>,
+    /// `[components, latent_dim]`, above 0.
+    pub variances: Array2<f32>,
+}
+
+/// Fits a mixture on embeddings `[n, latent_dim]`, given the number of components and a seed.
+pub type MixtureFit<'a> = dyn Fn(ArrayView2<f32>, usize, u64) -> Result<FittedMixture, String> + 'a;
 
 /// Why training ended early.
 #[derive(Debug, thiserror::Error)]
@@ -313,11 +323,10 @@ fn fit_when_due(stack: &mut Stack, data: &TrainingData, fit: &MixtureFit) -> Res
     for m in 0..stack.members.len() {
         let embeddings = stack.embed_training(m, data);
         let seed = stack.members[m].config.seed;
-        let (w, mean, variance) =
-            fit(embeddings.view(), *components as usize, seed).map_err(TrainError::Mixture)?;
-        weights.push(Tensor::from_slice(&w));
-        means.push(from_array(mean.view()));
-        variances.push(from_array(variance.view()));
+        let fitted = fit(embeddings.view(), *components as usize, seed).map_err(TrainError::Mixture)?;
+        weights.push(Tensor::from_slice(&fitted.weights));
+        means.push(from_array(fitted.means.view()));
+        variances.push(from_array(fitted.variances.view()));
     }
     let stacked = |tensors: &[Tensor]| Tensor::stack(tensors, 0).to_device(stack.device);
     let fitted =

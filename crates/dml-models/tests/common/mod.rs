@@ -3,9 +3,9 @@
 use dml_data::ImageShape;
 use dml_losses::{Distance, LossConfig, Mining};
 use dml_models::{
-    Embedding, KlConfig, LabelledEpoch, LabelledSampling, ModelConfig, NetworkConfig, PixelReduction,
-    Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, Stack, System, TrainConfig,
-    TrainingConfig, TrainingData,
+    Embedding, FittedMixture, KlConfig, LabelledEpoch, LabelledSampling, ModelConfig, NetworkConfig,
+    PixelReduction, Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, Stack, System,
+    TrainConfig, TrainingConfig, TrainingData,
 };
 use dml_priors::PriorConfig;
 use ndarray::{Array2, ArrayView2};
@@ -87,9 +87,13 @@ pub(crate) fn single(config: &TrainConfig) -> Stack {
 pub(crate) fn fit(
     embeddings: ArrayView2<f32>,
     components: usize,
-    _seed: u64,
-) -> Result<(Vec<f32>, Array2<f32>, Array2<f32>), String> {
-    let means = embeddings.slice(ndarray::s![..components, ..]).to_owned();
+    seed: u64,
+) -> Result<FittedMixture, String> {
+    let first = seed as usize % 2;
+    if embeddings.nrows() < components + first {
+        return Err("too few embeddings".into());
+    }
+    let means = embeddings.slice(ndarray::s![first..first + components, ..]).to_owned();
     let variances = Array2::ones(means.dim());
-    Ok((vec![1.0 / components as f32; components], means, variances))
+    Ok(FittedMixture { weights: vec![1.0 / components as f32; components], means, variances })
 }

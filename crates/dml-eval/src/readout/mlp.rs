@@ -66,7 +66,11 @@ impl Layer {
     }
 
     fn forward(&self, input: &ArrayView2<f32>, output: &mut ArrayViewMut2<f32>) {
-        output.assign(&self.bias);
+        let bias = self.bias.as_slice().expect("standard layout");
+        for mut output in output.rows_mut() {
+            // A copy of slices is several times as fast as an assignment of arrays this short.
+            output.as_slice_mut().expect("standard layout").copy_from_slice(bias);
+        }
         general_mat_mul(1.0, input, &self.weights, 1.0, output);
     }
 
@@ -74,8 +78,10 @@ impl Layer {
     fn set_gradient(&mut self, input: &ArrayView2<f32>, error: &ArrayView2<f32>) {
         general_mat_mul(1.0, &input.t(), error, 0.0, &mut self.weights);
         self.bias.fill(0.0);
+        let bias = self.bias.as_slice_mut().expect("standard layout");
         for error in error.rows() {
-            self.bias += &error;
+            let error = error.to_slice().expect("standard layout");
+            bias.iter_mut().zip(error).for_each(|(bias, error)| *bias += error);
         }
     }
 }

@@ -88,7 +88,7 @@ pub(crate) fn run(root: &Path, arguments: &SweepArguments) -> Result<ExitCode> {
     if let Err(error) = report {
         eprintln!("error: {error:#}");
     }
-    eprint!("{}", summary::closing(&arguments.command(), &trials, &standings));
+    eprint!("{}", summary::closing(&arguments.command(), store.root(), &trials, &standings));
     Ok(ExitCode::FAILURE)
 }
 

@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::expand::Trial;
 use super::plan::{Estimate, duration};
+use super::summary::brief;
 
 /// Without a terminal, a sweep that has said nothing for so long says what runs.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -146,7 +147,7 @@ impl Progress {
 
     pub(crate) fn failed(&mut self, trial: &Trial, reason: &str, again: bool) {
         self.idle(&trial.id);
-        let label = &trial.label;
+        let (label, reason) = (&trial.label, brief(reason));
         if again {
             return self.note(&format!("failed, and is tried again: {label}: {reason}"));
         }

@@ -1,10 +1,14 @@
 //! What a sweep says of itself when asked (`--status`) and when it ends. Pure functions of trials and standings.
 
+use std::path::Path;
+
 use super::expand::Trial;
 use super::state::{Counts, Standing};
 
 /// Trials that a list names before it only counts.
 const NAMED: usize = 20;
+/// Characters of a reason that are shown.
+const LONGEST: usize = 200;
 
 /// `--status`: how many stand where, what runs, what failed and why.
 pub(crate) fn status(name: &str, trials: &[Trial], standings: &[Standing]) -> String {
@@ -16,13 +20,15 @@ pub(crate) fn status(name: &str, trials: &[Trial], standings: &[Standing]) -> St
 }
 
 /// The end of a sweep that is not complete: what failed, and how to run just that again.
-pub(crate) fn closing(command: &str, trials: &[Trial], standings: &[Standing]) -> String {
+pub(crate) fn closing(command: &str, store: &Path, trials: &[Trial], standings: &[Standing]) -> String {
     let counts = Counts::of(standings);
     let failed = named(trials, standings, failure);
     let without = trials.len() - counts.done;
+    let (total, store) = (trials.len(), store.display());
     format!(
-        "{without} of {} trials have no result ({counts})\n{failed}run just these again: {command} --retry-failed\n",
-        trials.len()
+        "{without} of {total} trials have no result ({counts})\n{failed}\
+         their whole stories: {store}/trials/ID/log.txt and failure.json\n\
+         run just these again: {command} --retry-failed\n"
     )
 }
 
@@ -34,10 +40,19 @@ fn failure(standing: &Standing) -> Option<String> {
             } else {
                 format!(" ({} attempts)", failure.attempts)
             };
-            Some(format!("failed{times}: {}", failure.reason))
+            Some(format!("failed{times}: {}", brief(&failure.reason)))
         }
-        Standing::Unreadable(reason) => Some(format!("unreadable: {reason}")),
+        Standing::Unreadable(reason) => Some(format!("unreadable: {}", brief(reason))),
         Standing::Done { .. } | Standing::Running | Standing::Missing => None,
+    }
+}
+
+/// The beginning of a reason, on one line: what libraries throw can have pages. The whole is in `failure.json`.
+pub(crate) fn brief(reason: &str) -> String {
+    let line = reason.lines().next().unwrap_or_default();
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
     }
 }
 
@@ -72,15 +87,18 @@ mod tests {
           fbe47f6d82b435a8  seed=1: running
           a61e75dcd6780103  seed=2: failed (2 attempts): memory ran out
         ");
-        insta::assert_snapshot!(closing("cargo xtask sweep quick", &trials, &standings), @r"
+        insta::assert_snapshot!(closing("cargo xtask sweep quick", Path::new("runs"), &trials, &standings), @r"
         3 of 4 trials have no result (1 done, 1 running, 1 failed, 1 missing)
           a61e75dcd6780103  seed=2: failed (2 attempts): memory ran out
+        their whole stories: runs/trials/ID/log.txt and failure.json
         run just these again: cargo xtask sweep quick --retry-failed
         ");
     }
 
     #[test]
-    fn long_lists_are_cut() {
+    fn long_reasons_and_lists_are_cut() {
+        assert_eq!(brief("short\nframe #1"), "short");
+        assert_eq!(brief(&"é".repeat(300)), "é".repeat(200) + "…");
         let (_folder, store, trials) = four_trials();
         store.fail(&trials[0].id, "no", true, vec![]).unwrap();
         let (many, standings) = (vec![trials[0].clone(); 30], survey(&store, &vec![trials[0].clone(); 30]));

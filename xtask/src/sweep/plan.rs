@@ -1,7 +1,5 @@
 //! What a sweep would do, and for how long: `--plan` and `--dry-run`. Pure functions of trials and standings.
 
-use std::fmt::Write as _;
-
 use super::expand::Trial;
 use super::state::{Counts, Standing};
 
@@ -27,10 +25,7 @@ impl Estimate {
 
     /// Seconds that `trials` trials take `workers` workers.
     pub(crate) fn seconds(&self, trials: usize, workers: usize) -> f64 {
-        let rounds = trials.div_ceil(workers.max(1));
-        // Few trials end in whole rounds; many balance out.
-        let even = trials as f64 / workers.max(1) as f64;
-        self.seconds_per_trial * if rounds <= 2 { rounds as f64 } else { even }
+        self.seconds_per_trial * trials as f64 / workers.clamp(1, trials.max(1)) as f64
     }
 }
 
@@ -49,24 +44,23 @@ pub(crate) fn plan(
     workers: usize,
     estimate: &Estimate,
 ) -> String {
-    let mut text = format!("sweep {name}: {} trials: {}\n", standings.len(), Counts::of(standings));
+    let text = format!("sweep {name}: {}: {}\n", count(standings.len(), "trial"), Counts::of(standings));
     if to_run == 0 {
-        text.push_str("to run: nothing\n");
-        return text;
+        return text + "to run: nothing\n";
     }
     let source = match estimate.measured {
         0 => "the sweep file's number".to_string(),
         n => format!("mean of {n} done"),
     };
     let time = duration(estimate.seconds(to_run, workers));
-    let plural = if workers == 1 { "" } else { "s" };
-    let each = estimate.seconds_per_trial;
-    writeln!(
-        text,
-        "to run: {to_run} trials, about {time} with {workers} worker{plural} ({each:.1} s a trial, {source})"
-    )
-    .expect("a string takes it");
-    text
+    let (trials, workers, each) =
+        (count(to_run, "trial"), count(workers, "worker"), estimate.seconds_per_trial);
+    text + &format!("to run: {trials}, about {time} with {workers} ({each:.1} s a trial, {source})\n")
+}
+
+/// `1 trial`, `2 trials`.
+pub(crate) fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// One line for each trial that would run.

@@ -20,6 +20,7 @@ use anyhow::{Context, Result, bail};
 use dml_report::{RunStore, write_atomically};
 
 use super::expand::Trial;
+use super::plan::count;
 use super::queue::by_data_set;
 use super::worker::Dml;
 use script::{Job, script};
@@ -89,7 +90,9 @@ pub(crate) fn submit(request: &Request, store: &RunStore, trials: Vec<Trial>) ->
     let number = sbatch(request.sbatch, &path)?;
     write_atomically(&folder.join("job"), format!("{number}\n").as_bytes())?;
     Ok(format!(
-        "Slurm job {number}: {n_trials} trials in {n_tasks} tasks; its logs are in {}",
+        "Slurm job {number}: {} in {}; its logs are in {}",
+        count(n_trials, "trial"),
+        count(n_tasks, "task"),
         folder.join("logs").display()
     ))
 }

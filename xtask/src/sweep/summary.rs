@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use super::expand::Trial;
+use super::plan::count;
 use super::state::{Counts, Standing};
 
 /// Trials that a list names before it only counts.
 const NAMED: usize = 20;
 /// Characters of a reason that are shown.
-const LONGEST: usize = 200;
+const LONGEST: usize = 240;
 
 /// `--status`: how many stand where, what runs, what failed and why.
 pub(crate) fn status(name: &str, trials: &[Trial], standings: &[Standing]) -> String {
@@ -16,7 +17,7 @@ pub(crate) fn status(name: &str, trials: &[Trial], standings: &[Standing]) -> St
     let running =
         named(trials, standings, |standing| matches!(standing, Standing::Running).then(|| "running".into()));
     let failed = named(trials, standings, failure);
-    format!("sweep {name}: {} trials: {counts}\n{running}{failed}", trials.len())
+    format!("sweep {name}: {}: {counts}\n{running}{failed}", count(trials.len(), "trial"))
 }
 
 /// The end of a sweep that is not complete: what failed, and how to run just that again.
@@ -49,10 +50,10 @@ fn failure(standing: &Standing) -> Option<String> {
 
 /// The beginning of a reason, on one line: what libraries throw can have pages. The whole is in `failure.json`.
 pub(crate) fn brief(reason: &str) -> String {
-    let line = reason.lines().next().unwrap_or_default();
+    let line = reason.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
+        None => line,
     }
 }
 
@@ -97,8 +98,8 @@ mod tests {
 
     #[test]
     fn long_reasons_and_lists_are_cut() {
-        assert_eq!(brief("short\nframe #1"), "short");
-        assert_eq!(brief(&"é".repeat(300)), "é".repeat(200) + "…");
+        assert_eq!(brief("short\n  frame #1"), "short frame #1");
+        assert_eq!(brief(&"é".repeat(300)), "é".repeat(240) + "…");
         let (_folder, store, trials) = four_trials();
         store.fail(&trials[0].id, "no", true, vec![]).unwrap();
         let (many, standings) = (vec![trials[0].clone(); 30], survey(&store, &vec![trials[0].clone(); 30]));

@@ -1,0 +1,56 @@
+#!/bin/bash
+# A sweep of twelve trials, killed with kill -9 of everything at random moments, ends with the results, weights and report of the sweep
+# that nobody killed, byte for byte.
+#
+#   xtask/tests/kill.sh [KILLS, 50 by default] [SEED OF THE MOMENTS]
+set -euo pipefail
+kills=${1:-50} RANDOM=${2:-1}
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+work=$(mktemp -d)
+echo "working in $work"
+sed '/^\[\[grid\]\]/,$d' xtask/sweeps/quick.toml > "$work/twelve.toml"
+cat >> "$work/twelve.toml" << 'EOF'
+[[grid]]
+"model.system" = ["dml", "dml_autoencoder"]
+"model.latent_dim" = [2, 10]
+"model.encoder.hidden" = [[32]]
+"model.decoder.hidden" = [[32]]
+"training.epochs" = 12
+
+[[table]]
+name = "twelve"
+title = "Twelve trials"
+rows = ["model.system", "model.latent_dim"]
+scores = ["test_folds.knn.accuracy", "test_folds.knn.ami"]
+EOF
+cargo build --quiet --package xtask --package dml-cli
+xtask=target/debug/xtask
+sweep() { "$xtask" sweep "$work/twelve.toml" --seeds 3 --device cpu --store "$work/$1" --out "$work/$1-report" -- --checkpoint-seconds 0; }
+
+echo "== nobody kills it"
+sweep calm > /dev/null 2> "$work/calm.log"
+echo "== killed $kills times"
+killed=0 resumed=0
+while [ $killed -lt "$kills" ]; do
+  sweep killed > /dev/null 2> "$work/killed.log" &
+  shell=$!
+  sleep $((RANDOM % 3)).$((RANDOM % 1000))
+  engine=$(pgrep --parent $shell || true)
+  if [ -z "$engine" ]; then # It was through before its time came: once more from the start.
+    wait $shell
+    rm -rf "$work/killed"
+    continue
+  fi
+  kill -KILL $engine $(pgrep --parent "$engine" || true) 2> /dev/null || true
+  wait $shell 2> /dev/null || true
+  killed=$((killed + 1))
+  resumed=$((resumed + $(grep --count "goes on after epoch" "$work/killed.log" || true)))
+done
+echo "trials went on from a checkpoint $resumed times"
+[ "$resumed" -gt 0 ]
+sweep killed > /dev/null 2> "$work/killed.log"
+diff --recursive "$work/calm-report" "$work/killed-report"
+for id in "$work"/calm/trials/*; do
+  for file in result.json weights.safetensors; do cmp "$id/$file" "$work/killed/trials/$(basename "$id")/$file"; done
+done
+echo "killed $killed times: results, weights and report are the same, byte for byte"

@@ -78,20 +78,22 @@ impl Ranks {
     }
 }
 
+/// Values of some keys; `None`: does not have the key, or it means nothing.
+pub(crate) type Keyed = Vec<Option<Value>>;
+
 /// Trials gathered by the values of some keys, the groups in the order of the sweep.
 pub(crate) fn group<'t, 'a>(
     trials: impl IntoIterator<Item = &'t Evidence<'a>>,
     keys: &[String],
     ranks: &Ranks,
-) -> Vec<(Vec<Option<Value>>, Vec<&'t Evidence<'a>>)>
+) -> Vec<(Keyed, Vec<&'t Evidence<'a>>)>
 where
     'a: 't,
 {
-    let mut groups: Vec<(Vec<Option<Value>>, Vec<&Evidence>)> = Vec::new();
+    let mut groups: Vec<(Keyed, Vec<&Evidence>)> = Vec::new();
     let mut places = HashMap::new();
     for trial in trials {
-        let values: Vec<Option<Value>> =
-            keys.iter().map(|key| trial.leaves.get(key).map(|v| (*v).clone())).collect();
+        let values: Keyed = keys.iter().map(|key| trial.leaves.get(key).map(|v| (*v).clone())).collect();
         let place = *places.entry(label(&values)).or_insert(groups.len());
         if place == groups.len() {
             groups.push((values, Vec::new()));
@@ -103,7 +105,7 @@ where
 }
 
 /// Sorts what is headed by the values of keys.
-pub(crate) fn sort_by_keys<T>(groups: &mut [(Vec<Option<Value>>, T)], keys: &[String], ranks: &Ranks) {
+pub(crate) fn sort_by_keys<T>(groups: &mut [(Keyed, T)], keys: &[String], ranks: &Ranks) {
     groups.sort_by(|(a, _), (b, _)| {
         let orders =
             keys.iter().zip(a.iter().zip(b)).map(|(key, (a, b))| ranks.order(key, a.as_ref(), b.as_ref()));

@@ -131,5 +131,9 @@ fn varying_words(groups: &[Group], shown: &[&str]) -> String {
     }
 }
 
+fn left_out_words(n: usize, what: &str) -> Option<String> {
+    (n > 0).then(|| format!("{n} further {what} are left out."))
+}
+
 #[cfg(test)]
 mod tests;

@@ -43,7 +43,7 @@ pub(crate) fn page(parts: &Parts, store: &RunStore) -> Result<String, ReportErro
         verdicts(parts.verdicts),
         parts.figures.iter().map(figure).collect(),
         parts.tables.iter().map(table).collect(),
-        data::json(parts.trials)?,
+        data::json(parts.trials),
         data::latents(parts.trials, store)?,
     ];
     let mut page = String::new();
@@ -80,21 +80,23 @@ fn verdicts(verdicts: &[Verdict]) -> String {
         .flat_map(|(low, high)| [low.abs(), high.abs()])
         .fold(1e-9_f64, f64::max)
         .min(1.0);
-    let mut html = String::new();
-    for (proposal, verdicts) in by_proposal(verdicts) {
-        html += &format!("<h3>{}</h3>\n<p>{}</p>\n", escape_html(proposal), escape_html(&summary(&verdicts)));
-        for verdict in verdicts {
-            let word = verdict.ruling.word();
-            let null = if verdict.null_model { " <span class=\"badge null\">null model</span>" } else { "" };
-            html += &format!(
-                "<details class=verdict><summary><span class=\"badge {word}\">{word}</span>{null} {}{}</summary><p>{}</p></details>\n",
-                escape_html(&verdict.case_text()),
-                interval_bar(verdict, scale),
-                escape_html(&verdict.words())
-            );
-        }
-    }
-    html
+    let proposal = |(proposal, verdicts): (&str, Vec<&Verdict>)| {
+        let cases: String = verdicts.iter().map(|v| verdict(v, scale)).collect();
+        format!("<h3>{}</h3>\n<p>{}</p>\n{cases}", escape_html(proposal), escape_html(&summary(&verdicts)))
+    };
+    by_proposal(verdicts).into_iter().map(proposal).collect()
+}
+
+fn verdict(verdict: &Verdict, scale: f64) -> String {
+    let word = verdict.ruling.word();
+    let null = if verdict.null_model { " <span class=\"badge null\">null model</span>" } else { "" };
+    format!(
+        "<details class=verdict><summary><span class=\"badge {word}\">{word}</span> <span class=case>{}{null}</span>{}</summary>\
+         <p>{}</p></details>\n",
+        escape_html(&verdict.case_text()),
+        interval_bar(verdict, scale),
+        escape_html(&verdict.words())
+    )
 }
 
 /// The interval of the difference as a bar around 0.

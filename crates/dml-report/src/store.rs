@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn a_trial_is_done_when_its_result_is_there() {
         let (_folder, store, id) = store();
-        assert_eq!(store.ids().unwrap(), [id.clone()]);
+        assert_eq!(store.ids().unwrap(), std::slice::from_ref(&id));
         assert!(store.result(&id).unwrap().is_none());
         assert_eq!(store.fail(&id, "the disk is full", true, vec![]).unwrap().attempts, 1);
         assert_eq!(store.fail(&id, "the disk is full", true, vec![]).unwrap().attempts, 2);

@@ -33,7 +33,7 @@ pub(crate) fn spec() -> TableSpec {
 }
 
 impl Synthetic {
-    /// dml, dml_autoencoder at two alphas, and pixels; 0.1 and 10 percent of the labels. Scores are a fixed pattern.
+    /// `dml`, `dml_autoencoder` at two alphas, and `pixels`; 0.1 and 10 percent of the labels. Scores are a fixed pattern.
     pub(crate) fn new(seeds: i64) -> Self {
         let mut expected = Vec::new();
         for (system, alpha, base) in [

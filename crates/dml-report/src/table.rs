@@ -9,7 +9,7 @@ use toml::Value;
 
 use crate::ReportError;
 use crate::estimate::Estimate;
-use crate::evidence::{Evidence, Ranks, SEED, join, sort_by_keys};
+use crate::evidence::{Evidence, Keyed, Ranks, SEED, join, label, sort_by_keys};
 use crate::published::Published;
 use crate::select::{Selection, alternatives, key_text, same, value_text};
 use crate::spec::TableSpec;
@@ -93,7 +93,7 @@ impl Table {
         ranks: &Ranks,
     ) -> Result<Self, ReportError> {
         let published = spec.published.as_deref().map(Published::load).transpose()?;
-        let mut groups: BTreeMap<String, (Vec<Option<Value>>, bool, Vec<&Evidence>)> = BTreeMap::new();
+        let mut groups: BTreeMap<String, (Keyed, (bool, Vec<&Evidence>))> = BTreeMap::new();
         for trial in trials {
             let baseline = !spec.baselines.0.is_empty() && spec.baselines.matches(trial.trial);
             let except = if baseline { &spec.baselines } else { &Selection::default() };
@@ -104,13 +104,11 @@ impl Table {
             let value = |key: &String| {
                 trial.leaves.get(key).filter(|_| !ignored.contains(key.as_str())).map(|v| (*v).clone())
             };
-            let values: Vec<Option<Value>> = spec.rows.iter().map(value).collect();
-            let group =
-                groups.entry(crate::evidence::label(&values)).or_insert((values, baseline, Vec::new()));
-            group.2.push(trial);
+            let values: Keyed = spec.rows.iter().map(value).collect();
+            let (_, (_, of_row)) = groups.entry(label(&values)).or_insert((values, (baseline, Vec::new())));
+            of_row.push(trial);
         }
-        let mut sorted: Vec<_> =
-            groups.into_values().map(|(values, baseline, trials)| (values, (baseline, trials))).collect();
+        let mut sorted: Vec<_> = groups.into_values().collect();
         sort_by_keys(&mut sorted, &spec.rows, ranks);
 
         let mut used = BTreeSet::new();

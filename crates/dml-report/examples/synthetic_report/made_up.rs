@@ -93,7 +93,7 @@ fn chance(key: &str) -> f64 {
 pub(crate) fn fill(store: &RunStore, trials: &[toml::Table]) -> Result<(), Box<dyn Error>> {
     let images = store.root().join("images");
     fs::create_dir_all(&images)?;
-    fs::write(images.join("sheet.png"), thumbnails()?)?;
+    fs::write(images.join("sheet.png"), thumbnails())?;
     for trial in trials {
         let id = trial_id(trial);
         if chance(&id) < 1.0 / 40.0 {
@@ -195,30 +195,28 @@ fn write_latent(directory: &Path, trial: &toml::Table) -> Result<(), Box<dyn Err
 }
 
 /// 2,000 tiles of 28 x 28, 50 a row: a bar for each class, at its own slant.
-fn thumbnails() -> Result<Vec<u8>, Box<dyn Error>> {
+fn thumbnails() -> Vec<u8> {
     let (columns, rows, side) = (50, 40, 28);
-    let pixel = |x: usize, y: usize| {
+    gray(columns * side, rows * side, |x, y| {
         let class = ((y / side) * columns + x / side) % 10;
         let (dx, dy) = ((x % side) as f64 - 13.5, (y % side) as f64 - 13.5);
         let angle = class as f64 * std::f64::consts::PI / 10.0;
         let across = (dx * angle.sin() - dy * angle.cos()).abs();
         if dx.hypot(dy) < 12.0 && across < 2.5 { 235 } else { 12 }
-    };
-    let width = columns * side;
-    Ok(gray(width, rows * side, (0..width * rows * side).map(|i| pixel(i % width, i / width)).collect()))
+    })
 }
 
 fn grid(phase: f64) -> Vec<u8> {
-    let wave = |i: usize| {
-        127.0 + 127.0 * ((i % 280) as f64 / 20.0 + phase * 6.0).sin() * ((i / 280) as f64 / 30.0).cos()
-    };
-    gray(280, 280, (0..280 * 280).map(|i| wave(i) as u8).collect())
+    gray(280, 280, |x, y| {
+        (127.0 + 127.0 * (x as f64 / 20.0 + phase * 6.0).sin() * (y as f64 / 30.0).cos()) as u8
+    })
 }
 
-fn gray(width: usize, height: usize, pixels: Vec<u8>) -> Vec<u8> {
+fn gray(width: usize, height: usize, pixel: impl Fn(usize, usize) -> u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
     encoder.set_color(png::ColorType::Grayscale);
+    let pixels: Vec<u8> = (0..width * height).map(|i| pixel(i % width, i / width)).collect();
     encoder.write_header().and_then(|mut writer| writer.write_image_data(&pixels)).expect("memory");
     bytes
 }

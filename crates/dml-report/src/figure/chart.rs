@@ -22,7 +22,9 @@ pub(super) const WIDTH: u32 = 1800;
 pub(super) const TEXT: u32 = 30;
 
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-pub(super) type Drawing = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+pub(super) type Drawing<T = ()> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
+type Chart<'b, 'a, X> =
+    ChartContext<'b, SVGBackend<'a>, Cartesian2d<<X as AsRangedCoord>::CoordDescType, RangedCoordf64>>;
 
 /// A figure of a height on the ground of a theme.
 pub(super) fn canvas(theme: &Theme, height: u32, draw: impl FnOnce(&Area) -> Drawing) -> String {
@@ -71,11 +73,7 @@ fn places(labels: &[String]) -> Vec<(u32, u32)> {
 }
 
 /// A titled line of text over a panel; returns what is left under it.
-pub(super) fn titled<'a>(
-    area: &Area<'a>,
-    theme: &Theme,
-    title: &str,
-) -> Result<Area<'a>, DrawingAreaErrorKind<std::io::Error>> {
+pub(super) fn titled<'a>(area: &Area<'a>, theme: &Theme, title: &str) -> Drawing<Area<'a>> {
     let (head, body) = area.split_vertically(TEXT + 24);
     let (width, height) = head.dim_in_pixel();
     let style = theme.text(TEXT).pos(Pos::new(HPos::Center, VPos::Center));
@@ -90,10 +88,7 @@ pub(super) fn axes<'a, 'b, X>(
     x: X,
     y: Range<f64>,
     descriptions: (&str, &str),
-) -> Result<
-    ChartContext<'b, SVGBackend<'a>, Cartesian2d<X::CoordDescType, RangedCoordf64>>,
-    DrawingAreaErrorKind<std::io::Error>,
->
+) -> Drawing<Chart<'b, 'a, X>>
 where
     X: AsRangedCoord<Value = f64>,
     X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
@@ -137,7 +132,7 @@ pub(super) fn padded(values: impl Iterator<Item = f64>) -> Option<Range<f64>> {
     let (low, high) =
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
     let room = if high > low { (high - low) * 0.05 } else { low.abs().max(1.0) * 0.05 };
-    (low <= high).then(|| low - room..high + room)
+    (low <= high).then_some(low - room..high + room)
 }
 
 /// A dot, as a circle that [`join_dots`] gathers.
@@ -147,42 +142,37 @@ pub(super) fn dot(at: (f64, f64), radius: i32, theme: &Theme, colour: usize) -> 
 
 /// Writes runs of equal dots as one path of round line ends: a tenth of the bytes of a `<circle>` each.
 fn join_dots(svg: &str) -> String {
-    let mut joined = String::with_capacity(svg.len());
-    let mut open: Option<&str> = None;
-    for line in svg.lines() {
-        let parsed = parse_dot(line);
-        if open.is_some() && open != parsed.map(|(_, _, style)| style) {
-            joined.push_str(&close_dots(open.take().unwrap_or_default()));
-        }
-        match parsed {
-            Some((x, y, style)) => {
-                if open.is_none() {
-                    joined.push_str("<path d=\"");
-                    open = Some(style);
-                }
-                joined.push_str(&format!("M{x} {y}h0"));
-            }
-            None => {
-                joined.push_str(line);
-                joined.push('\n');
-            }
-        }
+    let lines: Vec<(&str, Option<Dot>)> = svg.lines().map(|line| (line, Dot::parse(line))).collect();
+    let alike = |a: Option<Dot>, b: Option<Dot>| a.zip(b).is_some_and(|(a, b)| a.style == b.style);
+    let runs = lines.chunk_by(|(_, a), (_, b)| alike(*a, *b));
+    runs.map(|run| run[0].1.map_or_else(|| format!("{}\n", run[0].0), |first| first.path(run))).collect()
+}
+
+/// `<circle cx="1" cy="2" r="3" opacity="1" fill="#0072B2" stroke="none" stroke-width="1"/>`
+#[derive(Clone, Copy)]
+struct Dot<'a> {
+    x: &'a str,
+    y: &'a str,
+    /// All the rest.
+    style: &'a str,
+}
+
+impl<'a> Dot<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let (x, rest) = line.strip_prefix("<circle cx=\"")?.split_once("\" cy=\"")?;
+        let (y, style) = rest.split_once("\" r=\"")?;
+        style.contains("opacity=\"1\"").then_some(Self { x, y, style })
     }
-    joined
-}
 
-/// `x`, `y` and all the rest of `<circle cx="x" cy="y" r="3" opacity="1" fill="#0072B2" stroke="none" stroke-width="1"/>`.
-fn parse_dot(line: &str) -> Option<(&str, &str, &str)> {
-    let (x, rest) = line.strip_prefix("<circle cx=\"")?.split_once("\" cy=\"")?;
-    let (y, style) = rest.split_once("\" r=\"")?;
-    style.contains("stroke=\"none\"").then_some((x, y, style))
-}
-
-fn close_dots(style: &str) -> String {
-    let radius = style.split('"').next().and_then(|r| r.parse::<f64>().ok()).unwrap_or(1.0);
-    let fill = style.split_once("fill=\"").and_then(|(_, rest)| rest.split('"').next()).unwrap_or("#000");
-    format!(
-        "\" fill=\"none\" stroke=\"{fill}\" stroke-width=\"{}\" stroke-linecap=\"round\"/>\n",
-        2.0 * radius
-    )
+    /// The path of a run of dots in the style of this one.
+    fn path(self, run: &[(&str, Option<Dot>)]) -> String {
+        let places: String =
+            run.iter().filter_map(|(_, dot)| dot.map(|d| format!("M{} {}h0", d.x, d.y))).collect();
+        let (radius, rest) = self.style.split_once('"').unwrap_or(("1", self.style));
+        let fill = rest.split_once("fill=\"").and_then(|(_, fill)| fill.split('"').next()).unwrap_or("none");
+        let width = 2.0 * radius.parse::<f64>().unwrap_or(1.0);
+        format!(
+            "<path d=\"{places}\" fill=\"none\" stroke=\"{fill}\" stroke-width=\"{width}\" stroke-linecap=\"round\"/>\n"
+        )
+    }
 }

@@ -5,7 +5,7 @@ use plotters::style::Color;
 
 use super::chart::{Area, Drawing, axes, canvas, legend, legend_height, padded, titled};
 use super::theme::Theme;
-use super::{Drawn, Group, varying_words};
+use super::{Drawn, Group, left_out_words, varying_words};
 
 const MOST_LINES: usize = 11;
 const PANEL_HEIGHT: u32 = 680;
@@ -21,9 +21,8 @@ pub(super) fn draw(groups: &[Group], keys: &[String], curves: &[String]) -> Draw
         return Drawn::nothing("No trial of this figure has curves yet.");
     }
     let shown: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let left_out = all.len() - drawn.len();
-    let left_out =
-        if left_out > 0 { format!(" {left_out} further lines are left out.") } else { String::new() };
+    let left_out = left_out_words(all.len() - drawn.len(), "lines")
+        .map_or_else(String::new, |words| format!(" {words}"));
     let caption =
         format!("Loss terms over epochs, mean over seeds.{left_out}{}", varying_words(groups, &shown));
     let labels: Vec<String> = drawn.iter().map(|g| g.label.clone()).collect();

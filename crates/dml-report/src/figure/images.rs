@@ -1,7 +1,7 @@
 //! Pictures that trials left behind, side by side.
 
 use super::chart::{TEXT, WIDTH};
-use super::{Drawn, Group};
+use super::{Drawn, Group, left_out_words};
 use crate::error::ReportError;
 use crate::store::RunStore;
 use crate::table::escape_html;
@@ -25,14 +25,9 @@ pub(super) fn draw(groups: &[Group], file: &str, store: &RunStore) -> Result<Dra
     let missing = groups.len() - pictures.len();
     let left_out = pictures.len().saturating_sub(MOST_PANELS);
     pictures.truncate(MOST_PANELS);
-    let mut caption = String::new();
-    if missing > 0 {
-        caption += &format!("{missing} more have left no {file}. ");
-    }
-    if left_out > 0 {
-        caption += &format!("{left_out} further panels are left out.");
-    }
-    Ok(Drawn::with(caption.trim().to_string(), |theme| sheet(&pictures, theme.ground, theme.ink)))
+    let missing = (missing > 0).then(|| format!("{missing} more have left no {file}."));
+    let caption: Vec<String> = missing.into_iter().chain(left_out_words(left_out, "panels")).collect();
+    Ok(Drawn::with(caption.join(" "), |theme| sheet(&pictures, theme.ground, theme.ink)))
 }
 
 struct Picture {
@@ -71,7 +66,7 @@ fn sheet(pictures: &[(String, Picture)], ground: super::Rgb, ink: super::Rgb) ->
         ),
         format!("<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"{}\"/>", colour(ground)),
     ];
-    let left = (WIDTH - columns * (cell + GAP) + GAP) / 2;
+    let left = u32::midpoint(WIDTH - columns * (cell + GAP), GAP);
     for (index, (label, picture)) in pictures.iter().enumerate() {
         let (column, row) = (index as u32 % columns, index / columns as usize);
         let x = left + column * (cell + GAP);

@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::chart::{Area, Drawing, TEXT, WIDTH, axes, canvas, dot, legend, legend_height, titled};
 use super::theme::{Theme, rgb};
-use super::{Drawn, Group};
+use super::{Drawn, Group, left_out_words};
 use crate::error::ReportError;
 use crate::latent::{Latent, t_sne};
 use crate::store::RunStore;
@@ -68,23 +68,22 @@ pub(super) fn draw(groups: &[Group], store: &RunStore) -> Result<Drawn, ReportEr
 }
 
 fn caption(found: &[(String, Latent)], missing: usize, left_out: usize) -> String {
-    let mut caption =
-        "The evaluated split, coloured by class; a number marks the median of its class where there is room."
-            .to_string();
-    if found.iter().any(|(_, l)| l.embeddings.ncols() == 2 && l.components.is_some()) {
-        caption += " Circles: components of the prior, with their standard deviation as radius.";
-    }
-    if found.iter().any(|(_, l)| l.embeddings.ncols() > 2) {
-        caption +=
-            " More than two dimensions are shown by t-SNE, in which distances between groups mean little.";
-    }
-    if missing > 0 {
-        caption += &format!(" {missing} more have left no latent space yet.");
-    }
-    if left_out > 0 {
-        caption += &format!(" {left_out} further panels are left out.");
-    }
-    caption
+    let says = |holds: bool, text: &str| holds.then(|| text.to_string());
+    let circles = found.iter().any(|(_, l)| l.embeddings.ncols() == 2 && l.components.is_some());
+    let sentences = [
+        says(
+            true,
+            "The evaluated split, coloured by class; a number marks the median of its class where there is room.",
+        ),
+        says(circles, "Circles: components of the prior, with their standard deviation as radius."),
+        says(
+            found.iter().any(|(_, l)| l.embeddings.ncols() > 2),
+            "More than two dimensions are shown by t-SNE, in which distances between groups mean little.",
+        ),
+        (missing > 0).then(|| format!("{missing} more have left no latent space yet.")),
+        left_out_words(left_out, "panels"),
+    ];
+    sentences.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn panel(title: String, latent: Latent) -> Panel {

@@ -10,7 +10,7 @@ use plotters::style::Color;
 
 use super::chart::{Area, Drawing, WIDTH, axes, canvas, dot, legend, legend_height, padded};
 use super::theme::Theme;
-use super::{Drawn, Group, varying_words};
+use super::{Drawn, Group, left_out_words, varying_words};
 use crate::estimate::Estimate;
 use crate::select::{key_text, number, score_text};
 
@@ -44,9 +44,8 @@ pub(super) fn draw(groups: &[Group], keys: &[String], x: &str, score: &str) -> D
     } else {
         "One seed, so without intervals."
     };
-    let left_out = all.len() - drawn.len();
-    let left_out =
-        if left_out > 0 { format!(" {left_out} further lines are left out.") } else { String::new() };
+    let left_out = left_out_words(all.len() - drawn.len(), "lines")
+        .map_or_else(String::new, |words| format!(" {words}"));
     let caption = format!("{what}{left_out}{}", varying_words(groups, &shown));
     let labels: Vec<String> = drawn.iter().map(|(g, _)| g.label.clone()).collect();
     let (x_name, score_name) = (key_text(x), score_text(score));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ struct Trial<'a> {
     c: Vec<Vec<Option<f64>>>,
 }
 
-pub(super) fn json(trials: &[Evidence]) -> Result<String, ReportError> {
+pub(super) fn json(trials: &[Evidence]) -> String {
     let keys: BTreeSet<&str> = trials.iter().flat_map(|t| t.leaves.keys().map(String::as_str)).collect();
     let mut scores = BTreeSet::new();
     let mut curves = BTreeSet::new();
@@ -81,7 +81,7 @@ pub(super) fn json(trials: &[Evidence]) -> Result<String, ReportError> {
     let rows = trials.iter().zip(indices).map(trial).zip(trials);
     let trials = rows.map(|((o, v, s, c), t)| Trial { id: &t.id, o, v, s, c }).collect();
     let data = Data { keys, values, scores: scores.clone(), curves: curves.clone(), trials };
-    Ok(in_script(&serde_json::to_string(&data).expect("plain data")))
+    in_script(&serde_json::to_string(&data).expect("plain data"))
 }
 
 fn outcome(trial: &Evidence) -> String {
@@ -126,7 +126,7 @@ pub(super) fn latents(trials: &[Evidence], store: &RunStore) -> Result<String, R
             left_out += 1;
             continue;
         }
-        let latent = pack(&latent.truncated(MOST_POINTS), sheets.place(directory.join("thumbnails.png"))?);
+        let latent = pack(&latent.truncated(MOST_POINTS), sheets.place(&directory.join("thumbnails.png"))?);
         bytes += latent["points"].as_str().map_or(0, str::len);
         packed.insert(trial.id.as_str(), latent);
     }
@@ -150,8 +150,7 @@ fn pack(latent: &Latent, sheet: Option<usize>) -> Value {
     };
     let ranges = [range(0), range(1)];
     let mut bytes = Vec::new();
-    for axis in 0..2 {
-        let (low, high) = ranges[axis];
+    for (axis, (low, high)) in ranges.into_iter().enumerate() {
         let step = |x: f64| ((x - low) / (high - low).max(1e-12) * 65535.0).round() as u16;
         bytes.extend(plane.column(axis).iter().flat_map(|&x| step(x).to_le_bytes()));
     }
@@ -180,14 +179,14 @@ struct Sheets {
 }
 
 impl Sheets {
-    fn place(&mut self, path: PathBuf) -> Result<Option<usize>, ReportError> {
-        let Ok(real) = fs::canonicalize(&path) else { return Ok(None) };
+    fn place(&mut self, path: &Path) -> Result<Option<usize>, ReportError> {
+        let Ok(real) = fs::canonicalize(path) else { return Ok(None) };
         if let Some(&place) = self.by_path.get(&real) {
             return Ok(Some(place));
         }
-        let png = fs::read(&real).map_err(ReportError::io(&path))?;
+        let png = fs::read(&real).map_err(ReportError::io(path))?;
         if !png.starts_with(b"\x89PNG\r\n\x1a\n") {
-            return Err(ReportError::file(&path, &"should be a PNG"));
+            return Err(ReportError::file(path, &"should be a PNG"));
         }
         let place = *self.by_digest.entry(Sha256::digest(&png).to_vec()).or_insert_with(|| {
             self.urls.push(format!("data:image/png;base64,{}", encode(&png)));

@@ -78,17 +78,17 @@ impl Table {
 
     /// A `<table>` with its notes as paragraphs.
     pub fn html(&self) -> String {
-        let cells =
-            |tag: &str, cells: &[String]| concat(cells.iter().map(|cell| format!("<{tag}>{cell}</{tag}>")));
-        let header: Vec<String> = self.header().iter().map(|cell| escape_html(cell)).collect();
-        let rows =
-            concat(self.rows.iter().map(|row| format!("<tr>{}</tr>\n", cells("td", &self.row(row, &HTML)))));
+        let header = concat(self.header().iter().map(|cell| format!("<th>{}</th>", escape_html(cell))));
+        let cell = |(column, text): (usize, String)| {
+            let class = if column < self.keys.len() { " class=key" } else { "" };
+            format!("<td{class}>{text}</td>")
+        };
+        let row = |row| concat(self.row(row, &HTML).into_iter().enumerate().map(cell));
+        let rows = concat(self.rows.iter().map(|r| format!("<tr>{}</tr>\n", row(r))));
         let notes =
             concat(self.notes.iter().map(|note| format!("<p class=note>{}</p>\n", escape_html(note))));
-        let keys = self.keys.len();
-        let head = cells("th", &header);
         format!(
-            "<div class=scroll><table class=scores data-keys={keys}><thead><tr>{head}</tr></thead><tbody>\n{rows}</tbody></table></div>\n{notes}"
+            "<div class=scroll><table class=scores><thead><tr>{header}</tr></thead><tbody>\n{rows}</tbody></table></div>\n{notes}"
         )
     }
 
@@ -139,14 +139,12 @@ impl Table {
 /// `0.8351 ± 0.0123 (5)`; where seeds are lacking, `(3 of 5, 1 diverged)`.
 fn cell_text(cell: &Cell, style: &Style) -> String {
     let scored = cell.ours.map_or(0, |ours| ours.n);
-    let mut counts =
-        if scored == cell.asked { scored.to_string() } else { format!("{scored} of {}", cell.asked) };
-    if cell.diverged > 0 {
-        counts += &format!(", {} diverged", cell.diverged);
-    }
-    if cell.unscored > 0 {
-        counts += &format!(", {} not scored", cell.unscored);
-    }
+    let counts = [
+        Some(if scored == cell.asked { scored.to_string() } else { format!("{scored} of {}", cell.asked) }),
+        (cell.diverged > 0).then(|| format!("{} diverged", cell.diverged)),
+        (cell.unscored > 0).then(|| format!("{} not scored", cell.unscored)),
+    ];
+    let counts = counts.into_iter().flatten().collect::<Vec<_>>().join(", ");
     let Some(ours) = cell.ours else {
         return match cell {
             Cell { asked, diverged, .. } if diverged == asked => format!("diverged ({diverged})"),

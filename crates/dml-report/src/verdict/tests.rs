@@ -142,3 +142,52 @@ fn without_results_nothing_is_said() {
     assert_eq!(verdicts.len(), 2);
     assert!(verdicts[0].words().starts_with("No pair"), "{}", verdicts[0].words());
 }
+
+#[test]
+fn the_choice_can_be_made_on_other_trials_of_the_same_seed() {
+    let mut synthetic = Synthetic::new(2);
+    let twin = |trial: &toml::Table, split: &str| {
+        let mut trial = trial.clone();
+        trial.insert("evaluation".into(), toml::Value::Table(format!("split = '{split}'").parse().unwrap()));
+        trial
+    };
+    // Validation likes alpha 0.5, the test split alpha 1: the difference judged is that of alpha 0.5.
+    let mut expected = Vec::new();
+    let mut results = Vec::new();
+    for result in &synthetic.results {
+        for (split, best) in [("validation", 0.5), ("test", 1.0)] {
+            let trial = twin(&result.trial, split);
+            let alpha = trial["routine"]["alpha"].as_float();
+            let dml = trial["model"]["system"].as_str() == Some("dml");
+            let accuracy = if dml {
+                0.5
+            } else if alpha == Some(best) {
+                0.9
+            } else {
+                0.4
+            };
+            let scores = crate::Scores::from([("test_folds.knn.accuracy".into(), accuracy)]);
+            let id = crate::trial_id(&trial);
+            results.push(crate::TrialResult {
+                id,
+                trial: trial.clone(),
+                outcome: crate::Outcome::Scored { scores },
+                ..result.clone()
+            });
+            expected.push(trial);
+        }
+    }
+    (synthetic.expected, synthetic.results) = (expected, results);
+    let spec = SPEC.replace(
+        "by = \"test_folds.knn.accuracy\"",
+        "by = \"test_folds.knn.accuracy\", on = { 'evaluation.split' = 'validation' }",
+    );
+    let verdicts = verdicts(&spec, &synthetic);
+    assert_eq!(verdicts[0].pairs, 2);
+    assert!((verdicts[0].difference.unwrap().mean + 0.1).abs() < 1e-12, "{:?}", verdicts[0].difference);
+    assert!(
+        verdicts[0].choice.contains("split validation, which are not judged: alpha 0.5 in 2 of 2"),
+        "{}",
+        verdicts[0].choice
+    );
+}

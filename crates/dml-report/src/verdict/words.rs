@@ -93,18 +93,16 @@ pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
     };
     let parts = [of(Ruling::Supported), of(Ruling::Refuted), of(Ruling::Undecided)];
     let score = verdicts.first().map_or_else(String::new, |v| score_text(&v.score));
-    let mut paragraph =
-        format!("That it raises {score} is {}.", parts.into_iter().flatten().collect::<Vec<_>>().join(", "));
     let nulls = verdicts.iter().filter(|v| v.null_model).count();
-    if nulls > 0 {
-        paragraph += &format!(
-            " In {nulls} of them the treatment is the null model: it knows no more of the classes than a guesser."
-        );
-    }
-    if verdicts.iter().any(|v| v.difference.is_some_and(|d| d.half_width.is_none())) {
-        paragraph += " With one seed nothing can be decided: it needs more seeds.";
-    }
-    paragraph
+    let one_seed = verdicts.iter().any(|v| v.difference.is_some_and(|d| d.half_width.is_none()));
+    let sentences = [
+        Some(format!("That it raises {score} is {}.", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))),
+        (nulls > 0).then(|| {
+            format!("In {nulls} of them the treatment is the null model: it knows no more of the classes than a guesser.")
+        }),
+        one_seed.then(|| "With one seed nothing can be decided: it needs more seeds.".to_string()),
+    ];
+    sentences.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// Verdicts of one proposal after the other, in the order of the sweep file.

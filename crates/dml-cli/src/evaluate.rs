@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use dml_data::{Dataset, Split};
 use dml_eval::clustering::GaussianMixture;
 use dml_eval::{Embedded, Evaluation, Protocol};
+use dml_models::FittedMixture;
 use dml_report::Scores;
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -54,17 +55,17 @@ pub(crate) fn score(
     Ok(scores)
 }
 
-/// The mixture of the staged routine: weights, means and variances, fitted on embeddings.
+/// The mixture of the staged routine, fitted on embeddings.
 pub(crate) fn fit_mixture(
     embeddings: ArrayView2<f32>,
     components: usize,
     seed: u64,
-) -> Result<(Vec<f32>, Array2<f32>, Array2<f32>), String> {
+) -> Result<FittedMixture, String> {
     let mixture = GaussianMixture::fit(embeddings, components, seed).map_err(|error| error.to_string())?;
     let narrow = |value: &f64| *value as f32;
-    Ok((
-        mixture.weights.iter().map(narrow).collect(),
-        mixture.means.map(narrow),
-        mixture.variances.map(narrow),
-    ))
+    Ok(FittedMixture {
+        weights: mixture.weights.iter().map(narrow).collect(),
+        means: mixture.means.map(narrow),
+        variances: mixture.variances.map(narrow),
+    })
 }

@@ -2,9 +2,11 @@
 
 mod artifacts;
 mod data;
+mod embed;
 mod evaluate;
 mod events;
 mod run;
+mod score;
 mod trial;
 
 use std::path::PathBuf;
@@ -13,7 +15,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// Semi-supervised deep metric learning: train and score trials, look at data sets.
+/// Semi-supervised deep metric learning: train and score trials, look at data sets, score anybody's embeddings.
 #[derive(Debug, Parser)]
 #[command(name = "dml", version, about, arg_required_else_help = true)]
 struct Cli {
@@ -38,6 +40,12 @@ enum Command {
     /// List, fetch and show data sets
     #[command(subcommand)]
     Data(data::DataCommand),
+    /// Score embeddings from any tool, as the papers do
+    Score(score::ScoreArguments),
+    /// How well two labellings of the same things agree
+    Agreement(score::AgreementArguments),
+    /// Write the embeddings of a trained trial as npz
+    Embed(embed::EmbedArguments),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +53,9 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check { files } => check(&files),
         Command::Data(command) => data::run(&command),
+        Command::Score(arguments) => score::score(&arguments),
+        Command::Agreement(arguments) => score::agree(&arguments),
+        Command::Embed(arguments) => embed::embed(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

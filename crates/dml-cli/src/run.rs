@@ -13,6 +13,7 @@ use clap::Args;
 use dml_data::{Dataset, Source};
 use dml_models::TrainingData;
 use dml_report::{Claim, RunStore, trial_id};
+use rand::Rng;
 use tch::Device;
 
 use crate::events::{Event, say};
@@ -72,7 +73,7 @@ pub(crate) struct Session {
 /// The data set of the last trial, kept for the next.
 #[derive(Debug)]
 pub(crate) struct Loaded {
-    key: (String, usize),
+    key: (String, usize, bool),
     pub(crate) dataset: Dataset,
     pub(crate) training: TrainingData,
 }
@@ -237,7 +238,7 @@ impl Session {
 
     /// Loads the data set of a trial, unless it is the one at hand.
     fn load(&mut self, trial: &Trial) -> Result<()> {
-        let key = (trial.data.name.clone(), trial.data.validation);
+        let key = (trial.data.name.clone(), trial.data.validation, trial.data.binarize);
         if self.loaded.as_ref().is_some_and(|loaded| loaded.key == key) {
             return Ok(());
         }
@@ -270,6 +271,13 @@ impl Session {
 /// The data set of a trial, with its validation rows held out. Those are the same for every seed.
 pub(crate) fn load_dataset(trial: &Trial, source: &Source) -> Result<Dataset> {
     let dataset = dml_data::load(&trial.data.name, source, true)?;
-    let rows = if dataset.validation.is_some() { 0 } else { trial.data.validation };
-    Ok(dataset.hold_out_validation(rows, 0)?)
+    let mut dataset = dataset.hold_out_validation(trial.data.validation, 0)?;
+    if trial.data.binarize {
+        let splits = [Some(&mut dataset.train), Some(&mut dataset.test), dataset.validation.as_mut()];
+        for (i, split) in splits.into_iter().enumerate().filter_map(|(i, split)| Some((i, split?))) {
+            let mut random = dml_data::random::keyed(0, "binarize", i as u64);
+            split.images.mapv_inplace(|pixel| if random.gen_range(0..255) < pixel { 255 } else { 0 });
+        }
+    }
+    Ok(dataset)
 }

@@ -7,7 +7,8 @@ use dml_data::Sampling;
 use dml_eval::{Protocol, Readout};
 use dml_losses::LossConfig;
 use dml_models::{
-    KlConfig, ModelConfig, ReconstructionConfig, RoutineConfig, SamplingConfig, TrainConfig, TrainingConfig,
+    KlConfig, ModelConfig, PixelReduction, Reconstruction, ReconstructionConfig, RoutineConfig,
+    SamplingConfig, TrainConfig, TrainingConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,9 @@ pub(crate) struct DataConfig {
     pub(crate) labelled_sampling: Sampling,
     /// Training images held out as a validation split, where the data set has none.
     pub(crate) validation: usize,
+    /// Whether each pixel is drawn once, black or white, with its brightness as the probability of white: the static binarized MNIST of
+    /// Larochelle & Murray 2011, with draws of our own. For likelihoods.
+    pub(crate) binarize: bool,
 }
 
 /// What is scored of the trained model.
@@ -52,6 +56,8 @@ pub(crate) struct EvaluationConfig {
     pub(crate) clustering: bool,
     /// Whether retrieval among the evaluated embeddings is scored.
     pub(crate) retrieval: bool,
+    /// Samples an image for the importance-sampled log-likelihood of a VAE; 0 for none.
+    pub(crate) likelihood_samples: usize,
 }
 
 /// Which images are scored. Settings are chosen on the validation split; the test split is for the numbers reported.
@@ -105,6 +111,7 @@ impl Trial {
     pub(crate) fn stacks_with(&self, other: &Self) -> bool {
         self.data.name == other.data.name
             && self.data.validation == other.data.validation
+            && self.data.binarize == other.data.binarize
             && self.train_config().stacks_with(&other.train_config())
     }
 }

@@ -21,6 +21,7 @@ mod routine;
 
 mod checkpoint;
 mod device;
+mod likelihood;
 mod stack;
 mod train;
 
@@ -34,6 +35,7 @@ pub use config::{
     TrainConfig, TrainingConfig,
 };
 pub use device::{device, device_name};
+pub use likelihood::Likelihood;
 pub use model::{Latent, Model};
 pub use objective::{Objective, Terms};
 pub use parameters::Parameters;

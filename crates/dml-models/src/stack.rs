@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dml_data::ImageShape;
 use dml_losses::CrossBatchMemory;
-use dml_priors::PriorConfig;
+use dml_priors::{Gaussian, Prior, PriorConfig};
 use ndarray::{Array2, ArrayView2};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
@@ -178,6 +178,23 @@ impl Stack {
         self.parameters.tensors.iter().map(|t| t.narrow(0, member as i64, 1)).collect()
     }
 
+    /// The prior as that of a stack of one.
+    pub(crate) fn prior_of_member(&self, member: usize) -> Option<Prior> {
+        let at = member as i64;
+        Some(match self.objective.prior.as_ref()? {
+            Prior::Mixture { log_weights, components } => Prior::Mixture {
+                log_weights: log_weights.narrow(0, at, 1),
+                components: Gaussian {
+                    mean: components.mean.narrow(0, at, 1),
+                    logvar: components.logvar.narrow(0, at, 1),
+                },
+            },
+            Prior::Unit => Prior::Unit,
+            &Prior::Hypercube { side, logvar, estimator } => Prior::Hypercube { side, logvar, estimator },
+            &Prior::Vamp { components, init } => Prior::Vamp { components, init },
+        })
+    }
+
     /// What comes out of the decoder for images `[n, pixels]` of the data set: `[n, pixels]` in [0, 1]; `None` without a decoder.
     pub fn reconstruct(&self, member: usize, images: ArrayView2<u8>) -> Option<Array2<f32>> {
         let _guard = no_grad_guard();
@@ -199,17 +216,13 @@ impl Stack {
     pub fn prior_components(&self, member: usize) -> Option<(Array2<f32>, Array2<f32>)> {
         let _guard = no_grad_guard();
         let parameters = self.of_member(member);
-        let prior = self.objective.prior.as_ref()?;
+        let prior = self.prior_of_member(member)?;
         let pseudo_inputs = self.objective.pseudo_inputs.map(|place| &parameters[place]);
         let encode = |images: &Tensor| self.model.posterior(&parameters, images);
         let latent = self.members[member].config.model.latent_dim;
         let components = prior.components(latent, (Kind::Float, self.device), pseudo_inputs, &encode).ok()?;
-        let own = |t: &Tensor| match t.dim() {
-            3 if t.size()[0] > 1 => to_array(&t.select(0, member as i64)),
-            3 => to_array(&t.select(0, 0)),
-            _ => to_array(t),
-        };
-        Some((own(&components.mean), own(&components.logvar)))
+        let [mean, logvar] = [components.mean, components.logvar].map(|t| to_array(&t.reshape([-1, latent])));
+        Some((mean, logvar))
     }
 }
 

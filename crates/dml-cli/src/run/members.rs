@@ -144,7 +144,14 @@ fn finish(
     session.say(&Event::Scoring { id: &job.id });
     let data = &session.loaded().dataset;
     let queries = embed(evaluated_split(&job.trial, data)?.images.view());
-    let scores = score(&job.trial, data, mask.rows(), &queries, embed)?;
+    let mut scores = score(&job.trial, data, mask.rows(), &queries, embed)?;
+    let samples = job.trial.evaluation.likelihood_samples;
+    if let (Some((stack, member)), true) = (stack, samples > 0) {
+        let images = evaluated_split(&job.trial, data)?.images.view();
+        let likelihood = stack.likelihood(member, images, samples);
+        scores.insert("likelihood.negative_log_likelihood".into(), likelihood.negative_log_likelihood);
+        scores.insert("likelihood.negative_elbo".into(), likelihood.negative_elbo);
+    }
     artifacts::write(session.store.root(), job, data, &queries, stack)?;
     write(session, job, start, curves, Outcome::Scored { scores })
 }

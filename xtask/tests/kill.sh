@@ -25,32 +25,39 @@ scores = ["test_folds.knn.accuracy", "test_folds.knn.ami"]
 EOF
 cargo build --quiet --package xtask --package dml-cli
 xtask=target/debug/xtask
-sweep() { "$xtask" sweep "$work/twelve.toml" --seeds 3 --device cpu --store "$work/$1" --out "$work/$1-report" -- --checkpoint-seconds 0; }
+sweep() { # STORE: becomes the sweep, so that $! is its process
+  exec "$xtask" sweep "$work/twelve.toml" --seeds 3 --device cpu --store "$work/$1" --out "$work/$1-report" \
+    -- --checkpoint-seconds 0 > /dev/null 2> "$work/$1.log"
+}
+
+same() {
+  diff --recursive "$work/calm-report" "$work/killed-report"
+  for id in "$work"/calm/trials/*; do
+    for file in result.json weights.safetensors; do
+      cmp "$id/$file" "$work/killed/trials/$(basename "$id")/$file"
+    done
+  done
+}
 
 echo "== nobody kills it"
-sweep calm > /dev/null 2> "$work/calm.log"
+(sweep calm)
 echo "== killed $kills times"
 killed=0 resumed=0
 while [ $killed -lt "$kills" ]; do
-  sweep killed > /dev/null 2> "$work/killed.log" &
-  shell=$!
-  sleep $((RANDOM % 3)).$((RANDOM % 1000))
-  engine=$(pgrep --parent $shell || true)
-  if [ -z "$engine" ]; then # It was through before its time came: once more from the start.
-    wait $shell
-    rm -rf "$work/killed"
-    continue
-  fi
-  kill -KILL $engine $(pgrep --parent "$engine" || true) 2> /dev/null || true
-  wait $shell 2> /dev/null || true
-  killed=$((killed + 1))
+  sweep killed &
+  engine=$!
+  sleep $((RANDOM % 6)).$((RANDOM % 1000))
+  kill -KILL $engine $(pgrep --parent $engine) 2> /dev/null || true
+  code=0
+  wait $engine 2> /dev/null || code=$?
   resumed=$((resumed + $(grep --count "goes on after epoch" "$work/killed.log" || true)))
+  if [ $code = 137 ]; then
+    killed=$((killed + 1))
+  else # It was through before its time came: once more from the start.
+    same
+    rm -rf "$work/killed"
+  fi
 done
-echo "trials went on from a checkpoint $resumed times"
-[ "$resumed" -gt 0 ]
-sweep killed > /dev/null 2> "$work/killed.log"
-diff --recursive "$work/calm-report" "$work/killed-report"
-for id in "$work"/calm/trials/*; do
-  for file in result.json weights.safetensors; do cmp "$id/$file" "$work/killed/trials/$(basename "$id")/$file"; done
-done
-echo "killed $killed times: results, weights and report are the same, byte for byte"
+(sweep killed)
+same
+echo "killed $killed times, gone on from a checkpoint $resumed times: results, weights and report are the same, byte for byte"

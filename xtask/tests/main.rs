@@ -4,6 +4,7 @@
 mod bench;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 
 use bench::{Bench, Ended};
 use rustix::process::{Pid, Signal, kill_process};
@@ -112,6 +113,22 @@ fn a_signal_lets_the_trials_write_their_checkpoints_and_the_next_sweep_goes_on()
     let ids = fs::read_dir(bench.path("store/trials")).unwrap();
     assert_eq!(ids.filter(|id| id.as_ref().unwrap().path().join("checkpoint.json").exists()).count(), 2);
     assert_eq!(bench.sweep("--jobs 4").code, Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_everything_at_once() {
+    let bench = Bench::new(&["stubborn"], 1);
+    let mut child = bench.start("--jobs 1");
+    Bench::until("the trial is deaf to signals", || bench.ran().len() == 2);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let mut said = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    while !said.contains("once more ends them at once") {
+        assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(bench.sweep("--status").stdout.matches("0 running").count(), 1);
 }
 
 #[test]

@@ -65,6 +65,8 @@ struct Engine<'a> {
     sender: Sender<Message>,
     /// Set once no new process shall start.
     stopping: Option<Ended>,
+    /// Why no new process can start, as a full disk; those that run may still write their checkpoints.
+    broken: Option<anyhow::Error>,
 }
 
 /// Runs the trials.
@@ -95,6 +97,7 @@ pub(crate) fn run(
         next_number: 0,
         sender,
         stopping: None,
+        broken: None,
     };
     let outcome = engine.turn(&receiver);
     handle.close();
@@ -110,11 +113,14 @@ impl Engine<'_> {
                 && self.workers.len() < self.settings.workers
                 && !self.queue.is_empty()
             {
-                self.start()?;
+                if let Err(error) = self.start() {
+                    self.broken = Some(error);
+                    self.stop(Ended::FailedFast);
+                }
             }
             let is_waiting = self.stopping.is_none() && !self.elsewhere.is_empty();
             if self.workers.is_empty() && !is_waiting {
-                return Ok(());
+                return self.broken.take().map_or(Ok(()), Err);
             }
             match receiver.recv_timeout(TICK) {
                 Ok(Message::Event(number, event)) => self.hear(number, event),

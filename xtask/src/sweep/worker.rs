@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -64,6 +64,7 @@ pub(crate) enum Message {
 pub(crate) struct Worker {
     child: Child,
     stderr: Arc<Mutex<VecDeque<String>>>,
+    stderr_reader: JoinHandle<()>,
     /// The trials without an outcome yet.
     pub trials: VecDeque<Trial>,
     /// Ids of those that have begun: one, or a stack.
@@ -107,7 +108,7 @@ impl Worker {
         });
         let stderr = Arc::new(Mutex::new(VecDeque::new()));
         let (kept, pipe) = (Arc::clone(&stderr), child.stderr.take().expect("piped above"));
-        thread::spawn(move || {
+        let stderr_reader = thread::spawn(move || {
             for line in lines(pipe) {
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.push_back(line);
@@ -116,7 +117,15 @@ impl Worker {
                 }
             }
         });
-        Ok(Self { child, stderr, trials, begun: HashSet::new(), heard: Instant::now(), hung: false })
+        Ok(Self {
+            child,
+            stderr,
+            stderr_reader,
+            trials,
+            begun: HashSet::new(),
+            heard: Instant::now(),
+            hung: false,
+        })
     }
 
     /// Takes out the trial that an event names.
@@ -150,19 +159,20 @@ impl Worker {
         Pid::from_child(&self.child)
     }
 
-    /// Waits for a process that has closed its stdout, for a moment and no longer.
+    /// Waits for a process that has closed its stdout to end and for its last words, for a moment and no longer.
     ///
     /// # Errors
     /// When the system cannot wait for it.
     pub(crate) fn reap(&mut self) -> Result<ExitStatus> {
         let deadline = Instant::now() + Duration::from_secs(2);
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
-            }
-            thread::sleep(Duration::from_millis(10));
+        while Instant::now() < deadline
+            && !(self.stderr_reader.is_finished() && self.child.try_wait()?.is_some())
+        {
+            thread::sleep(Duration::from_millis(5));
         }
-        self.kill();
+        if self.child.try_wait()?.is_none() {
+            self.kill();
+        }
         Ok(self.child.wait()?)
     }
 

@@ -27,6 +27,7 @@ for dir; do
     killed) echo "out of memory, says the library" >&2; kill -KILL $$ ;;
     killed_once) [ $attempts -gt 1 ] || kill -KILL $$ ;;
     silent) exec sleep 60 ;;
+    stubborn) trap '' TERM; echo deaf >> "$dir/../../ran"; nap 60 ;;
     leaves) exit 0 ;;
     slow) for _ in 1 2 3 4 5; do nap 0.1; say '{"event":"scoring","id":"%s"}\n' "$id"; done ;;
     fails | fails_for_good)

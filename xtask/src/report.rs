@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use dml_report::{Report, ReportPaths, ReportSpecs, RunStore, write_report};
 
-use crate::WrongCall;
 use crate::sweep::{Selected, Sweep, Trial};
+use crate::{WrongCall, say};
 
 /// Tables longer than this are named, not printed.
 const PRINTED_LINES: usize = 80;
@@ -62,13 +62,9 @@ pub(crate) fn write(
     let paths = write_report(&report, store, &out).with_context(|| sweep.path.display().to_string())?;
     let tables = fs::read_to_string(&paths.tables).with_context(|| paths.tables.display().to_string())?;
     if tables.lines().count() <= PRINTED_LINES {
-        println!("{tables}");
+        say(&format!("{tables}\n"));
     }
-    println!(
-        "{} of {} trials have a result; the report is in {}",
-        paths.results,
-        paths.trials,
-        out.display()
-    );
+    let (results, trials) = (paths.results, paths.trials);
+    say(&format!("{results} of {trials} trials have a result; the report is in {}\n", out.display()));
     Ok(paths)
 }

@@ -28,9 +28,9 @@ pub(crate) use arguments::{Executor, Selected, SweepArguments};
 pub(crate) use expand::Trial;
 pub(crate) use file::Sweep;
 
-use crate::WrongCall;
 use crate::libtorch;
 use crate::report::{self, Target};
+use crate::{WrongCall, say};
 use local::Ended;
 use plan::Estimate;
 use progress::{Progress, Tally};
@@ -45,16 +45,16 @@ pub(crate) fn run(root: &Path, arguments: &SweepArguments) -> Result<ExitCode> {
     let (sweep, trials, store) = arguments.selected.open(root).context(WrongCall)?;
     let standings = survey(&store, &trials);
     if arguments.status {
-        print!("{}", summary::status(&sweep.name, &trials, &standings));
-        print!("{}", slurm::status(&slurm::tasks(&store)));
+        say(&summary::status(&sweep.name, &trials, &standings));
+        say(&slurm::status(&slurm::tasks(&store)));
         return Ok(ExitCode::SUCCESS);
     }
     let to_run = to_run(arguments, &trials, &standings);
     let estimate = Estimate::of(&standings, sweep.file.seconds_per_trial);
     if arguments.plan || arguments.dry_run {
-        print!("{}", plan::plan(&sweep.name, &standings, to_run.len(), arguments.jobs(), &estimate));
+        say(&plan::plan(&sweep.name, &standings, to_run.len(), arguments.jobs(), &estimate));
         if arguments.dry_run {
-            print!("{}", plan::dry_run(&to_run));
+            say(&plan::dry_run(&to_run));
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -63,7 +63,7 @@ pub(crate) fn run(root: &Path, arguments: &SweepArguments) -> Result<ExitCode> {
     }
     let to_run = data::fetch(&store, to_run, arguments.quiet)?;
     if !to_run.is_empty() && arguments.executor == Executor::Slurm {
-        println!("{}", submit(root, arguments, &sweep.name, &store, to_run)?);
+        say(&submit(root, arguments, &sweep.name, &store, to_run)?);
         return Ok(ExitCode::SUCCESS);
     }
     if !to_run.is_empty() {
@@ -134,7 +134,7 @@ fn submit(
     let trials: Vec<Trial> = trials.into_iter().filter(|trial| !queued.contains(&trial.id)).collect();
     if trials.is_empty() {
         return Ok(format!(
-            "{}nothing to submit: these tasks will come to every trial that is missing",
+            "{}nothing to submit: these tasks will come to every trial that is missing\n",
             slurm::status(&tasks)
         ));
     }
@@ -143,7 +143,7 @@ fn submit(
     let said = slurm::submit(&request, store, trials)?;
     let command = arguments.command();
     Ok(format!(
-        "{said}\n{command} --status tells how it goes; {command} runs here what is missing then, and writes the tables"
+        "{said}\n{command} --status tells how it goes; {command} runs here what is missing then, and writes the tables\n"
     ))
 }
 
@@ -151,7 +151,7 @@ fn submit(
 fn dml(root: &Path, arguments: &SweepArguments) -> Result<Dml> {
     let program = match &arguments.dml {
         Some(program) => program.clone(),
-        None => build(root)?,
+        None => build(root, arguments.quiet)?,
     };
     let program =
         program.canonicalize().with_context(|| format!("{}: is no dml to run", program.display()))?;
@@ -159,9 +159,10 @@ fn dml(root: &Path, arguments: &SweepArguments) -> Result<Dml> {
     Ok(Dml { program, device, stack, more })
 }
 
-fn build(root: &Path) -> Result<PathBuf> {
+fn build(root: &Path, quiet: bool) -> Result<PathBuf> {
     libtorch::ensure(root)?;
-    let status = libtorch::cargo(root).args(["build", "--quiet", "--package", "dml-cli"]).status()?;
+    let quiet = quiet.then_some("--quiet");
+    let status = libtorch::cargo(root).args(["build", "--package", "dml-cli"]).args(quiet).status()?;
     ensure!(status.success(), "`cargo build --package dml-cli` failed; what it said stands above");
     // Cargo puts both binaries into one folder, wherever that is.
     Ok(std::env::current_exe()?.with_file_name(format!("dml{}", std::env::consts::EXE_SUFFIX)))

@@ -39,6 +39,9 @@ impl Tally {
     }
 }
 
+/// Running trials that are shown one by one; a stack may have hundreds.
+const SHOWN: usize = 16;
+
 /// A running trial.
 #[derive(Debug)]
 struct Running {
@@ -85,14 +88,14 @@ impl Progress {
 
     pub(crate) fn started(&mut self, trial: &Trial, resumed_at: u32, epochs: u32) {
         let bar = match &self.output {
-            Output::Table { bars, .. } => {
+            Output::Table { bars, .. } if self.running.len() < SHOWN => {
                 let bar = bars.add(ProgressBar::new(epochs.into()));
                 bar.set_style(style("  {bar:12} {pos}/{len} {prefix} {msg:.dim}"));
                 bar.set_prefix(trial.label.clone());
                 bar.set_position(resumed_at.into());
                 Some(bar)
             }
-            Output::Quiet | Output::Lines { .. } => None,
+            _ => None,
         };
         let label = trial.label.clone();
         let running = Running { label, epoch: (resumed_at, epochs), text: String::new(), bar };
@@ -194,7 +197,7 @@ impl Progress {
                 sweep.set_message(state);
             }
             Output::Lines { said } if said.elapsed() >= HEARTBEAT && !self.running.is_empty() => {
-                let now = self.running.values().map(|running| {
+                let now = self.running.values().take(SHOWN).map(|running| {
                     let (epoch, epochs) = running.epoch;
                     format!("{} epoch {epoch}/{epochs} {}", running.label, running.text)
                 });

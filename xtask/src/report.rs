@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use dml_report::{Report, ReportPaths, ReportSpecs, RunStore, write_report};
 
-use crate::sweep::{Selected, Sweep, Trial};
+use crate::sweep::{Selected, Sweep};
 use crate::{WrongCall, say};
 
 /// Tables longer than this are named, not printed.
@@ -28,8 +28,8 @@ pub(crate) struct ReportArguments {
 /// # Errors
 /// When the store cannot be read or the report not be written.
 pub(crate) fn run(root: &Path, arguments: &ReportArguments) -> Result<ExitCode> {
-    let (sweep, trials, store) = arguments.selected.open(root).context(WrongCall)?;
-    write(&Target { root, out: arguments.out.as_deref() }, &sweep, &trials, &store)?;
+    let (sweep, store) = arguments.selected.open(root).context(WrongCall)?;
+    write(&Target { root, out: arguments.out.as_deref() }, &sweep, &store)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -45,18 +45,13 @@ pub(crate) struct Target<'a> {
 ///
 /// # Errors
 /// When the store cannot be read or the report not be written.
-pub(crate) fn write(
-    target: &Target,
-    sweep: &Sweep,
-    trials: &[Trial],
-    store: &RunStore,
-) -> Result<ReportPaths> {
+pub(crate) fn write(target: &Target, sweep: &Sweep, store: &RunStore) -> Result<ReportPaths> {
     let out = target.out.map_or_else(|| target.root.join("report").join(&sweep.name), Path::to_path_buf);
     fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
     let file = &sweep.file;
     let specs =
         ReportSpecs { table: file.table.clone(), verdict: file.verdict.clone(), figure: file.figure.clone() };
-    let expected: Vec<toml::Table> = trials.iter().map(|trial| trial.table.clone()).collect();
+    let expected: Vec<toml::Table> = sweep.trials.iter().map(|trial| trial.table.clone()).collect();
     let report =
         Report { name: &sweep.name, claim: &file.claim, command: &file.command, specs, expected: &expected };
     let paths = write_report(&report, store, &out).with_context(|| sweep.path.display().to_string())?;

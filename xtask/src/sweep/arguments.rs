@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use dml_report::RunStore;
 
-use super::expand::{Trial, expand};
 use super::file::Sweep;
 
 /// Which trials, in which store: what every command on a sweep takes.
@@ -24,16 +23,14 @@ pub(crate) struct Selected {
 }
 
 impl Selected {
-    /// Reads the sweep file, expands it and opens the store.
+    /// Reads the sweep and opens the store.
     ///
     /// # Errors
     /// When the file or the store is not what it should be.
-    pub(crate) fn open(&self, root: &Path) -> Result<(Sweep, Vec<Trial>, RunStore)> {
-        let mut sweep = Sweep::find(root, &self.name)?;
-        sweep.file.seeds = self.seeds.unwrap_or(sweep.file.seeds);
-        let trials = expand(&sweep.file).with_context(|| sweep.path.display().to_string())?;
+    pub(crate) fn open(&self, root: &Path) -> Result<(Sweep, RunStore)> {
+        let sweep = Sweep::find(root, &self.name, self.seeds)?;
         let store = self.store.clone().unwrap_or_else(|| root.join("runs"));
-        Ok((sweep, trials, RunStore::open(&store)?))
+        Ok((sweep, RunStore::open(&store)?))
     }
 
     /// The same selection as words of a command line.

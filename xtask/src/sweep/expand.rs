@@ -17,7 +17,7 @@ pub(crate) struct Trial {
     /// [`trial_id`] of `table`.
     pub id: String,
     pub table: Table,
-    /// What sets it apart in its sweep, for people: `system=dml latent_dim=2 seed=0`.
+    /// What sets it apart in its sweep, for people: `system=dml latent_dim=2 seed=0`. Alone it is its id.
     pub label: String,
 }
 
@@ -134,7 +134,7 @@ fn label(trials: &mut [Trial]) {
                 words.push(format!("{name}={}", value.trim_matches('"')));
             }
         }
-        trial.label = words.join(" ");
+        trial.label = if words.is_empty() { trial.id.clone() } else { words.join(" ") };
     }
 }
 

@@ -7,6 +7,8 @@ use anyhow::{Context, Result, bail};
 use dml_report::{FigureSpec, TableSpec, VerdictSpec};
 use serde::Deserialize;
 
+use super::expand::{Trial, expand};
+
 /// A base trial, a union of grids over its dotted keys, and the tables to make of the results.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,21 +37,23 @@ pub(crate) struct SweepFile {
     pub figure: Vec<FigureSpec>,
 }
 
-/// A sweep file that was read, and where it lies.
+/// A sweep file that was read, where it lies, and its trials.
 #[derive(Debug, Clone)]
 pub(crate) struct Sweep {
     /// The file's stem: it names reports and Slurm jobs.
     pub name: String,
     pub path: PathBuf,
     pub file: SweepFile,
+    /// Every trial with every seed, each once.
+    pub trials: Vec<Trial>,
 }
 
 impl Sweep {
-    /// Reads the sweep called `name`, or the file of that path.
+    /// Reads the sweep called `name`, or the file of that path; `seeds` wins over what the file says.
     ///
     /// # Errors
     /// When there is no such sweep, with the names that there are; when the file is not a sweep file.
-    pub(crate) fn find(root: &Path, name: &str) -> Result<Self> {
+    pub(crate) fn find(root: &Path, name: &str, seeds: Option<u32>) -> Result<Self> {
         let folder = root.join("xtask/sweeps");
         let is_path = Path::new(name).extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
         let path = if is_path { PathBuf::from(name) } else { folder.join(format!("{name}.toml")) };
@@ -58,9 +62,11 @@ impl Sweep {
             bail!("there is no sweep {name:?}; give the path of a sweep file or one of: {known}");
         }
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let file = parse(&text).with_context(|| path.display().to_string())?;
+        let mut file = parse(&text).with_context(|| path.display().to_string())?;
+        file.seeds = seeds.unwrap_or(file.seeds);
+        let trials = expand(&file).with_context(|| path.display().to_string())?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { name, path, file })
+        Ok(Self { name, path, file, trials })
     }
 }
 
@@ -127,8 +133,8 @@ mod tests {
         for name in ["table-1.toml", "quick.toml", "notes.md"] {
             fs::write(folder.join(name), format!("{HEAD}[base]\nseed = 0\n")).unwrap();
         }
-        assert_eq!(Sweep::find(root.path(), "quick").unwrap().name, "quick");
-        let message = Sweep::find(root.path(), "quik").unwrap_err().to_string();
+        assert_eq!(Sweep::find(root.path(), "quick", None).unwrap().name, "quick");
+        let message = Sweep::find(root.path(), "quik", None).unwrap_err().to_string();
         assert_eq!(
             message,
             "there is no sweep \"quik\"; give the path of a sweep file or one of: quick, table-1"

@@ -4,7 +4,6 @@
 //! `result.json` or `failure.json`; what a dead process leaves unsaid is written here.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ffi::OsString;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -142,12 +141,11 @@ impl Engine<'_> {
         for trial in &trials {
             self.store.add(&trial.table)?;
         }
-        let directories: Vec<OsString> =
-            trials.iter().map(|trial| self.store.trial_directory(&trial.id).into_os_string()).collect();
+        let directories = trials.iter().map(|trial| self.store.trial_directory(&trial.id));
+        let command = self.settings.dml.command(directories);
         let number = self.next_number;
         self.next_number += 1;
-        let worker =
-            Worker::start(&self.settings.dml, number, trials, directories.into_iter(), self.sender.clone())?;
+        let worker = Worker::start(command, number, trials, self.sender.clone())?;
         self.workers.insert(number, worker);
         Ok(())
     }

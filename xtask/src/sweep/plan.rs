@@ -1,5 +1,7 @@
 //! What a sweep would do, and for how long: `--plan` and `--dry-run`. Pure functions of trials and standings.
 
+use std::fmt;
+
 use super::expand::Trial;
 use super::state::{Counts, Standing};
 
@@ -36,26 +38,33 @@ fn seconds(standing: &Standing) -> Option<f64> {
     }
 }
 
-/// What a sweep that begins now would do, in two lines.
-pub(crate) fn plan(
-    name: &str,
-    standings: &[Standing],
-    to_run: usize,
-    workers: usize,
-    estimate: &Estimate,
-) -> String {
-    let text = format!("sweep {name}: {}: {}\n", count(standings.len(), "trial"), Counts::of(standings));
-    if to_run == 0 {
-        return text + "to run: nothing\n";
+/// What a sweep that begins now would do. Displayed, it is two lines.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    /// The sweep.
+    pub name: &'a str,
+    pub standings: &'a [Standing],
+    /// Trials.
+    pub to_run: usize,
+    pub workers: usize,
+    pub estimate: Estimate,
+}
+
+impl fmt::Display for Plan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, standings, to_run, workers, estimate } = self;
+        writeln!(f, "sweep {name}: {}: {}", count(standings.len(), "trial"), Counts::of(standings))?;
+        if *to_run == 0 {
+            return writeln!(f, "to run: nothing");
+        }
+        let source = match estimate.measured {
+            0 => "the sweep file's number".to_string(),
+            n => format!("mean of {n} done"),
+        };
+        let (time, each) = (duration(estimate.seconds(*to_run, *workers)), estimate.seconds_per_trial);
+        let (trials, workers) = (count(*to_run, "trial"), count(*workers, "worker"));
+        writeln!(f, "to run: {trials}, about {time} with {workers} ({each:.1} s a trial, {source})")
     }
-    let source = match estimate.measured {
-        0 => "the sweep file's number".to_string(),
-        n => format!("mean of {n} done"),
-    };
-    let time = duration(estimate.seconds(to_run, workers));
-    let (trials, workers, each) =
-        (count(to_run, "trial"), count(workers, "worker"), estimate.seconds_per_trial);
-    text + &format!("to run: {trials}, about {time} with {workers} ({each:.1} s a trial, {source})\n")
 }
 
 /// `1 trial`, `2 trials`.
@@ -84,24 +93,25 @@ mod tests {
     use super::super::state::{survey, tests::*};
     use super::*;
 
+    fn plan(standings: &[Standing], to_run: usize, workers: usize) -> String {
+        let estimate = Estimate::of(standings, 10.0);
+        Plan { name: "quick", standings, to_run, workers, estimate }.to_string()
+    }
+
     #[test]
     fn the_estimate_comes_from_done_trials_and_before_any_from_the_file() {
         let (_folder, store, trials) = four_trials();
-        let standings = survey(&store, &trials);
-        insta::assert_snapshot!(plan("quick", &standings, 4, 2, &Estimate::of(&standings, 10.0)), @r"
+        insta::assert_snapshot!(plan(&survey(&store, &trials), 4, 2), @r"
         sweep quick: 4 trials: 0 done, 0 running, 0 failed, 4 missing
         to run: 4 trials, about 20 s with 2 workers (10.0 s a trial, the sweep file's number)
         ");
         finish(&store, &trials[0], 100.0);
         finish(&store, &trials[1], 200.0);
-        let standings = survey(&store, &trials);
-        insta::assert_snapshot!(plan("quick", &standings, 2, 1, &Estimate::of(&standings, 10.0)), @r"
+        insta::assert_snapshot!(plan(&survey(&store, &trials), 2, 1), @r"
         sweep quick: 4 trials: 2 done, 0 running, 0 failed, 2 missing
         to run: 2 trials, about 5 min 0 s with 1 worker (150.0 s a trial, mean of 2 done)
         ");
-        assert!(
-            plan("quick", &standings, 0, 2, &Estimate::of(&standings, 1.0)).ends_with("to run: nothing\n")
-        );
+        assert!(plan(&[], 0, 2).ends_with("to run: nothing\n"));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! One `dml run` process and the trials it was given.
 
 use std::collections::{HashSet, VecDeque};
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
@@ -37,6 +36,13 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 3] =
     [("OMP_NUM_THREADS", "1"), ("OMP_WAIT_POLICY", "PASSIVE"), ("GOMP_SPINCOUNT", "20000")];
 
 impl Dml {
+    /// The command that runs the trials of these directories.
+    pub(crate) fn command(&self, directories: impl Iterator<Item = PathBuf>) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(self.arguments()).args(directories.map(PathBuf::into_os_string)).envs(ENVIRONMENT);
+        command
+    }
+
     /// The arguments before the trial directories.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let mut words = ["run", "--device", &self.device, "--threads", "1"].map(str::to_owned).to_vec();
@@ -81,22 +87,18 @@ impl Worker {
     /// # Errors
     /// When the program cannot be started.
     pub(crate) fn start(
-        dml: &Dml,
+        mut command: Command,
         number: u64,
         trials: VecDeque<Trial>,
-        directories: impl Iterator<Item = OsString>,
         sender: Sender<Message>,
     ) -> Result<Self> {
-        let mut child = Command::new(&dml.program)
-            .args(dml.arguments())
-            .args(directories)
-            .envs(ENVIRONMENT)
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
-            .with_context(|| format!("cannot start {}", dml.program.display()))?;
+            .with_context(|| format!("cannot start {}", command.get_program().display()))?;
         let stdout = child.stdout.take().expect("piped above");
         thread::spawn(move || {
             for event in lines(stdout).filter_map(|line| Event::parse(&line)) {

@@ -45,7 +45,11 @@ impl Latent {
         let mut archive = ZipArchive::new(file).map_err(|e| format!("not an npz file: {e}"))?;
         let embeddings = matrix(&mut archive, "embeddings")?.ok_or("has no embeddings")?;
         let (n, d) = embeddings.dim();
-        let (_, labels) = member::<u8>(&mut archive, "labels")?.ok_or("has no labels")?;
+        let (_, labels) = member::<i64>(&mut archive, "labels")?.ok_or("has no labels")?;
+        let labels: Vec<u8> = labels
+            .into_iter()
+            .map(|label| u8::try_from(label).map_err(|_| format!("label {label} is not in 0 to 255")))
+            .collect::<Result<_, _>>()?;
         let (_, rows) = member::<i64>(&mut archive, "rows")?.ok_or("has no rows")?;
         if labels.len() != n || rows.len() != n || d == 0 {
             return Err(format!(

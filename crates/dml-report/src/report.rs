@@ -9,7 +9,7 @@ use crate::figure::{self, Figure};
 use crate::interchange;
 use crate::page::{Parts, page};
 use crate::spec::ReportSpecs;
-use crate::store::RunStore;
+use crate::store::{RunStore, write_atomically};
 use crate::table::Table;
 use crate::trial::{TrialResult, trial_id};
 use crate::verdict;
@@ -106,7 +106,7 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
 fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), ReportError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(ReportError::io(folder))?;
-    fs::write(path, bytes).map_err(ReportError::io(path))
+    Ok(write_atomically(path, bytes.as_ref())?)
 }
 
 fn read_results(expected: &[toml::Table], store: &RunStore) -> Result<Vec<TrialResult>, ReportError> {

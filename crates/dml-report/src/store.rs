@@ -62,8 +62,12 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
 /// When the directory cannot be written.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file =
-        tempfile::Builder::new().prefix(".writing-").tempfile_in(folder).map_err(io_error(path))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".writing-");
+    // Readable as other files are (the umask applies), not by the owner alone: stores and reports are shared.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder).map_err(io_error(path))?;
     file.write_all(bytes).map_err(io_error(path))?;
     file.as_file().sync_data().map_err(io_error(path))?;
     file.persist(path).map_err(|e| io_error(path)(e.error))?;
@@ -306,6 +310,18 @@ mod tests {
         assert!(message.contains("format 2, this version reads format 1"), "{message}");
         fs::write(&path, serde_json::to_string(&result("other")).unwrap()).unwrap();
         assert!(store.result(&id).unwrap_err().to_string().contains("of trial other"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_written_is_readable_like_any_other_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
+        write_atomically(&ours, b"x").unwrap();
+        fs::write(&plain, b"x").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&plain));
     }
 
     #[test]

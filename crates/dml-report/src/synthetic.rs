@@ -170,7 +170,8 @@ pub(crate) fn write_latent(directory: &Path, latent: &Latent) {
     };
     let (shape, values) = matrix(&latent.embeddings);
     put(&mut zip, "embeddings", &shape, &values);
-    put(&mut zip, "labels", &[latent.labels.len() as u64], &latent.labels);
+    let labels: Vec<i64> = latent.labels.iter().map(|&label| i64::from(label)).collect();
+    put(&mut zip, "labels", &[labels.len() as u64], &labels);
     put(&mut zip, "rows", &[latent.rows.len() as u64], &latent.rows);
     for (name, m) in latent
         .components

@@ -57,8 +57,9 @@ pub struct Verdict {
     pub null_model: bool,
     /// Pairs that the sweep asks for.
     pub pairs: usize,
-    /// Of these, lost because the treatment diverged, because the control did, and for want of a result.
-    pub lost: [usize; 3],
+    /// Of these, lost because the treatment diverged, because the control did, for want of a result, and for want of another seed to
+    /// choose the tuned keys by.
+    pub lost: [usize; 4],
     /// How tuned keys got their values, in words.
     pub choice: String,
 }

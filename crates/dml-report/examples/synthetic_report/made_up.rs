@@ -183,7 +183,7 @@ fn write_latent(directory: &Path, trial: &toml::Table) -> Result<(), Box<dyn Err
         (0..n).flat_map(|i| (0..d).map(move |j| (i, j))).map(|(i, j)| value(i, j)).collect();
     let mut zip = zip::ZipWriter::new(fs::File::create(directory.join("latent.npz"))?);
     put(&mut zip, "embeddings", &[n as u64, d as u64], &embeddings)?;
-    put(&mut zip, "labels", &[n as u64], &(0..n).map(|i| (i % 10) as u8).collect::<Vec<_>>())?;
+    put(&mut zip, "labels", &[n as u64], &(0..n).map(|i| (i % 10) as i64).collect::<Vec<_>>())?;
     put(&mut zip, "rows", &[n as u64], &(0..n as i64).map(|i| 5 * i).collect::<Vec<_>>())?;
     if d == 2 && system != "dml" {
         let corners: Vec<f32> = vec![-1.0, -1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0];

@@ -161,7 +161,7 @@ impl<'a> Dot<'a> {
     fn parse(line: &'a str) -> Option<Self> {
         let (x, rest) = line.strip_prefix("<circle cx=\"")?.split_once("\" cy=\"")?;
         let (y, style) = rest.split_once("\" r=\"")?;
-        style.contains("opacity=\"1\"").then_some(Self { x, y, style })
+        (style.contains("opacity=\"1\"") && style.contains("stroke=\"none\"")).then_some(Self { x, y, style })
     }
 
     /// The path of a run of dots in the style of this one.

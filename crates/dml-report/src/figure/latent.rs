@@ -124,14 +124,17 @@ fn draw_panel(area: &Area, theme: &Theme, panel: &Panel, side: u32) -> Drawing {
         let of_class = panel.points.outer_iter().zip(&panel.labels).filter(|(_, label)| **label == class);
         chart.draw_series(of_class.map(|(p, _)| dot((p[0], p[1]), 4, theme, usize::from(class))))?;
     }
-    for (centre, deviations) in &panel.components {
-        let corner = |k: i32| {
-            let angle = f64::from(k) * std::f64::consts::TAU / 64.0;
-            (centre[0] + deviations[0] * angle.cos(), centre[1] + deviations[1] * angle.sin())
-        };
-        let ring: Vec<(f64, f64)> = (0..=64).map(corner).collect();
-        chart.draw_series([PathElement::new(ring, rgb(theme.ink).stroke_width(3))])?;
-        chart.draw_series([Circle::new((centre[0], centre[1]), 3, rgb(theme.ink).filled())])?;
+    let pixels = f64::from(chart.plotting_area().dim_in_pixel().0) / (2.0 * half);
+    for &([x, y], [along_x, along_y]) in &panel.components {
+        let style = rgb(theme.ink).stroke_width(3);
+        if (along_x - along_y).abs() * pixels < 1.0 {
+            chart.draw_series([Circle::new((x, y), (along_x * pixels).round() as i32, style)])?;
+        } else {
+            let angles = (0..=64).map(|k| f64::from(k) * std::f64::consts::TAU / 64.0);
+            let ring: Vec<_> = angles.map(|a| (x + along_x * a.cos(), y + along_y * a.sin())).collect();
+            chart.draw_series([PathElement::new(ring, style)])?;
+        }
+        chart.draw_series([Circle::new((x, y), 3, rgb(theme.ink).filled())])?;
     }
     let mut taken: Vec<(f64, f64)> = Vec::new();
     for &class in &classes {

@@ -80,7 +80,7 @@ fn a_report_with_holes_divergences_and_a_latent_space_is_the_same_twice() {
 fn a_report_of_nothing_yet_is_made_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let store = RunStore::open(&folder.path().join("store")).unwrap();
-    let synthetic = Synthetic::new(1);
+    let synthetic = Synthetic::new(2);
     let paths = write_report(&report(&synthetic.expected), &store, &folder.path().join("report")).unwrap();
     assert_eq!(paths.results, 0);
     let tables = fs::read_to_string(paths.tables).unwrap();

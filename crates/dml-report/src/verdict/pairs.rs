@@ -17,8 +17,8 @@ pub(super) struct Pair {
 pub(super) struct Pairs {
     pub(super) found: Vec<Pair>,
     pub(super) asked: usize,
-    /// Treatment diverged, control diverged, no result.
-    pub(super) lost: [usize; 3],
+    /// Treatment diverged, control diverged, no result, nothing to choose by.
+    pub(super) lost: [usize; 4],
     pub(super) choice: String,
 }
 
@@ -41,7 +41,7 @@ impl Pairs {
                 strata.entry(signature(trial)).or_default().entry(trial.seed()).or_default();
             if spec.treatment.matches(trial.trial) { treatments.push(trial) } else { controls.push(trial) }
         }
-        let mut pairs = Self { found: Vec::new(), asked: 0, lost: [0; 3], choice: String::new() };
+        let mut pairs = Self { found: Vec::new(), asked: 0, lost: [0; 4], choice: String::new() };
         let mut chosen = BTreeMap::new();
         for (signed, stratum) in &strata {
             let deciding: Vec<&Evidence> =
@@ -54,6 +54,10 @@ impl Pairs {
                 let treatments = match &spec.choose {
                     None => treatments.clone(),
                     Some(choose) => {
+                        if on.is_none() && stratum.len() == 1 {
+                            pairs.lost[3] += 1;
+                            continue;
+                        }
                         let best = best(choose, on.is_some().then_some(&deciding), stratum, seed);
                         if let Some(best) = &best {
                             *chosen.entry(best.clone()).or_insert(0) += 1;
@@ -136,7 +140,7 @@ fn rest(trial: &Evidence, is_loose: impl Fn(&str) -> bool) -> String {
 }
 
 fn choice_words(spec: &VerdictSpec, chosen: &BTreeMap<String, usize>) -> String {
-    let Some(choose) = &spec.choose else { return String::new() };
+    let Some(choose) = spec.choose.as_ref().filter(|_| !chosen.is_empty()) else { return String::new() };
     let keys = choose.keys.iter().map(|key| key_text(key)).collect::<Vec<_>>().join(" and ");
     let by = score_text(&choose.by);
     let how = match &choose.on {
@@ -160,5 +164,5 @@ fn choice_words(spec: &VerdictSpec, chosen: &BTreeMap<String, usize>) -> String 
         .map(|(setting, n)| format!("{setting} in {n} of {total}"))
         .collect::<Vec<_>>()
         .join(", ");
-    if total == 0 { format!("{how}: nothing could be chosen.") } else { format!("{how}: {counts} pairs.") }
+    format!("{how}: {counts} pairs.")
 }

@@ -75,6 +75,16 @@ fn one_seed_is_undecided_and_asks_for_more() {
 }
 
 #[test]
+fn one_seed_leaves_nothing_to_choose_by_and_says_so() {
+    let verdicts = verdicts(SPEC, &with_effect(1, |_| 0.3));
+    assert!(verdicts.iter().all(|v| v.ruling == Ruling::Undecided && v.lost == [0, 0, 0, 1]));
+    insta::assert_snapshot!(verdicts[0].words(), @r#"
+    One seed: nothing can be chosen on other seeds, so nothing is compared. It needs more seeds (three at the very least, better ten).
+    "#);
+    assert!(summary(&verdicts.iter().collect::<Vec<_>>()).ends_with("it needs more seeds."));
+}
+
+#[test]
 fn a_guesser_is_recognised_as_the_null_model() {
     let mut synthetic = Synthetic::new(5);
     synthetic.rescore(|system, _, seed| match system {
@@ -125,12 +135,12 @@ fn lost_pairs_are_counted_by_cause() {
     synthetic.diverge("dml", 10.0, 1);
     synthetic.lose("dml", 0.1, 0);
     let verdicts = verdicts(SPEC, &synthetic);
-    assert_eq!((verdicts[0].pairs, verdicts[0].lost), (4, [2, 0, 0]));
-    assert_eq!((verdicts[1].pairs, verdicts[1].lost), (4, [0, 1, 0]));
+    assert_eq!((verdicts[0].pairs, verdicts[0].lost), (4, [2, 0, 0, 0]));
+    assert_eq!((verdicts[1].pairs, verdicts[1].lost), (4, [0, 1, 0, 0]));
     insta::assert_snapshot!(csv(&verdicts), @r#"
-    verdict,case,score,ruling,difference,low,high,seeds,holm_p,comparisons,null_model,pairs,lost_treatment_diverged,lost_control_diverged,lost_no_result
-    decoder,"data mnist, labelled percent 0.1",test_folds.knn.accuracy,supported,0.104500,0.021910,0.187090,2,0.039547,2,false,4,2,0,0
-    decoder,"data mnist, labelled percent 10",test_folds.knn.accuracy,supported,0.100333,0.076206,0.124461,3,0.006218,2,false,4,0,1,0
+    verdict,case,score,ruling,difference,low,high,seeds,holm_p,comparisons,null_model,pairs,lost_treatment_diverged,lost_control_diverged,lost_no_result,lost_no_choice
+    decoder,"data mnist, labelled percent 0.1",test_folds.knn.accuracy,supported,0.104500,0.021910,0.187090,2,0.039547,2,false,4,2,0,0,0
+    decoder,"data mnist, labelled percent 10",test_folds.knn.accuracy,supported,0.100333,0.076206,0.124461,3,0.006218,2,false,4,0,1,0,0
     "#);
 }
 

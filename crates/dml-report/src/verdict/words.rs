@@ -44,7 +44,12 @@ impl Verdict {
     fn finding(&self) -> String {
         let score = score_text(&self.score);
         let Some(difference) = self.difference else {
-            return format!("No pair of treatment and control has a {score} yet; nothing can be said.");
+            return if self.lost[3] > 0 {
+                "One seed: nothing can be chosen on other seeds, so nothing is compared. It needs more seeds (three at the very least, better ten)."
+                    .to_string()
+            } else {
+                format!("No pair of treatment and control has a {score} yet; nothing can be said.")
+            };
         };
         let verb = if difference.mean < 0.0 { "lower" } else { "higher" };
         let amount =
@@ -64,13 +69,13 @@ impl Verdict {
         )
     }
 
+    /// Pairs lost for want of a choice are the finding itself.
     fn lost_words(&self) -> Option<String> {
         let why = ["the treatment diverged", "the control diverged", "a result is missing"];
-        let parts =
-            self.lost.iter().zip(why).filter(|(n, _)| **n > 0).map(|(n, why)| format!("{n} because {why}"));
-        let parts = parts.collect::<Vec<_>>().join(", ");
-        let total: usize = self.lost.iter().sum();
-        (total > 0).then(|| format!("{total} of {} pairs are lost: {parts}.", self.pairs))
+        let lost = self.lost.iter().zip(why).filter(|(n, _)| **n > 0);
+        let parts: Vec<String> = lost.map(|(n, why)| format!("{n} because {why}")).collect();
+        let total: usize = self.lost[..3].iter().sum();
+        (total > 0).then(|| format!("{total} of {} pairs are lost: {}.", self.pairs, parts.join(", ")))
     }
 }
 
@@ -94,7 +99,8 @@ pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
     let parts = [of(Ruling::Supported), of(Ruling::Refuted), of(Ruling::Undecided)];
     let score = verdicts.first().map_or_else(String::new, |v| score_text(&v.score));
     let nulls = verdicts.iter().filter(|v| v.null_model).count();
-    let one_seed = verdicts.iter().any(|v| v.difference.is_some_and(|d| d.half_width.is_none()));
+    let one_seed =
+        verdicts.iter().any(|v| v.lost[3] > 0 || v.difference.is_some_and(|d| d.half_width.is_none()));
     let sentences = [
         Some(format!("That it raises {score} is {}.", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))),
         (nulls > 0).then(|| {
@@ -148,6 +154,7 @@ pub(crate) fn csv(verdicts: &[Verdict]) -> String {
         "lost_treatment_diverged",
         "lost_control_diverged",
         "lost_no_result",
+        "lost_no_choice",
     ];
     writer.write_record(header).expect("memory");
     let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.6}"));

@@ -78,13 +78,6 @@ pub(crate) struct Loaded {
     pub(crate) training: TrainingData,
 }
 
-/// How a group of trials ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
-    Finished,
-    Interrupted,
-}
-
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     let device = match dml_models::device(&arguments.device) {
         Ok(device) => device,
@@ -210,30 +203,47 @@ impl Session {
 
     /// Runs claimed trials; whatever goes wrong is recorded and the process goes on. Whether all ended well.
     fn run_group(&mut self, jobs: Vec<Job>) -> Result<bool> {
-        let outcome = match self.load(&jobs[0].trial) {
-            Err(error) => Err((format!("{error:#}"), false)),
-            Ok(()) => {
-                let guarded = std::panic::AssertUnwindSafe(|| members::run(self, &jobs));
-                match std::panic::catch_unwind(guarded) {
-                    Ok(Ok(ended)) => Ok(ended),
-                    Ok(Err(error)) => Err((format!("{error:#}"), true)),
-                    Err(panic) => Err((log::panic_message(panic.as_ref()), true)),
+        if let Err(error) = self.load(&jobs[0].trial) {
+            return self.fail(&jobs, &format!("{error:#}"), false);
+        }
+        let (mut able, mut masks, mut all_well) = (Vec::new(), Vec::new(), true);
+        for job in jobs {
+            // What the data set cannot give, it cannot give later either; the rest of the stack is trained without it.
+            match members::mask(self, &job) {
+                Ok(mask) => {
+                    able.push(job);
+                    masks.push(mask);
                 }
+                Err(error) => all_well = self.fail(&[job], &format!("{error:#}"), false)?,
             }
+        }
+        if able.is_empty() {
+            return Ok(all_well);
+        }
+        let guarded = std::panic::AssertUnwindSafe(|| members::run(self, &able, &masks));
+        let reason = match std::panic::catch_unwind(guarded) {
+            Ok(Ok(())) => return Ok(all_well),
+            Ok(Err(error)) => format!("{error:#}"),
+            Err(panic) => log::panic_message(panic.as_ref()),
         };
-        let Err((reason, retry)) = outcome else { return Ok(true) };
+        self.fail(&able, &reason, true)
+    }
+
+    /// Records why trials have no result, and tells everybody. False: not all ended well.
+    fn fail(&self, jobs: &[Job], reason: &str, retry: bool) -> Result<bool> {
+        eprintln!("error: {reason}");
         let mut recorded = Ok(());
-        for job in &jobs {
+        for job in jobs {
             if self.store.result(&job.id).is_ok_and(|r| r.is_some()) {
                 continue; // finished before another member of its stack failed
             }
             job.log.line(&format!("failed: {reason}"));
-            if let Err(error) = self.store.fail(&job.id, &reason, retry, job.log.tail()) {
+            if let Err(error) = self.store.fail(&job.id, reason, retry, job.log.tail()) {
                 recorded = Err(error);
             }
-            self.say(&Event::Failed { id: &job.id, reason: &reason, retry });
+            self.say(&Event::Failed { id: &job.id, reason, retry });
         }
-        recorded.map(|()| false).with_context(|| reason)
+        recorded.map(|()| false).with_context(|| reason.to_string())
     }
 
     /// Loads the data set of a trial, unless it is the one at hand.

@@ -9,37 +9,35 @@ use dml_models::{Baseline, EpochLosses, Progress, Stack, TrainError, save_weight
 use dml_report::{Curves, FORMAT, Outcome, TrialResult};
 use ndarray::{Array2, ArrayView2};
 
-use super::{Ended, Job, Session};
+use super::{Job, Session};
 use crate::artifacts;
 use crate::evaluate::{evaluated_split, score};
 use crate::events::Event;
 
-/// Trains and scores the jobs, which are of one stack.
-pub(crate) fn run(session: &Session, jobs: &[Job]) -> Result<Ended> {
+/// Trains and scores the jobs, which are of one stack, unless it is interrupted.
+pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()> {
     let start = Instant::now();
     let data = &session.loaded().dataset;
-    let masks: Vec<Mask> = jobs.iter().map(|job| mask(session, job)).collect::<Result<_>>()?;
     for job in jobs {
-        evaluated_split(&job.trial, data)?; // before an hour of training, not after it
         job.log.line(&format!("on {}", dml_models::device_name(session.device)));
     }
     if jobs[0].trial.model.system.is_baseline() {
-        for (job, mask) in jobs.iter().zip(&masks) {
+        for (job, mask) in jobs.iter().zip(masks) {
             session.say(&Event::Started { id: &job.id, epochs: 0, resumed_at: 0 });
             let baseline = Baseline::fit(&job.trial.model, job.trial.seed, data.train.images.view());
             finish(session, job, mask, start, Curves::new(), None, &|images| baseline.embed(images))?;
         }
-        return Ok(Ended::Finished);
+        return Ok(());
     }
-    let mut stack = begin(session, jobs, &masks)?;
+    let mut stack = begin(session, jobs, masks)?;
     for job in jobs {
         let epochs = job.trial.training.epochs;
         session.say(&Event::Started { id: &job.id, epochs, resumed_at: stack.epoch });
     }
     if !run_epochs(session, jobs, &mut stack)? {
-        return Ok(Ended::Interrupted);
+        return Ok(());
     }
-    for (member, (job, mask)) in jobs.iter().zip(&masks).enumerate() {
+    for (member, (job, mask)) in jobs.iter().zip(masks).enumerate() {
         let curves = stack.members[member].curves.clone();
         if let Some((epoch, reason)) = stack.members[member].diverged.clone() {
             write(session, job, start, curves, Outcome::Diverged { epoch, reason })?;
@@ -49,11 +47,13 @@ pub(crate) fn run(session: &Session, jobs: &[Job]) -> Result<Ended> {
         let embed = |images: ArrayView2<u8>| stack.embed(member, images);
         finish(session, job, mask, start, curves, Some((&stack, member)), &embed)?;
     }
-    Ok(Ended::Finished)
+    Ok(())
 }
 
-fn mask(session: &Session, job: &Job) -> Result<Mask> {
+/// The training rows that keep their labels; an error where the data set does not have what the trial asks for.
+pub(crate) fn mask(session: &Session, job: &Job) -> Result<Mask> {
     let (data, config) = (&session.loaded().dataset, &job.trial.data);
+    evaluated_split(&job.trial, data)?; // before an hour of training, not after it
     let labels = &data.train.labels;
     let (percent, sampling) = (config.labelled_percent, config.labelled_sampling);
     Ok(Mask::draw(labels, data.n_classes, percent, sampling, job.trial.seed)?)
@@ -66,22 +66,30 @@ fn begin(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<Stack> {
         let rows: Vec<&[usize]> = masks.iter().map(Mask::rows).collect();
         Stack::new(configs, &rows, &session.loaded().training, session.device)
     };
+    let tell = |sentence: &str| {
+        eprintln!("{sentence}");
+        for job in jobs {
+            job.log.line(sentence);
+        }
+    };
     let mut stack = fresh()?;
+    if !jobs.iter().any(|job| job.directory.join("checkpoint.json").exists()) {
+        return Ok(stack);
+    }
     let epochs: Vec<Option<u32>> = jobs.iter().map(|job| Stack::checkpoint_epoch(&job.directory)).collect();
-    let [Some(_), ..] = epochs.as_slice() else { return Ok(stack) };
     if epochs.iter().any(|epoch| *epoch != epochs[0]) {
-        jobs.iter().for_each(|job| job.log.line("checkpoints of this stack differ: starting afresh"));
+        tell("checkpoints of this stack differ; starting afresh");
         return Ok(stack);
     }
     for (member, job) in jobs.iter().enumerate() {
         if let Err(error) = stack.load_checkpoint(member, &job.directory) {
-            let sentence = format!("{error}; starting afresh");
-            eprintln!("{sentence}");
-            jobs.iter().for_each(|job| job.log.line(&sentence));
+            tell(&format!("{error}; starting afresh"));
             return Ok(fresh()?);
         }
     }
-    jobs.iter().for_each(|job| job.log.line(&format!("resumed after epoch {}", stack.epoch)));
+    for job in jobs {
+        job.log.line(&format!("resumed after epoch {}", stack.epoch));
+    }
     Ok(stack)
 }
 

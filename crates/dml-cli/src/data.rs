@@ -8,6 +8,8 @@ use clap::Subcommand;
 use dml_data::{Dataset, Manifest, Source, Split, class_counts, sample_sheet};
 use dml_report::write_atomically;
 
+use crate::print;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
     /// Names of the known data sets, and where their files are
@@ -43,12 +45,12 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
         DataCommand::List => list()?,
         DataCommand::Fetch { name, offline } => {
             for path in dml_data::fetch(name, &Source::from_env(*offline)?, true)? {
-                println!("{}", path.display());
+                print(path.display())?;
             }
         }
         DataCommand::Show { name, png, per_class, offline } => {
             let dataset = dml_data::load(name, &Source::from_env(*offline)?, true)?;
-            show(&dataset);
+            show(&dataset)?;
             if let Some(path) = png {
                 let (shape, classes) = (dataset.shape, dataset.n_classes);
                 write_atomically(path, &sample_sheet(&dataset.train, shape, classes, *per_class, 0)?)?;
@@ -65,31 +67,32 @@ fn list() -> Result<()> {
         let files = dml_data::fetch(&entry.name, &here, false);
         let place = files.ok().and_then(|f| f.first()?.parent().map(|p| p.display().to_string()));
         let place = place.unwrap_or_else(|| format!("not fetched; dml data fetch {}", entry.name));
-        println!("{:<14} {} ({}): {place}", entry.name, entry.title, entry.license);
+        print(format_args!("{:<14} {} ({}): {place}", entry.name, entry.title, entry.license))?;
     }
     Ok(())
 }
 
-fn show(dataset: &Dataset) {
+fn show(dataset: &Dataset) -> Result<()> {
     let (shape, release) = (dataset.shape, dataset.release.as_ref());
     let release = release.map_or_else(String::new, |release| format!(", release {release}"));
-    println!(
+    print(format_args!(
         "{}{release}: {} classes, images of {} x {} x {}",
         dataset.name, dataset.n_classes, shape.channels, shape.height, shape.width
-    );
+    ))?;
     let splits: Vec<(&str, &Split)> = [("train", Some(&dataset.train)), ("test", Some(&dataset.test))]
         .into_iter()
         .chain([("validation", dataset.validation.as_ref())])
         .filter_map(|(name, split)| Some((name, split?)))
         .collect();
     let row = |name: &str, cells: Vec<usize>| {
-        let cells: String = cells.iter().map(|n| format!("{n:>12}")).collect();
-        println!("{name:>5}{cells}");
+        let cells = cells.iter().map(|n| format!("{n:>12}")).collect::<Vec<_>>().concat();
+        print(format_args!("{name:>5}{cells}"))
     };
-    println!("class{}", splits.iter().map(|(name, _)| format!("{name:>12}")).collect::<String>());
+    let names: Vec<String> = splits.iter().map(|(name, _)| format!("{name:>12}")).collect();
+    print(format_args!("class{}", names.concat()))?;
     let counts: Vec<_> = splits.iter().map(|(_, split)| class_counts(split, dataset.n_classes)).collect();
     for class in 0..dataset.n_classes {
-        row(&class.to_string(), counts.iter().map(|of_split| of_split[class]).collect());
+        row(&class.to_string(), counts.iter().map(|of_split| of_split[class]).collect())?;
     }
-    row("all", splits.iter().map(|(_, split)| split.labels.len()).collect());
+    row("all", splits.iter().map(|(_, split)| split.labels.len()).collect())
 }

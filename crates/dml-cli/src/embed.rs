@@ -76,12 +76,8 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
     file.add_i64("labels", &split.labels.iter().map(|&label| i64::from(label)).collect::<Vec<_>>())?;
     file.add_bool("labelled", &labelled)?;
     file.finish()?;
-    println!(
-        "{}: {} embeddings of {} dimensions",
-        arguments.out.display(),
-        embeddings.nrows(),
-        embeddings.ncols()
-    );
+    let (n, d) = embeddings.dim();
+    crate::print(format_args!("{}: {n} embeddings of {d} dimensions", arguments.out.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,10 +9,12 @@ mod run;
 mod score;
 mod trial;
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 /// Semi-supervised deep metric learning: train and score trials, look at data sets, score anybody's embeddings.
@@ -58,16 +60,26 @@ fn main() -> ExitCode {
         Command::Embed(arguments) => embed::embed(&arguments),
     };
     outcome.unwrap_or_else(|error| {
+        if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+            return ExitCode::from(128 + signal_hook::consts::SIGPIPE as u8); // `dml … | head` has what it wants
+        }
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Prints a line of what was asked for. `println!` would panic where the reader has gone or the disk is full.
+pub(crate) fn print(line: impl Display) -> Result<()> {
+    writeln!(io::stdout(), "{line}").context("standard output")
 }
 
 fn check(files: &[PathBuf]) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for file in files {
         match trial::Trial::read(file) {
-            Ok((_, table)) => println!("{}: trial {}", file.display(), dml_report::trial_id(&table)),
+            Ok((_, table)) => {
+                print(format_args!("{}: trial {}", file.display(), dml_report::trial_id(&table)))?;
+            }
             Err(error) => {
                 eprintln!("error: {error:#}");
                 code = ExitCode::FAILURE;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use dml_data::DataError;
 use dml_data::npy::{compact, read_labels};
 use dml_data::npz::Npz;
 use dml_eval::{Embedded, Evaluation, Protocol, Readout, agreement};
@@ -66,7 +67,10 @@ pub(crate) fn score(arguments: &ScoreArguments) -> Result<ExitCode> {
     if let Some(threads) = arguments.threads {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
     }
-    let scores = scores(arguments).with_context(|| arguments.file.display().to_string())?;
+    let scores = scores(arguments).map_err(|error| {
+        let names_the_file = error.is::<DataError>();
+        if names_the_file { error } else { error.context(arguments.file.display().to_string()) }
+    })?;
     print(&scores, arguments.json)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -192,11 +196,9 @@ pub(crate) fn agree(arguments: &AgreementArguments) -> Result<ExitCode> {
 /// One JSON object on a line, or a line for each group of numbers.
 fn print(object: &Value, as_json: bool) -> Result<()> {
     if as_json {
-        println!("{}", serde_json::to_string(object)?);
-        return Ok(());
+        return crate::print(serde_json::to_string(object)?);
     }
-    lines("", object.as_object().context("an object")?).iter().for_each(|line| println!("{line}"));
-    Ok(())
+    lines("", object.as_object().context("an object")?).iter().try_for_each(crate::print)
 }
 
 fn lines(prefix: &str, object: &Map<String, Value>) -> Vec<String> {

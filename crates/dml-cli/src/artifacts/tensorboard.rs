@@ -1,4 +1,4 @@
-//! Event files that TensorBoard reads: TFRecord framing around three fields of its `Event` message.
+//! Event files that TensorBoard reads: `TFRecord` framing around three fields of its `Event` message.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -57,7 +57,7 @@ fn varint(mut value: u64) -> Vec<u8> {
     bytes
 }
 
-/// CRC-32C, rotated and offset as TFRecord wants it.
+/// CRC-32C, rotated and offset as `TFRecord` wants it.
 fn masked_crc(bytes: &[u8]) -> [u8; 4] {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }

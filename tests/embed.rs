@@ -1,0 +1,88 @@
+//! `dml embed`: embeddings of trained trials, for other programs.
+
+use std::fs;
+use std::path::Path;
+
+use dml_data::npz::Npz;
+use ndarray::Array2;
+
+use crate::arrays::{TINY_WITHOUT_VALIDATION, images};
+use crate::store::{Store, complaint_of, run, stdout_of, text};
+
+/// Embeddings, labels and mask of a split.
+fn embed(store: &Store, trial: &Path, split: &str) -> (Array2<f32>, Vec<i64>, Vec<i64>) {
+    let out = store.folder.path().join(format!("{split}.npz"));
+    let told = stdout_of(&["embed", text(trial), "--split", split, "--out", text(&out)]);
+    let mut npz = Npz::open(&out).unwrap();
+    assert_eq!(npz.names(), ["embeddings", "labelled", "labels"]);
+    let embeddings = npz.read_f32("embeddings").unwrap();
+    let (n, d) = embeddings.dim();
+    assert_eq!(told, format!("{}: {n} embeddings of {d} dimensions\n", out.display()));
+    (embeddings, npz.read_labels("labels").unwrap(), npz.read_labels("labelled").unwrap())
+}
+
+#[test]
+fn a_trained_trial_embeds_every_split() {
+    let store = Store::new();
+    let trial = store.add("model.system = 'dml'\nmodel.latent_dim = 3\ntraining.epochs = 1");
+    run(&[], &[&trial]).well();
+    for (split, in_file, n, n_labelled) in
+        [("train", "train", 300, 30), ("validation", "val", 90, 0), ("test", "test", 90, 0)]
+    {
+        let (embeddings, labels, labelled) = embed(&store, &trial, split);
+        assert_eq!(embeddings.dim(), (n, 3));
+        assert!(embeddings.iter().all(|x| x.is_finite()));
+        let classes = images(in_file, n).1.into_iter().map(i64::from);
+        assert!(classes.eq(labels), "{split}: the labels are those of the file");
+        assert_eq!(labelled.len(), n);
+        assert_eq!(labelled.iter().sum::<i64>(), n_labelled, "{split}: 10 percent of the training images");
+    }
+}
+
+#[test]
+fn it_gives_the_embeddings_that_were_scored() {
+    let store = Store::new();
+    for system in ["metric_vae", "pca", "pixels"] {
+        let trial = store.add(&format!("model.system = '{system}'\nmodel.embedding = 'sample'"));
+        run(&[], &[&trial]).well();
+        let mut scored = Npz::open(&trial.join("latent.npz")).unwrap();
+        let (embeddings, labels, _) = embed(&store, &trial, "test");
+        assert_eq!(scored.read_f32("embeddings").unwrap(), embeddings, "{system}");
+        assert_eq!(scored.read_labels("labels").unwrap(), labels, "{system}");
+    }
+}
+
+#[test]
+fn the_mask_is_the_trials_own() {
+    let store = Store::new();
+    let of = |settings: &str| {
+        let trial = store.add(&format!("model.system = 'pixels'\n{settings}"));
+        embed(&store, &trial, "train").2
+    };
+    let [one, other, more] = [of("seed = 1"), of("seed = 2"), of("seed = 1\ndata.labelled_percent = 50.0")];
+    assert_ne!(one, other, "another seed labels other images");
+    assert_eq!(more.iter().sum::<i64>(), 150);
+    assert!(one.iter().zip(&more).all(|(one, more)| one <= more), "more labels include fewer");
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let store = Store::new();
+    let out = store.folder.path().join("out.npz");
+    let of = |trial: &Path, split: &str| {
+        let (code, complaint) = complaint_of(&["embed", text(trial), "--split", split, "--out", text(&out)]);
+        assert_eq!(code, Some(1), "{complaint}");
+        assert!(!out.exists());
+        complaint
+    };
+    let trial = store.add("training.epochs = 1");
+    let weights = trial.join("weights.safetensors");
+    let complaint = of(&trial, "test");
+    assert!(complaint.contains(&format!("{}: is not there; run the trial first", weights.display())));
+    fs::write(&weights, "not a tensor").unwrap();
+    let complaint = of(&trial, "test");
+    assert!(complaint.contains(text(&weights)), "{complaint}");
+    let without = store.add(&format!("data.name = '{}'", TINY_WITHOUT_VALIDATION.display()));
+    let complaint = of(&without, "validation");
+    assert!(complaint.contains("tiny_without_validation has no validation split"), "{complaint}");
+}

@@ -1,0 +1,196 @@
+//! Trials that are interrupted and go on: the result is that of one that never was, to the byte.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use rustix::process::Signal;
+
+use crate::store::{Running, Store, files, outcome, result, run};
+
+/// More than [`Running::AHEAD`], so that a trial cannot be over before it is interrupted.
+const EPOCHS: usize = Running::AHEAD + 5;
+
+/// All that a checkpoint has to carry: weights and two moments of Adam, a posterior's noise, learnt centres, a memory of earlier batches,
+/// a warm-up.
+fn settings(seed: u32) -> String {
+    format!(
+        "seed = {seed}
+        training.epochs = {EPOCHS}
+        model.system = 'metric_vae'
+        kl.warm_up_epochs = {EPOCHS}
+        loss = {{ kind = 'center', lambda = 0.01 }}
+        prior = {{ kind = 'vamp', components = 3, init = 'data' }}
+        routine = {{ kind = 'alternate_batches', rule = 'mixed', alpha = 0.5 }}
+        sampling.labelled = {{ kind = 'per_class', per_class = 8 }}
+        sampling.memory = 40"
+    )
+}
+
+fn add(store: &Store, n: u32) -> Vec<PathBuf> {
+    (0..n).map(|seed| store.add(&settings(seed))).collect()
+}
+
+/// Results of trials that nothing interrupts.
+fn uninterrupted(n: u32, options: &[&str]) -> Vec<[Vec<u8>; 2]> {
+    let store = Store::new();
+    let trials = add(&store, n);
+    run(options, &trials).well();
+    trials.iter().map(|trial| outcome(trial)).collect()
+}
+
+/// The result of the first trial alone.
+static UNINTERRUPTED: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| uninterrupted(1, &[]).remove(0));
+
+fn assert_as_if_never_interrupted(trial: &Path) {
+    let [result, weights] = outcome(trial);
+    assert!(result == UNINTERRUPTED[0], "{}", String::from_utf8(result).unwrap());
+    assert!(weights == UNINTERRUPTED[1], "the weights differ");
+}
+
+/// Runs interrupted trials to their end; from which epoch each went on.
+fn go_on(trials: &[PathBuf], options: &[&str]) -> Vec<u64> {
+    let ran = run(options, trials).well();
+    for trial in trials {
+        assert_eq!(ran.told(trial).last().unwrap(), "finished scored");
+        assert!(!files(trial).iter().any(|name| name.starts_with("checkpoint")), "{:?}", files(trial));
+    }
+    let started = ran.events.iter().filter(|event| event["event"] == "started");
+    started.map(|event| event["resumed_at"].as_u64().unwrap()).collect()
+}
+
+/// Whether a trial has one whole checkpoint, and no result.
+fn is_interrupted(trial: &Path) -> bool {
+    let files = files(trial);
+    let tensors = files.iter().filter(|name| name.starts_with("checkpoint-")).count();
+    tensors == 1 && trial.join("checkpoint.json").exists() && !trial.join("result.json").exists()
+}
+
+#[test]
+fn a_trial_killed_again_and_again_goes_on_where_its_last_checkpoint_was() {
+    let store = Store::new();
+    let trials = add(&store, 1);
+    // When the second epoch is told, the checkpoint of the first one is whole.
+    for epoch in [2, EPOCHS as u64 - 1] {
+        let running = Running::start(&["--checkpoint-seconds", "0"], &trials).read_until_epoch(epoch);
+        running.send(Signal::KILL);
+        assert_eq!(running.wait(), None);
+    }
+    let resumed_at = go_on(&trials, &[]);
+    assert!(resumed_at[0] >= EPOCHS as u64 - 2, "{resumed_at:?}");
+    assert_as_if_never_interrupted(&trials[0]);
+}
+
+#[test]
+fn a_trial_killed_before_its_first_checkpoint_starts_again() {
+    let store = Store::new();
+    let trials = add(&store, 1);
+    let running = Running::start(&["--checkpoint-seconds", "3600"], &trials).read_until_epoch(1);
+    running.send(Signal::KILL);
+    assert_eq!(running.wait(), None);
+    assert_eq!(go_on(&trials, &[]), [0]);
+    assert_as_if_never_interrupted(&trials[0]);
+}
+
+#[test]
+fn a_signal_ends_a_trial_with_a_checkpoint() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let store = Store::new();
+        let trials = add(&store, 2);
+        // No checkpoint is due by itself.
+        let options = ["--checkpoint-seconds", "3600"];
+        let running = Running::start(&options, &trials).read_until_epoch(1);
+        running.send(signal);
+        assert_eq!(running.wait(), Some(code));
+        assert!(is_interrupted(&trials[0]), "{:?}", files(&trials[0]));
+        assert_eq!(files(&trials[1]), ["trial.toml"], "the next trial is left to another process");
+        assert!(go_on(&trials[..1], &[])[0] >= 1);
+        assert_as_if_never_interrupted(&trials[0]);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_trial_at_once() {
+    let store = Store::new();
+    let trials = add(&store, 1);
+    let options = ["--checkpoint-seconds", "3600"];
+    let running = Running::start(&options, &trials).read_until_epoch(1);
+    running.send(Signal::INT);
+    running.send(Signal::TERM);
+    // Which of two pending signals is the second one is the system's choice.
+    assert!([Some(130), Some(143)].contains(&running.wait()));
+    assert!(!trials[0].join("checkpoint.json").exists(), "it waited for the end of the epoch");
+    assert_eq!(go_on(&trials, &[]), [0]);
+}
+
+#[test]
+fn a_reader_who_goes_away_ends_a_trial_with_a_checkpoint() {
+    let store = Store::new();
+    let trials = add(&store, 1);
+    let options = ["--checkpoint-seconds", "3600"];
+    let running = Running::start(&options, &trials).read_until_epoch(1);
+    assert_eq!(running.hang_up(), Some(141), "128 + SIGPIPE");
+    assert!(is_interrupted(&trials[0]), "{:?}", files(&trials[0]));
+    assert!(!trials[0].join("failure.json").exists(), "nothing failed");
+    assert!(go_on(&trials, &[])[0] >= 1);
+    assert_as_if_never_interrupted(&trials[0]);
+}
+
+#[test]
+fn a_stack_goes_on_as_a_stack() {
+    let store = Store::new();
+    let trials = add(&store, 2);
+    let running = Running::start(&["--stack", "2"], &trials).read_until_epoch(1);
+    running.send(Signal::TERM);
+    assert_eq!(running.wait(), Some(143));
+    assert!(trials.iter().all(|trial| is_interrupted(trial)));
+    let resumed_at = go_on(&trials, &["--stack", "2"]);
+    assert!(resumed_at[0] >= 1 && resumed_at[0] == resumed_at[1], "{resumed_at:?}");
+    let outcomes: Vec<_> = trials.iter().map(|trial| outcome(trial)).collect();
+    assert_eq!(outcomes, uninterrupted(2, &["--stack", "2"]));
+}
+
+#[test]
+fn a_stack_goes_on_with_a_member_that_diverged_before() {
+    let diverging = |store: &Store| {
+        let settings = format!("training.epochs = {EPOCHS}\nseed = ");
+        vec![
+            store.add(&(settings.clone() + "0")),
+            store.add(&(settings + "1\ntraining.learning_rate = 1e30")),
+        ]
+    };
+    let (store, other) = (Store::new(), Store::new());
+    let (trials, others) = (diverging(&store), diverging(&other));
+    let running = Running::start(&["--stack", "2"], &trials).read_until_epoch(3);
+    running.send(Signal::TERM);
+    assert_eq!(running.wait(), Some(143));
+    let ran = run(&["--stack", "2"], &trials).well();
+    assert!(!ran.told(&trials[0])[0].starts_with("started with 0"), "{}", ran.stderr);
+    run(&["--stack", "2"], &others).well();
+    for (trial, other) in trials.iter().zip(&others) {
+        assert_eq!(result(trial), result(other));
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_is_told_and_not_used() {
+    let store = Store::new();
+    let trials = add(&store, 1);
+    for file in ["checkpoint.json", "checkpoint-"] {
+        let running = Running::start(&[], &trials).read_until_epoch(1);
+        running.send(Signal::TERM);
+        assert_eq!(running.wait(), Some(143));
+        let name = files(&trials[0]).into_iter().rfind(|name| name.starts_with(file)).unwrap();
+        let path = trials[0].join(&name);
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let ran = run(&[], &trials).well();
+        assert_eq!(ran.told(&trials[0])[0], format!("started with 0 of {EPOCHS}"));
+        let log = fs::read_to_string(trials[0].join("log.txt")).unwrap();
+        for text in [&ran.stderr, &log] {
+            assert!(text.contains(&name) && text.contains("starting afresh"), "{name}: {text}");
+        }
+        assert_as_if_never_interrupted(&trials[0]);
+        fs::remove_file(trials[0].join("result.json")).unwrap();
+    }
+}

@@ -1,0 +1,232 @@
+//! `dml score` and `dml agreement` on embeddings and labels from anywhere.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use npyz::half::f16;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::arrays::{npy, write_npz};
+use crate::store::{complaint_of, stdout_of, text};
+
+/// Members of a file of embeddings: two clusters at (-5, -5) and (5, 5), 20 training and 30 test points in each.
+fn clusters() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("train_embeddings", npy(&[40, 2], &points(40))),
+        ("train_labels", npy(&[40], &labels(40))),
+        ("test_embeddings", npy(&[60, 2], &points(60))),
+        ("test_labels", npy(&[60], &labels(60))),
+    ]
+}
+
+/// Points of the two clusters in turn, none twice.
+fn points(n: usize) -> Vec<f32> {
+    let point = |i: usize| {
+        let centre = if i.is_multiple_of(2) { -5.0 } else { 5.0 };
+        [centre + i as f32 / 100.0, centre - i as f32 / 200.0]
+    };
+    (0..n).flat_map(point).collect()
+}
+
+fn labels(n: usize) -> Vec<i64> {
+    (0..n as i64).map(|i| i % 2).collect()
+}
+
+/// Writes members, with some replaced or added.
+fn file(folder: &TempDir, changed: &[(&'static str, Vec<u8>)]) -> PathBuf {
+    let path = folder.path().join("embeddings.npz");
+    let mut arrays = clusters();
+    arrays.retain(|(name, _)| changed.iter().all(|(changed, _)| changed != name));
+    arrays.extend(changed.iter().filter(|(_, bytes)| !bytes.is_empty()).cloned());
+    write_npz(&path, &arrays);
+    path
+}
+
+fn score(path: &Path, options: &[&str]) -> Value {
+    let arguments = [&["score", text(path), "--json"], options].concat();
+    let printed = stdout_of(&arguments);
+    assert_eq!(printed.lines().count(), 1, "one object");
+    serde_json::from_str(&printed).unwrap()
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn clusters_far_apart_get_every_score_there_is_and_all_are_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mask: Vec<bool> = (0..40).map(|i| i < 10).collect();
+    let scores = score(&file(&folder, &[("labelled", npy(&[40], &mask))]), &[]);
+    assert_eq!(
+        (&scores["n_train"], &scores["n_test"], &scores["n_classes"]),
+        (&json!(40), &json!(60), &json!(2))
+    );
+    let groups =
+        ["clustering", "labelled", "n_classes", "n_test", "n_train", "readout", "retrieval", "test_folds"];
+    assert_eq!(keys(&scores), groups);
+    for group in ["readout", "test_folds", "labelled"] {
+        assert_eq!(keys(&scores[group]), ["knn", "linear", "mlp", "random_forest"]);
+        for (name, readout) in scores[group].as_object().unwrap() {
+            assert_eq!(readout, &json!({"accuracy": 1.0, "ami": 1.0}), "{group} {name}");
+        }
+    }
+    let clustering = json!({"clustering_accuracy": 1.0, "ami": 1.0, "nmi": 1.0, "ari": 1.0});
+    assert_eq!(scores["clustering"]["k_means"], clustering);
+    let retrieval = json!({"recall_at_1": 1.0, "r_precision": 1.0, "map_at_r": 1.0});
+    assert_eq!(scores["retrieval"], retrieval);
+}
+
+#[test]
+fn labels_that_the_embeddings_do_not_tell_get_what_is_counted_by_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    // On a line at 0, 1, 10, 11, 20, 21: the nearest other of the first four is of the same class, of the last two it is not.
+    let test = npy(&[6, 1], &[0.0_f64, 1.0, 10.0, 11.0, 20.0, 21.5]);
+    let changed = [
+        ("train_embeddings", npy(&[5, 1], &[0.0_f64; 5])),
+        ("train_labels", npy(&[5], &[4_i64, 4, 4, 8, 8])),
+        ("test_embeddings", test),
+        ("test_labels", npy(&[6], &[4_i64, 4, 8, 8, 4, 8])),
+    ];
+    let scores = score(&file(&folder, &changed), &["--only", "knn,retrieval"]);
+    assert_eq!(keys(&scores), ["n_classes", "n_test", "n_train", "readout", "retrieval", "test_folds"]);
+    assert_eq!(keys(&scores["readout"]), ["knn"]);
+    // All five training points are the neighbours of each, and three of them say 4: so say three of six.
+    assert_eq!(scores["readout"]["knn"], json!({"accuracy": 0.5, "ami": 0.0}));
+    assert_eq!(scores["retrieval"]["recall_at_1"], json!(4.0 / 6.0));
+    // R = 2 others of a class each. Of the nearest two: 4 8 | 4 8 | 8 4 | 8 4 | 8 8 | 4 8, by rank.
+    assert_eq!(scores["retrieval"]["r_precision"], json!((0.5 + 0.5 + 0.5 + 0.5 + 0.0 + 0.5) / 6.0));
+    // Precision counts at a hit: 1/1 at rank one, 1/2 at rank two, over R.
+    assert_eq!(scores["retrieval"]["map_at_r"], json!((0.5 + 0.5 + 0.5 + 0.5 + 0.0 + 0.25) / 6.0));
+}
+
+#[test]
+fn any_number_type_gives_the_same_scores() {
+    let folder = tempfile::tempdir().unwrap();
+    // Values that f16 holds exactly.
+    let values: Vec<f64> = points(40).iter().map(|&x| f16::from_f32(x).to_f64()).collect();
+    let halves: Vec<f16> = values.iter().map(|&x| f16::from_f64(x)).collect();
+    let singles: Vec<f32> = values.iter().map(|&x| x as f32).collect();
+    let score_of = |embeddings: Vec<u8>, labels: Vec<u8>| {
+        let changed = [("train_embeddings", embeddings), ("train_labels", labels)];
+        score(&file(&folder, &changed), &["--only", "knn,linear"])
+    };
+    let labels = labels(40);
+    let narrow: Vec<i8> = labels.iter().map(|&label| label as i8).collect();
+    let wide: Vec<u64> = labels.iter().map(|&label| label as u64).collect();
+    let expected = score_of(npy(&[40, 2], &singles), npy(&[40], &labels));
+    assert_eq!(score_of(npy(&[40, 2], &values), npy(&[40, 1], &narrow)), expected);
+    assert_eq!(score_of(npy(&[40, 2], &halves), npy(&[40], &wide)), expected);
+    let integers: Vec<i32> = labels.iter().flat_map(|&label| [label as i32 * 10 - 5; 2]).collect();
+    assert_eq!(score_of(npy(&[40, 2], &integers), npy(&[40], &labels))["readout"], expected["readout"]);
+}
+
+#[test]
+fn people_get_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = stdout_of(&["score", text(&file(&folder, &[])), "--only", "knn,clustering,retrieval"]);
+    insta::assert_snapshot!(printed, @r"
+    n_classes 2         n_test 60        n_train 40
+    clustering gaussian_mixture ami 1.0000    ari 1.0000    clustering_accuracy 1.0000    nmi 1.0000
+    clustering k_means          ami 1.0000    ari 1.0000    clustering_accuracy 1.0000    nmi 1.0000
+    readout knn                 accuracy 1.0000    ami 1.0000
+    retrieval                   map_at_r 1.0000    r_precision 1.0000    recall_at_1 1.0000
+    test_folds knn              accuracy 1.0000    ami 1.0000
+    ");
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_one_sentence_that_names_file_and_member() {
+    let folder = tempfile::tempdir().unwrap();
+    for (changed, part) in [
+        (
+            ("test_labels", vec![]),
+            "has no array test_labels: it has test_embeddings, train_embeddings, train_labels",
+        ),
+        (("test_labels", npy(&[59], &labels(59))), "test_embeddings have 60 rows and test_labels 59"),
+        (("train_labels", npy(&[20, 2], &labels(40))), "train_labels has the shape [20, 2]"),
+        (("train_labels", npy(&[40], &[0.5_f32; 40])), "train_labels has the type"),
+        (("train_embeddings", npy(&[80], &points(40))), "train_embeddings has the shape [80]"),
+        (
+            ("test_embeddings", npy(&[60, 1], &[0.5_f32; 60])),
+            "train_embeddings have 2 dimensions and test_embeddings 1",
+        ),
+        (("labelled", npy(&[39], &[true; 39])), "labelled has 39 values and train_labels 40"),
+        (("train_embeddings", npy(&[40, 2], &points(40))[..300].to_vec()), "train_embeddings ends early"),
+    ] {
+        let path = file(&folder, &[changed]);
+        let (code, complaint) = complaint_of(&["score", text(&path)]);
+        assert_eq!(code, Some(1), "{complaint}");
+        assert!(complaint.contains(part), "{complaint}");
+        assert_eq!(complaint.matches(text(&path)).count(), 1, "named once: {complaint}");
+        assert_eq!(complaint.lines().count(), 1, "{complaint}");
+    }
+    let missing = folder.path().join("missing.npz");
+    let (code, complaint) = complaint_of(&["score", text(&missing)]);
+    assert_eq!(code, Some(1));
+    assert_eq!(complaint.matches(text(&missing)).count(), 1, "named once: {complaint}");
+}
+
+#[test]
+fn embeddings_that_are_not_finite_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut values = points(60);
+    values[7] = f32::NAN;
+    let path = file(&folder, &[("test_embeddings", npy(&[60, 2], &values))]);
+    let (code, complaint) = complaint_of(&["score", text(&path)]);
+    assert_eq!(code, Some(1));
+    assert!(complaint.contains(text(&path)) && complaint.contains("finite"), "{complaint}");
+}
+
+/// Labels of four things, and clusters that split one class.
+fn labellings(folder: &TempDir) -> [PathBuf; 2] {
+    let write = |name: &str, bytes: Vec<u8>| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    [
+        write("truth.npy", npy(&[4], &[3_u8, 3, 9, 9])),
+        write("predicted.npy", npy(&[4, 1], &[3_i32, 3, 9, -4])),
+    ]
+}
+
+#[test]
+fn agreement_is_what_is_worked_out_by_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    let [truth, predicted] = labellings(&folder);
+    let printed = stdout_of(&["agreement", text(&truth), text(&predicted), "--json"]);
+    let scores: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(scores["n"], json!(4));
+    assert_eq!(scores.as_object().unwrap().len(), 9);
+    // Entropies ln 2 of the classes and 1.5 ln 2 of the clusters, mutual information ln 2, of which 2/3 ln 2 are
+    // expected by chance. Of six pairs one is together in both, two in the first, one in the second.
+    for (name, expected) in [
+        ("accuracy", 0.75),
+        ("clustering_accuracy", 0.75),
+        ("homogeneity", 1.0),
+        ("completeness", 2.0 / 3.0),
+        ("v_measure", 0.8),
+        ("nmi", 0.8),
+        ("ami", 4.0 / 7.0),
+        ("ari", 4.0 / 7.0),
+    ] {
+        let score = scores[name].as_f64().unwrap();
+        assert!((score - expected).abs() < 1e-12, "{name} is {score}, not {expected}");
+    }
+    let table = stdout_of(&["agreement", text(&truth), text(&predicted)]);
+    insta::assert_snapshot!(table, @"accuracy 0.7500    ami 0.5714    ari 0.5714    clustering_accuracy 0.7500    completeness 0.6667    homogeneity 1.0000    n 4         nmi 0.8000    v_measure 0.8000");
+}
+
+#[test]
+fn labellings_of_different_lengths_are_named_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let [truth, predicted] = labellings(&folder);
+    fs::write(&predicted, npy(&[3], &[0_i64; 3])).unwrap();
+    let (code, complaint) = complaint_of(&["agreement", text(&truth), text(&predicted)]);
+    assert_eq!(code, Some(1));
+    let (truth, predicted) = (truth.display(), predicted.display());
+    let expected = format!("error: {truth} has 4 labels and {predicted} has 3; both need the same number\n");
+    assert_eq!(complaint, expected);
+}

@@ -127,7 +127,7 @@ fn a_second_signal_ends_everything_at_once() {
         assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
     }
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!((child.wait().unwrap().code(), bench.processes()), (Some(143), 0));
     assert_eq!(bench.sweep("--status").stdout.matches("0 running").count(), 1);
 }
 
@@ -141,6 +141,7 @@ fn a_sweep_killed_without_warning_leaves_no_process_and_ends_with_the_same_bytes
         Bench::until("some trials run", || bench.ran().len() >= killed_at);
         child.kill().unwrap();
         child.wait().unwrap();
+        Bench::until("no process is left", || bench.processes() == 0);
     }
     assert_eq!(bench.sweep("--jobs 2").code, Some(0));
     assert_eq!(bench.bytes(), calm.bytes());

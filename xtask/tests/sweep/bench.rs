@@ -55,6 +55,14 @@ impl Bench {
         text.lines().map(str::to_owned).collect()
     }
 
+    /// Processes that have this store on their command line.
+    pub(crate) fn processes(&self) -> usize {
+        let store = self.path("store").display().to_string();
+        let all = fs::read_dir("/proc").unwrap().flatten();
+        let command_lines = all.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+        command_lines.filter(|line| String::from_utf8_lossy(line).contains(&store)).count()
+    }
+
     /// Waits until something has happened; a test that waits in vain fails.
     pub(crate) fn until(what: &str, happened: impl Fn() -> bool) {
         let start = Instant::now();

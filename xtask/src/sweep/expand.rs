@@ -119,7 +119,7 @@ fn list(table: &Table, parent: &str) -> String {
 }
 
 /// Names every trial by the keys that not all trials share.
-fn label(trials: &mut [Trial]) {
+pub(crate) fn label(trials: &mut [Trial]) {
     let flat: Vec<_> = trials.iter().map(|trial| flatten(&trial.table)).collect();
     let Some(first) = flat.first() else { return };
     let mut varied: Vec<&String> = flat.iter().flat_map(BTreeMap::keys).collect();

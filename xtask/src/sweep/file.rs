@@ -1,13 +1,15 @@
 //! A sweep file, `xtask/sweeps/NAME.toml`: what it holds and how it is found.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use dml_report::{FigureSpec, TableSpec, VerdictSpec};
 use serde::Deserialize;
+use toml::Value;
 
-use super::expand::{Trial, expand};
+use super::expand::{Trial, expand, label};
 
 /// A base trial, a union of grids over its dotted keys, and the tables to make of the results.
 #[derive(Debug, Clone, Deserialize)]
@@ -21,7 +23,14 @@ pub(crate) struct SweepFile {
     pub seeds: u32,
     /// Measured seconds of one trial on one core, for the estimate before anything has run.
     pub seconds_per_trial: f64,
-    /// A complete trial.
+    /// The sweep of the same folder whose base this one takes, under what its own says.
+    #[serde(default)]
+    pub extends: Option<String>,
+    /// Sweeps of the same folder whose trials, tables, verdicts and figures are added to this one's.
+    #[serde(default)]
+    pub include: Vec<String>,
+    /// A complete trial; what differs from the other's with `extends`, nothing at all for a sweep that only includes others.
+    #[serde(default)]
     pub base: toml::Table,
     /// Overrides: scalars and tables are fixed, arrays are varied. None at all: the base alone.
     #[serde(default)]
@@ -64,10 +73,59 @@ impl Sweep {
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let mut file = parse(&text).with_context(|| path.display().to_string())?;
         file.seeds = seeds.unwrap_or(file.seeds);
-        let trials = expand(&file).with_context(|| path.display().to_string())?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(other) = &file.extends {
+            let other = Self::beside(root, &path, other, file.seeds, |other| {
+                other.extends.is_some() || !other.include.is_empty()
+            })?;
+            file.base = overlaid(other.file.base, file.base);
+        }
+        let only_others = file.base.is_empty() && !file.include.is_empty();
+        let mut trials =
+            if only_others { vec![] } else { expand(&file).with_context(|| path.display().to_string())? };
+        for other in file.include.clone() {
+            let other = Self::beside(root, &path, &other, file.seeds, |other| !other.include.is_empty())?;
+            let known: HashSet<String> = trials.iter().map(|trial| trial.id.clone()).collect();
+            trials.extend(other.trials.into_iter().filter(|trial| !known.contains(&trial.id)));
+            file.table.extend(other.file.table);
+            file.verdict.extend(other.file.verdict);
+            file.figure.extend(other.file.figure);
+        }
+        label(&mut trials);
         Ok(Self { name, path, file, trials })
     }
+
+    /// A sweep that another one names: it lies in the same folder, and `builds_on_others` is false of it, so that no circle closes.
+    fn beside(
+        root: &Path,
+        path: &Path,
+        name: &str,
+        seeds: u32,
+        builds_on_others: fn(&SweepFile) -> bool,
+    ) -> Result<Self> {
+        let beside = path.with_file_name(format!("{name}.toml"));
+        let context = || format!("{}: named by {}", beside.display(), path.display());
+        let text = fs::read_to_string(&beside).with_context(context)?;
+        let file = parse(&text).with_context(context)?;
+        if builds_on_others(&file) {
+            bail!("{}: builds on others itself, so {} cannot build on it", beside.display(), path.display());
+        }
+        Self::find(root, &beside.to_string_lossy(), Some(seeds))
+    }
+}
+
+/// `under` with the keys of `over` in place of its own, table by table. A table with a `kind` is one value: its fields go together.
+fn overlaid(mut under: toml::Table, over: toml::Table) -> toml::Table {
+    for (key, value) in over {
+        let value = match (under.remove(&key), value) {
+            (Some(Value::Table(under)), Value::Table(over)) if !over.contains_key("kind") => {
+                Value::Table(overlaid(under, over))
+            }
+            (_, value) => value,
+        };
+        under.insert(key, value);
+    }
+    under
 }
 
 /// The sweeps of a folder, sorted.
@@ -139,5 +197,58 @@ mod tests {
             message,
             "there is no sweep \"quik\"; give the path of a sweep file or one of: quick, table-1"
         );
+    }
+
+    fn sweeps(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("xtask/sweeps");
+        fs::create_dir_all(&folder).unwrap();
+        for (name, text) in files {
+            fs::write(folder.join(format!("{name}.toml")), format!("{HEAD}{text}")).unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn a_sweep_takes_anothers_base_and_says_only_what_differs() {
+        let base = "[base]\nseed = 0\nmodel = { system = 'dml', encoder = { kind = 'mlp', hidden = [8] } }\nepochs = 20\n";
+        let small = "extends = 'whole'\n[base]\nepochs = 2\nmodel = { encoder = { kind = 'conv', channels = [4] } }\n";
+        let root = sweeps(&[("whole", base), ("small", small)]);
+        let trials = Sweep::find(root.path(), "small", Some(2)).unwrap().trials;
+        assert_eq!(trials.len(), 2);
+        let expected =
+            "seed = 1\nmodel = { system = 'dml', encoder = { kind = 'conv', channels = [4] } }\nepochs = 2";
+        assert_eq!(trials[1].table, expected.parse().unwrap());
+    }
+
+    #[test]
+    fn a_sweep_of_sweeps_has_each_trial_once() {
+        let one = "[base]\nseed = 0\na = 1\n[[grid]]\na = [1, 2]\n";
+        let other = "[base]\nseed = 0\na = 1\n[[grid]]\na = [2, 3]\n";
+        let root = sweeps(&[("one", one), ("other", other), ("all", "include = ['one', 'other']\n")]);
+        let values: Vec<_> = Sweep::find(root.path(), "all", None)
+            .unwrap()
+            .trials
+            .iter()
+            .map(|trial| trial.table["a"].as_integer().unwrap())
+            .collect();
+        assert_eq!(values, [1, 2, 3]);
+    }
+
+    #[test]
+    fn sweeps_that_build_on_each_other_are_refused() {
+        let root = sweeps(&[
+            ("a", "extends = 'b'\n"),
+            ("b", "extends = 'a'\n"),
+            ("c", "include = ['d']\n"),
+            ("d", "include = ['c']\n"),
+        ]);
+        for name in ["a", "c"] {
+            let message = format!("{:#}", Sweep::find(root.path(), name, None).unwrap_err());
+            assert!(message.contains("builds on others itself"), "{message}");
+        }
+        let root = sweeps(&[("a", "extends = 'nowhere'\n")]);
+        let message = format!("{:#}", Sweep::find(root.path(), "a", None).unwrap_err());
+        assert!(message.contains("nowhere.toml: named by"), "{message}");
     }
 }

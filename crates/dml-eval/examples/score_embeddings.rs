@@ -11,6 +11,8 @@ fn main() -> Result<(), dml_eval::EvalError> {
     let mut scores = evaluation.readouts(Protocol::TestFolds, &Readout::ALL)?;
     scores.extend(evaluation.clustering()?);
     scores.extend(evaluation.retrieval()?);
-    scores.iter().for_each(|(name, score)| println!("{name:40} {score:.3}"));
+    for (name, score) in scores {
+        println!("{name:40} {score:.3}");
+    }
     Ok(())
 }

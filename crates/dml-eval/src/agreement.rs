@@ -52,7 +52,7 @@ pub fn normalized_mutual_information<A: Label, B: Label>(a: &[A], b: &[B]) -> f6
 /// 1 where the labelings agree on every pair.
 pub fn adjusted_rand<A: Label, B: Label>(a: &[A], b: &[B]) -> f64 {
     let table = Contingency::of(a, b);
-    let squares = |counts: &[u64]| counts.iter().map(|&n| i128::from(n).pow(2)).sum::<i128>();
+    let squares = |counts: &[u32]| counts.iter().map(|&n| i128::from(n).pow(2)).sum::<i128>();
     let n = a.len() as i128;
     let both = table.cells.iter().map(|cell| i128::from(cell.n).pow(2)).sum::<i128>();
     let (in_a, in_b) = (squares(&table.a), squares(&table.b));
@@ -104,7 +104,7 @@ pub fn clustering_accuracy<A: Label, B: Label>(truth: &[A], predicted: &[B]) -> 
     let mut counts = Matrix::new(rows, columns, 0_i64);
     for cell in &table.cells {
         let at = if flip { (cell.b, cell.a) } else { (cell.a, cell.b) };
-        counts[at] = cell.n as i64;
+        counts[at] = cell.n.into();
     }
     kuhn_munkres(&counts).0 as f64 / truth.len() as f64
 }

@@ -5,15 +5,15 @@ use super::{Classes, Label};
 pub(super) struct Cell {
     pub(super) a: usize,
     pub(super) b: usize,
-    pub(super) n: u64,
+    pub(super) n: u32,
 }
 
 /// The non-empty cells of a contingency table, and its margins.
 #[derive(Debug)]
 pub(super) struct Contingency {
     pub(super) cells: Vec<Cell>,
-    pub(super) a: Vec<u64>,
-    pub(super) b: Vec<u64>,
+    pub(super) a: Vec<u32>,
+    pub(super) b: Vec<u32>,
 }
 
 impl Contingency {
@@ -24,7 +24,7 @@ impl Contingency {
         pairs.sort_unstable();
         let mut table = Self { cells: Vec::new(), a: vec![0; a.n()], b: vec![0; b.n()] };
         for run in pairs.chunk_by(|x, y| x == y) {
-            let cell = Cell { a: run[0].0 as usize, b: run[0].1 as usize, n: run.len() as u64 };
+            let cell = Cell { a: run[0].0 as usize, b: run[0].1 as usize, n: run.len() as u32 };
             table.a[cell.a] += cell.n;
             table.b[cell.b] += cell.n;
             table.cells.push(cell);
@@ -34,9 +34,9 @@ impl Contingency {
 
     /// Mutual information in nats, at least 0.
     pub(super) fn mutual_information(&self) -> f64 {
-        let n = self.a.iter().sum::<u64>() as f64;
+        let n: f64 = self.a.iter().copied().map(f64::from).sum();
         let term = |cell: &Cell| {
-            let (joint, a, b) = (cell.n as f64, self.a[cell.a] as f64, self.b[cell.b] as f64);
+            let (joint, a, b) = (f64::from(cell.n), f64::from(self.a[cell.a]), f64::from(self.b[cell.b]));
             joint / n * (joint * n / (a * b)).ln()
         };
         self.cells.iter().map(term).sum::<f64>().max(0.0)
@@ -53,8 +53,8 @@ impl Contingency {
     }
 }
 
-fn entropy(counts: &[u64]) -> f64 {
-    let n = counts.iter().sum::<u64>() as f64;
-    let term = |&count: &u64| count as f64 / n * (n / count as f64).ln();
+fn entropy(counts: &[u32]) -> f64 {
+    let n: f64 = counts.iter().copied().map(f64::from).sum();
+    let term = |&count: &u32| f64::from(count) / n * (n / f64::from(count)).ln();
     if counts.len() <= 1 { 0.0 } else { counts.iter().map(term).sum() }
 }

@@ -42,27 +42,15 @@ fn a_trained_trial_embeds_every_split() {
 #[test]
 fn it_gives_the_embeddings_that_were_scored() {
     let store = Store::new();
-    for system in ["metric_vae", "pca", "pixels"] {
-        let trial = store.add(&format!("model.system = '{system}'\nmodel.embedding = 'sample'"));
-        run(&[], &[&trial]).well();
+    let trials = ["metric_vae", "pca"]
+        .map(|system| store.add(&format!("model.system = '{system}'\nmodel.embedding = 'sample'")));
+    run(&[], &trials).well();
+    for trial in &trials {
         let mut scored = Npz::open(&trial.join("latent.npz")).unwrap();
-        let (embeddings, labels, _) = embed(&store, &trial, "test");
-        assert_eq!(scored.read_f32("embeddings").unwrap(), embeddings, "{system}");
-        assert_eq!(scored.read_labels("labels").unwrap(), labels, "{system}");
+        let (embeddings, labels, _) = embed(&store, trial, "test");
+        assert_eq!(scored.read_f32("embeddings").unwrap(), embeddings);
+        assert_eq!(scored.read_labels("labels").unwrap(), labels);
     }
-}
-
-#[test]
-fn the_mask_is_the_trials_own() {
-    let store = Store::new();
-    let of = |settings: &str| {
-        let trial = store.add(&format!("model.system = 'pixels'\n{settings}"));
-        embed(&store, &trial, "train").2
-    };
-    let [one, other, more] = [of("seed = 1"), of("seed = 2"), of("seed = 1\ndata.labelled_percent = 50.0")];
-    assert_ne!(one, other, "another seed labels other images");
-    assert_eq!(more.iter().sum::<i64>(), 150);
-    assert!(one.iter().zip(&more).all(|(one, more)| one <= more), "more labels include fewer");
 }
 
 #[test]

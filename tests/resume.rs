@@ -82,17 +82,6 @@ fn a_trial_killed_again_and_again_goes_on_where_its_last_checkpoint_was() {
 }
 
 #[test]
-fn a_trial_killed_before_its_first_checkpoint_starts_again() {
-    let store = Store::new();
-    let trials = add(&store, 1);
-    let running = Running::start(&["--checkpoint-seconds", "3600"], &trials).read_until_epoch(1);
-    running.send(Signal::KILL);
-    assert_eq!(running.wait(), None);
-    assert_eq!(go_on(&trials, &[]), [0]);
-    assert_as_if_never_interrupted(&trials[0]);
-}
-
-#[test]
 fn a_signal_ends_a_trial_with_a_checkpoint() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let store = Store::new();
@@ -121,6 +110,7 @@ fn a_second_signal_ends_a_trial_at_once() {
     assert!([Some(130), Some(143)].contains(&running.wait()));
     assert!(!trials[0].join("checkpoint.json").exists(), "it waited for the end of the epoch");
     assert_eq!(go_on(&trials, &[]), [0]);
+    assert_as_if_never_interrupted(&trials[0]);
 }
 
 #[test]
@@ -176,21 +166,25 @@ fn a_stack_goes_on_with_a_member_that_diverged_before() {
 fn a_damaged_checkpoint_is_told_and_not_used() {
     let store = Store::new();
     let trials = add(&store, 1);
-    for file in ["checkpoint.json", "checkpoint-"] {
-        let running = Running::start(&[], &trials).read_until_epoch(1);
-        running.send(Signal::TERM);
-        assert_eq!(running.wait(), Some(143));
-        let name = files(&trials[0]).into_iter().rfind(|name| name.starts_with(file)).unwrap();
-        let path = trials[0].join(&name);
-        let bytes = fs::read(&path).unwrap();
-        fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-        let ran = run(&[], &trials).well();
-        assert_eq!(ran.told(&trials[0])[0], format!("started with 0 of {EPOCHS}"));
-        let log = fs::read_to_string(trials[0].join("log.txt")).unwrap();
-        for text in [&ran.stderr, &log] {
-            assert!(text.contains(&name) && text.contains("starting afresh"), "{name}: {text}");
+    let running = Running::start(&[], &trials).read_until_epoch(1);
+    running.send(Signal::TERM);
+    assert_eq!(running.wait(), Some(143));
+    let trial = &trials[0];
+    let checkpoint: Vec<String> = files(trial).into_iter().filter(|f| f.starts_with("checkpoint")).collect();
+    let whole: Vec<Vec<u8>> = checkpoint.iter().map(|name| fs::read(trial.join(name)).unwrap()).collect();
+    for damaged in &checkpoint {
+        for (name, bytes) in checkpoint.iter().zip(&whole) {
+            let left = if name == damaged { bytes.len() / 2 } else { bytes.len() };
+            fs::write(trial.join(name), &bytes[..left]).unwrap();
         }
-        assert_as_if_never_interrupted(&trials[0]);
-        fs::remove_file(trials[0].join("result.json")).unwrap();
+        let ran = run(&[], &trials).well();
+        assert_eq!(ran.told(trial)[0], format!("started with 0 of {EPOCHS}"));
+        let log = fs::read_to_string(trial.join("log.txt")).unwrap();
+        for text in [&ran.stderr, &log] {
+            let told = |line: &str| line.contains(damaged) && line.ends_with("; starting afresh");
+            assert!(text.lines().any(told), "{damaged}: {text}");
+        }
+        assert_as_if_never_interrupted(trial);
+        fs::remove_file(trial.join("result.json")).unwrap();
     }
 }

@@ -150,7 +150,7 @@ fn point(link: &Path, folder: &Path) -> anyhow::Result<()> {
 }
 
 /// This machine's cache: `$DML_CACHE`, or `dml` in the user's cache folder.
-fn cache() -> anyhow::Result<PathBuf> {
+pub(crate) fn cache() -> anyhow::Result<PathBuf> {
     if let Some(folder) = env::var_os("DML_CACHE").filter(|folder| !folder.is_empty()) {
         return std::path::absolute(&folder).context("DML_CACHE");
     }

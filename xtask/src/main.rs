@@ -1,6 +1,7 @@
 //! The tasks of this checkout: `cargo xtask TASK`. One file a task; none of them links LibTorch, so that
 //! they run where it is not yet and can bring it.
 
+mod bench;
 mod invariants;
 mod libtorch;
 mod report;
@@ -36,6 +37,8 @@ enum Task {
     Sweep(sweep::SweepArguments),
     /// Writes the report of a sweep again, from the raw results alone
     Report(report::ReportArguments),
+    /// Measures ours beside the tools that people know, in one run
+    Bench(bench::BenchArguments),
     /// Checks format, dependency rules, lints and docs, and runs all tests: what CI runs
     Test,
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::run(&root),
         Task::Sweep(arguments) => sweep::run(&root, &arguments),
         Task::Report(arguments) => report::run(&root, &arguments),
+        Task::Bench(arguments) => bench::run(&root, &arguments),
         Task::Test => test::run(&root),
     };
     outcome.unwrap_or_else(|error| {

@@ -24,9 +24,9 @@ rows = ["model.system", "model.latent_dim"]
 scores = ["test_folds.knn.accuracy", "test_folds.knn.ami"]
 EOF
 cargo build --quiet --package xtask --package dml-cli
-xtask=target/debug/xtask
+cp target/debug/xtask target/debug/dml "$work" # What is built meanwhile changes nothing here.
 sweep() { # STORE: becomes the sweep, so that $! is its process
-  exec "$xtask" sweep "$work/twelve.toml" --seeds 3 --device cpu --store "$work/$1" --out "$work/$1-report" \
+  exec "$work/xtask" sweep "$work/twelve.toml" --dml "$work/dml" --seeds 3 --device cpu --store "$work/$1" --out "$work/$1-report" \
     -- --checkpoint-seconds 0 > /dev/null 2> "$work/$1.log"
 }
 

@@ -5,6 +5,8 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/../../.."
 work=$(mktemp -d)
+cargo build --quiet --package xtask --package dml-cli
+cp target/debug/xtask target/debug/dml "$work" # What is built meanwhile changes nothing here.
 trap '"$here/down.sh" "$work/slurm"' EXIT
 echo "working in $work"
 "$here/up.sh" "$work/slurm"
@@ -26,7 +28,7 @@ title = "Eight trials"
 rows = ["model.system", "model.latent_dim"]
 scores = ["test_folds.knn.accuracy", "test_folds.knn.ami"]
 EOF
-sweep() { ${XTASK:-cargo xtask} sweep "$work/eight.toml" --seeds 2 --device cpu "$@"; }
+sweep() { "$work/xtask" sweep "$work/eight.toml" --dml "$work/dml" --seeds 2 --device cpu "$@"; }
 on_slurm() { sweep --store "$work/cluster" --out "$work/cluster-report" --executor slurm "$@"; }
 tasks() { squeue --noheader --array --format='%K %A %T' "$@"; } # index, job, state
 until_true() { # SENTENCE COMMAND: for five minutes at most

@@ -1,0 +1,73 @@
+//! A DML autoencoder on images of your own: 30 labels, the rest unlabelled.
+//!
+//!     cargo run -p dml-models --example train_on_your_images
+
+use dml_data::{ImageShape, random::keyed};
+use dml_losses::{Distance, LossConfig, Mining};
+use dml_models::{
+    Embedding, FittedMixture, KlConfig, LabelledEpoch, LabelledSampling, ModelConfig, NetworkConfig,
+    PixelReduction, Progress, Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, Stack, System,
+    TrainConfig, TrainingConfig, TrainingData, train,
+};
+use dml_priors::PriorConfig;
+use ndarray::{Array2, ArrayView2};
+use rand::Rng;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Your images, [n, pixels] from 0 to 255, and their labels; only those of the mask are looked at.
+    let shape = ImageShape { channels: 1, height: 8, width: 8 };
+    let mut random = keyed(0, "example", 0);
+    let labels: Vec<u8> = (0..1000).map(|i| (i % 4) as u8).collect();
+    let images = Array2::from_shape_fn((1000, 64), |(i, pixel)| {
+        let lit = pixel / 16 == usize::from(labels[i]);
+        random.gen_range(0..60) + if lit { 180 } else { 0 }
+    });
+    let mask: Vec<usize> = (0..30).collect();
+
+    let network = NetworkConfig::Mlp { hidden: vec![64] };
+    let config = TrainConfig {
+        seed: 0,
+        model: ModelConfig {
+            system: System::DmlAutoencoder,
+            latent_dim: 2,
+            embedding: Embedding::Mean,
+            encoder: network.clone(),
+            decoder: network,
+        },
+        loss: LossConfig::Triplet {
+            margin: 0.2,
+            mining: Mining::All,
+            distance: Distance::Euclidean,
+            normalized: false,
+        },
+        reconstruction: ReconstructionConfig { kind: Reconstruction::SquaredError, reduction: PixelReduction::Sum },
+        prior: PriorConfig::Unit {},
+        kl: KlConfig { beta: 1.0, warm_up_epochs: 0, free_bits: 0.0, samples: 1 },
+        routine: RoutineConfig::JointAlpha { alpha: 0.5 },
+        sampling: SamplingConfig {
+            batch_size: 64,
+            labelled: LabelledSampling::Uniform {},
+            labelled_epoch: LabelledEpoch::Cycle,
+            memory: 0,
+        },
+        training: TrainingConfig { epochs: 20, learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+    };
+
+    let device = dml_models::device("auto")?;
+    let data = TrainingData::new(images.view(), &labels, shape, 4, device);
+    let mut stack = Stack::new(vec![config], &[&mask], &data, device)?;
+    // Only the staged routine fits a mixture.
+    let fit = |_: ArrayView2<f32>, _, _| -> Result<FittedMixture, String> { Err("not asked for".into()) };
+    train(&mut stack, &data, &fit, &mut |_, losses| {
+        println!("epoch {}: {:?}", losses.epoch, losses.terms[0]);
+        Progress::Continue
+    })?;
+
+    let embeddings = stack.embed(0, images.view()); // [n, 2]
+    for class in 0..4 {
+        let rows: Vec<usize> = (0..1000).filter(|&i| usize::from(labels[i]) == class).collect();
+        let centre = embeddings.select(ndarray::Axis(0), &rows).mean_axis(ndarray::Axis(0));
+        println!("class {class} lies around {:.2}", centre.ok_or("no image")?);
+    }
+    Ok(())
+}

@@ -40,9 +40,9 @@ pub(crate) fn page(parts: &Parts, store: &RunStore) -> Result<String, ReportErro
         escape_html(report.claim.trim()),
         progress(parts.trials),
         escape_html(report.command),
-        verdicts(parts.verdicts),
-        parts.figures.iter().map(figure).collect(),
-        parts.tables.iter().map(table).collect(),
+        or_none(verdicts(parts.verdicts), "verdict"),
+        or_none(parts.figures.iter().map(figure).collect(), "figure"),
+        or_none(parts.tables.iter().map(table).collect(), "table"),
         data::json(parts.trials),
         data::latents(parts.trials, store)?,
     ];
@@ -70,10 +70,11 @@ fn progress(trials: &[Evidence]) -> String {
     format!("{done} of {} trials have a result; of these {diverged} diverged.", trials.len())
 }
 
+fn or_none(html: String, what: &str) -> String {
+    if html.is_empty() { format!("<p>This sweep asks for no {what}.</p>") } else { html }
+}
+
 fn verdicts(verdicts: &[Verdict]) -> String {
-    if verdicts.is_empty() {
-        return "<p>This sweep asks for no verdict.</p>".to_string();
-    }
     let scale = verdicts
         .iter()
         .filter_map(|v| v.difference.map(|d| d.interval()))

@@ -81,13 +81,20 @@ pub(super) fn titled<'a>(area: &Area<'a>, theme: &Theme, title: &str) -> Drawing
     Ok(body)
 }
 
-/// Axes with grid, ticks and descriptions.
+/// What stands at the axes.
+pub(super) struct Names<'s> {
+    pub(super) x: &'s str,
+    pub(super) y: &'s str,
+    pub(super) x_ticks: usize,
+}
+
+/// Axes with grid, ticks and names.
 pub(super) fn axes<'a, 'b, X>(
     area: &'b Area<'a>,
     theme: &Theme,
     x: X,
     y: Range<f64>,
-    descriptions: (&str, &str),
+    names: &Names,
 ) -> Drawing<Chart<'b, 'a, X>>
 where
     X: AsRangedCoord<Value = f64>,
@@ -96,8 +103,8 @@ where
     let mut chart = ChartBuilder::on(area)
         .margin(16)
         .margin_right(40)
-        .x_label_area_size(if descriptions.0.is_empty() { 50 } else { 95 })
-        .y_label_area_size(if descriptions.1.is_empty() { 80 } else { 150 })
+        .x_label_area_size(if names.x.is_empty() { 50 } else { 95 })
+        .y_label_area_size(if names.y.is_empty() { 80 } else { 150 })
         .build_cartesian_2d(x, y)?;
     chart
         .configure_mesh()
@@ -106,12 +113,12 @@ where
         .axis_style(rgb(theme.ink).stroke_width(2))
         .label_style(theme.text(TEXT))
         .axis_desc_style(theme.text(TEXT))
-        .x_labels(8)
+        .x_labels(names.x_ticks)
         .y_labels(7)
         .x_label_formatter(&|x| tick(*x))
         .y_label_formatter(&|y| tick(*y))
-        .x_desc(descriptions.0)
-        .y_desc(descriptions.1)
+        .x_desc(names.x)
+        .y_desc(names.y)
         .draw()?;
     Ok(chart)
 }

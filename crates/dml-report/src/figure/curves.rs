@@ -3,7 +3,7 @@
 use plotters::element::PathElement;
 use plotters::style::Color;
 
-use super::chart::{Area, Drawing, axes, canvas, legend, legend_height, padded, titled};
+use super::chart::{Area, Drawing, Names, axes, canvas, legend, legend_height, padded, titled};
 use super::theme::Theme;
 use super::{Drawn, Group, left_out_words, varying_words};
 
@@ -47,7 +47,8 @@ fn panel(area: &Area, theme: &Theme, name: &str, lines: &[Line]) -> Drawing {
     let (Some(x), Some(y)) = (padded(points().map(|p| p.0)), padded(points().map(|p| p.1))) else {
         return titled(&area, theme, "(no values)").map(drop);
     };
-    let mut chart = axes(&area, theme, x, y, ("epoch", ""))?;
+    let x_ticks = points().map(|p| p.0).fold(1.0, f64::max).min(8.0) as usize;
+    let mut chart = axes(&area, theme, x, y, &Names { x: "epoch", y: "", x_ticks })?;
     for (index, line) in lines.iter().enumerate() {
         let style = theme.colour(index).stroke_width(4);
         chart.draw_series([PathElement::new(line.clone(), style)])?;

@@ -5,7 +5,7 @@ use plotters::element::{Circle, PathElement, Text};
 use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::chart::{Area, Drawing, TEXT, WIDTH, axes, canvas, dot, legend, legend_height, titled};
+use super::chart::{Area, Drawing, Names, TEXT, WIDTH, axes, canvas, dot, legend, legend_height, titled};
 use super::theme::{Theme, rgb};
 use super::{Drawn, Group, left_out_words};
 use crate::error::ReportError;
@@ -13,6 +13,8 @@ use crate::latent::{Latent, t_sne};
 use crate::store::RunStore;
 
 const MOST_PANELS: usize = 12;
+/// Axes of a latent space mean nothing.
+const NO_NAMES: Names = Names { x: "", y: "", x_ticks: 6 };
 /// More than this only hides more.
 const MOST_POINTS: usize = 1000;
 
@@ -116,7 +118,7 @@ fn draw_panel(area: &Area, theme: &Theme, panel: &Panel, side: u32) -> Drawing {
     let ((x_low, x_high), (y_low, y_high)) = (reach(0), reach(1));
     let half = ((x_high - x_low).max(y_high - y_low) / 2.0).max(1e-6) * 1.06;
     let window = |low: f64, high: f64| f64::midpoint(low, high) - half..f64::midpoint(low, high) + half;
-    let mut chart = axes(&area, theme, window(x_low, x_high), window(y_low, y_high), ("", ""))?;
+    let mut chart = axes(&area, theme, window(x_low, x_high), window(y_low, y_high), &NO_NAMES)?;
     let mut classes: Vec<u8> = panel.labels.clone();
     classes.sort_unstable();
     classes.dedup();

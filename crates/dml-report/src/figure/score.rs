@@ -8,7 +8,7 @@ use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::element::{PathElement, Polygon};
 use plotters::style::Color;
 
-use super::chart::{Area, Drawing, WIDTH, axes, canvas, dot, legend, legend_height, padded};
+use super::chart::{Area, Drawing, Names, WIDTH, axes, canvas, dot, legend, legend_height, padded};
 use super::theme::Theme;
 use super::{Drawn, Group, left_out_words, varying_words};
 use crate::estimate::Estimate;
@@ -52,7 +52,7 @@ pub(super) fn draw(groups: &[Group], keys: &[String], x: &str, score: &str) -> D
     Drawn::with(caption, |theme| {
         canvas(theme, HEIGHT + legend_height(&labels), |area| {
             let (top, bottom) = area.split_vertically(HEIGHT);
-            let names = (x_name.as_str(), score_name.as_str());
+            let names = &Names { x: &x_name, y: &score_name, x_ticks: 8 };
             if logarithmic {
                 panel(&top, theme, (low * 0.7..high * 1.4).log_scale(), &y_range, names, &lines)?;
             } else {
@@ -63,7 +63,7 @@ pub(super) fn draw(groups: &[Group], keys: &[String], x: &str, score: &str) -> D
     })
 }
 
-fn panel<X>(area: &Area, theme: &Theme, x: X, y: &Range<f64>, names: (&str, &str), lines: &[&Line]) -> Drawing
+fn panel<X>(area: &Area, theme: &Theme, x: X, y: &Range<f64>, names: &Names, lines: &[&Line]) -> Drawing
 where
     X: AsRangedCoord<Value = f64>,
     X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,

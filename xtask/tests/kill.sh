@@ -8,7 +8,7 @@ kills=${1:-50} RANDOM=${2:-1}
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 work=$(mktemp -d)
 echo "working in $work"
-sed '/^\[\[grid\]\]/,$d' xtask/sweeps/quick.toml > "$work/twelve.toml"
+sed '/^\[\[grid\]\]/,$d' xtask/sweeps/table-1.toml > "$work/twelve.toml"
 cat >> "$work/twelve.toml" << 'EOF'
 [[grid]]
 "model.system" = ["dml", "dml_autoencoder"]

@@ -12,8 +12,8 @@ echo "working in $work"
 "$here/up.sh" "$work/slurm"
 export SLURM_CONF=$work/slurm/slurm.conf
 
-# The base trial of `quick`, smaller and longer.
-sed '/^\[\[grid\]\]/,$d' xtask/sweeps/quick.toml > "$work/eight.toml"
+# The base trial of `table-1`, smaller.
+sed '/^\[\[grid\]\]/,$d' xtask/sweeps/table-1.toml > "$work/eight.toml"
 cat >> "$work/eight.toml" << 'EOF'
 [[grid]]
 "model.system" = ["dml", "dml_autoencoder"]

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use crate::error::ReportError;
 use crate::evidence::{Ranks, join};
 use crate::figure::{self, Figure};
@@ -113,11 +115,9 @@ fn read_results(expected: &[toml::Table], store: &RunStore) -> Result<Vec<TrialR
     let mut ids: Vec<String> = expected.iter().map(trial_id).collect();
     ids.sort();
     ids.dedup();
-    let mut results = Vec::new();
-    for id in &ids {
-        results.extend(store.result(id)?);
-    }
-    Ok(results)
+    let found: Vec<Option<TrialResult>> =
+        ids.par_iter().map(|id| store.result(id)).collect::<Result<_, _>>()?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

@@ -137,6 +137,9 @@ fn read(path: &Path) -> Result<Embeddings> {
             test.ncols()
         );
     }
+    if train.ncols() == 0 {
+        bail!("train_embeddings have no dimensions; they need at least one");
+    }
     for (name, rows, labels) in
         [("train", train.nrows(), train_labels.len()), ("test", test.nrows(), test_labels.len())]
     {

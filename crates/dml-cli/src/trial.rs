@@ -7,8 +7,7 @@ use dml_data::Sampling;
 use dml_eval::{Protocol, Readout};
 use dml_losses::LossConfig;
 use dml_models::{
-    KlConfig, ModelConfig, PixelReduction, Reconstruction, ReconstructionConfig, RoutineConfig,
-    SamplingConfig, TrainConfig, TrainingConfig,
+    KlConfig, ModelConfig, ReconstructionConfig, RoutineConfig, SamplingConfig, TrainConfig, TrainingConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +87,12 @@ impl Trial {
         if !(read_outs || evaluation.clustering || evaluation.retrieval) {
             bail!(
                 "[evaluation] scores nothing; name a protocol and a read-out, or set clustering or retrieval to true"
+            );
+        }
+        let (samples, system) = (evaluation.likelihood_samples, trial.model.system);
+        if samples > 0 && !(system.has_posterior() && system.has_decoder()) {
+            bail!(
+                "evaluation.likelihood_samples = {samples} is for model.system = \"vae\" and \"metric_vae\"; set it to 0 for others"
             );
         }
         Ok((trial, table))

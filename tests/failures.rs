@@ -98,6 +98,7 @@ fn a_trial_file_that_cannot_be_is_named_with_key_and_value() {
         ("data.labelled_percent = 0.0", &["data.labelled_percent = 0 is out of range", "at most 100"]),
         ("model.system = 'dmll'", &["unknown variant `dmll`", "`dml_autoencoder`"]),
         ("loss.margin = -1.0", &["margin", "-1"]),
+        ("evaluation.likelihood_samples = 5", &["likelihood_samples = 5 is for model.system = \"vae\""]),
     ];
     let bad = expected.map(|(settings, _)| store.add(settings));
     for (((sentence, retry), (_, parts)), bad) in reasons(&store, &bad).iter().zip(expected).zip(&bad) {

@@ -233,6 +233,24 @@ fn a_diverging_trial_is_a_result_and_leaves_its_stack_alone() {
 }
 
 #[test]
+fn a_vae_is_scored_by_the_likelihood_of_binary_images() {
+    let store = Store::new();
+    let trial = store.add(
+        "data.binarize = true
+        model.system = 'vae'
+        reconstruction = { kind = 'binary_cross_entropy', reduction = 'sum' }
+        training.epochs = 12
+        evaluation.likelihood_samples = 20",
+    );
+    run(&[], &[&trial]).well();
+    let found = result(&trial);
+    let of = |name: &str| scores(&found)[&format!("likelihood.{name}")];
+    let (likelihood, elbo) = (of("negative_log_likelihood"), of("negative_elbo"));
+    // More samples make the bound tighter (Burda et al. 2016, theorem 1). Without a model, 64 coins give 64 ln 2.
+    assert!(0.0 < likelihood && likelihood < elbo && elbo < 64.0 * 2.0_f64.ln(), "{likelihood} {elbo}");
+}
+
+#[test]
 fn tensorboard_gets_the_curves() {
     let store = Store::new();
     let trial = store.add("training.epochs = 2");

@@ -164,6 +164,17 @@ fn what_is_wrong_with_a_file_is_one_sentence_that_names_file_and_member() {
 }
 
 #[test]
+fn embeddings_without_dimensions_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let nothing = |n| npy::<f32>(&[n, 0], &[]);
+    let path = file(&folder, &[("train_embeddings", nothing(40)), ("test_embeddings", nothing(60))]);
+    let (code, complaint) = complaint_of(&["score", text(&path)]);
+    assert_eq!(code, Some(1));
+    let expected = "train_embeddings have no dimensions; they need at least one";
+    assert_eq!(complaint, format!("error: {}: {expected}\n", path.display()));
+}
+
+#[test]
 fn embeddings_that_are_not_finite_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut values = points(60);

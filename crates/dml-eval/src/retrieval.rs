@@ -8,7 +8,7 @@ use crate::label::{Classes, Label};
 use crate::neighbours::{Products, squared_distance};
 
 /// How many queries one thread takes at a time, each with a row of distances to all points in `f32`.
-const N_QUERIES: usize = 32;
+const N_QUERIES: usize = 128;
 
 /// Mean scores of retrieval, each in [0, 1], over the embeddings that have another of their class.
 #[derive(Debug, Clone, PartialEq)]

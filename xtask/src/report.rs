@@ -55,6 +55,9 @@ pub(crate) fn write(target: &Target, sweep: &Sweep, store: &RunStore) -> Result<
     let report =
         Report { name: &sweep.name, claim: &file.claim, command: &file.command, specs, expected: &expected };
     let paths = write_report(&report, store, &out).with_context(|| sweep.path.display().to_string())?;
+    for sentence in &paths.unreadable {
+        eprintln!("{sentence}");
+    }
     let tables = fs::read_to_string(&paths.tables).with_context(|| paths.tables.display().to_string())?;
     if tables.lines().count() <= PRINTED_LINES {
         say(&format!("{tables}\n"));

@@ -24,19 +24,19 @@ pub enum ReportError {
         reason: String,
     },
     /// Writing failed.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
 impl ReportError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { path, source }
+        move |cause| Self::Io { path, cause }
     }
 
     pub(crate) fn file(path: &Path, reason: &dyn std::fmt::Display) -> Self {

@@ -50,15 +50,17 @@ pub struct ReportPaths {
     pub trials: usize,
     /// Those of them that have a result.
     pub results: usize,
+    /// One sentence for each result that is there but cannot be read: a hole in the report.
+    pub unreadable: Vec<String>,
 }
 
 /// Makes the report of a sweep from a store, in `out`. The same results give the same bytes.
 ///
 /// # Errors
-/// When the specifications ask for what does not exist, a file of the store is malformed, or `out` cannot be written.
+/// When the specifications ask for what does not exist, a figure's file in the store is malformed, or `out` cannot be written.
 pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<ReportPaths, ReportError> {
     report.specs.check()?;
-    let results = read_results(report.expected, store)?;
+    let (results, unreadable) = read_results(report.expected, store);
     let trials = join(&results, report.expected);
     let ranks = Ranks::of(&trials);
     let specs = &report.specs;
@@ -84,6 +86,7 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
         results_jsonl: out.join("results.jsonl"),
         trials: trials.len(),
         results: results.len(),
+        unreadable,
     };
     write(&paths.page, page(&parts, store)?)?;
     write(&paths.tables, tables.iter().map(Table::markdown).collect::<Vec<_>>().join("\n"))?;
@@ -111,13 +114,20 @@ fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), ReportError> {
     Ok(write_atomically(path, bytes.as_ref())?)
 }
 
-fn read_results(expected: &[toml::Table], store: &RunStore) -> Result<Vec<TrialResult>, ReportError> {
+/// All results that can be read, and a sentence for each that cannot.
+fn read_results(expected: &[toml::Table], store: &RunStore) -> (Vec<TrialResult>, Vec<String>) {
     let mut ids: Vec<String> = expected.iter().map(trial_id).collect();
     ids.sort();
     ids.dedup();
-    let found: Vec<Option<TrialResult>> =
-        ids.par_iter().map(|id| store.result(id)).collect::<Result<_, _>>()?;
-    Ok(found.into_iter().flatten().collect())
+    let found: Vec<_> = ids.par_iter().filter_map(|id| store.result(id).transpose()).collect();
+    let (mut results, mut unreadable) = (Vec::new(), Vec::new());
+    for result in found {
+        match result {
+            Ok(result) => results.push(result),
+            Err(error) => unreadable.push(error.to_string()),
+        }
+    }
+    (results, unreadable)
 }
 
 #[cfg(test)]

@@ -26,12 +26,12 @@ use crate::trial::{FORMAT, Failure, TrialResult, trial_id};
 #[non_exhaustive]
 pub enum StoreError {
     /// Reading or writing failed.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A file is there, but is not what it should be.
     #[error("{}: {reason}", path.display())]
@@ -53,7 +53,7 @@ pub enum StoreError {
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_path_buf();
-    move |source| StoreError::Io { path, source }
+    move |cause| StoreError::Io { path, cause }
 }
 
 /// Writes a file so that a reader sees all of it or none of it: aside, to disk, then renamed.
@@ -255,14 +255,17 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> 
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(io_error(path)(e)),
     };
-    if path.ends_with("result.json") {
-        check_format(path, &text)?;
-    }
-    let malformed = |e: serde_json::Error| StoreError::Malformed {
+    let malformed = |reason: String| StoreError::Malformed {
         path: path.to_path_buf(),
-        reason: format!("{e}; delete it to run the trial again"),
+        reason: format!("{reason}; delete it to run the trial again"),
     };
-    serde_json::from_str(&text).map(Some).map_err(malformed)
+    if path.ends_with("result.json") {
+        check_format(path, &text).map_err(|error| match error {
+            StoreError::Malformed { reason, .. } => malformed(reason),
+            other => other,
+        })?;
+    }
+    serde_json::from_str(&text).map(Some).map_err(|e| malformed(e.to_string()))
 }
 
 #[cfg(test)]

@@ -126,11 +126,23 @@ pub(crate) fn label(trials: &mut [Trial]) {
     varied.sort();
     varied.dedup();
     varied.retain(|key| flat.iter().any(|values| values.get(*key) != first.get(*key)));
+    let of_its_kind = varied.clone();
+    varied.retain(|key| {
+        // What goes with a kind is worth a word only where it varies within the kind.
+        let kind = key.rsplit_once('.').map(|(table, _)| format!("{table}.kind"));
+        let Some(kind) = kind.filter(|kind| kind != *key && of_its_kind.contains(&kind)) else { return true };
+        let mut seen = BTreeMap::new();
+        flat.iter().any(|values| {
+            let value = values.get(*key);
+            *seen.entry(values.get(&kind)).or_insert(value) != value
+        })
+    });
     for (trial, values) in trials.iter_mut().zip(&flat) {
         let mut words = Vec::new();
         for key in &varied {
             if let Some(value) = values.get(*key) {
-                let name = key.rsplit('.').next().unwrap_or(key);
+                let name = key.strip_suffix(".kind").unwrap_or(key);
+                let name = name.rsplit('.').next().unwrap_or(name);
                 words.push(format!("{name}={}", value.trim_matches('"')));
             }
         }
@@ -212,13 +224,13 @@ alpha = 0.5
 "model.hidden" = [[64], [32, 16]]
 routine = { kind = "joint", gamma = 2.0 }
 "#), @"
-        percent=0.1 hidden=[512, 256] latent_dim=2 alpha=1.0 kind=alternate
-        percent=0.1 hidden=[512, 256] latent_dim=10 alpha=1.0 kind=alternate
-        percent=10.0 hidden=[512, 256] latent_dim=2 alpha=1.0 kind=alternate
-        percent=10.0 hidden=[512, 256] latent_dim=10 alpha=1.0 kind=alternate
-        percent=10.0 hidden=[512, 256] latent_dim=10 alpha=0.5 kind=alternate
-        percent=0.1 hidden=[64] latent_dim=10 gamma=2.0 kind=joint
-        percent=0.1 hidden=[32, 16] latent_dim=10 gamma=2.0 kind=joint
+        percent=0.1 hidden=[512, 256] latent_dim=2 alpha=1.0 routine=alternate
+        percent=0.1 hidden=[512, 256] latent_dim=10 alpha=1.0 routine=alternate
+        percent=10.0 hidden=[512, 256] latent_dim=2 alpha=1.0 routine=alternate
+        percent=10.0 hidden=[512, 256] latent_dim=10 alpha=1.0 routine=alternate
+        percent=10.0 hidden=[512, 256] latent_dim=10 alpha=0.5 routine=alternate
+        percent=0.1 hidden=[64] latent_dim=10 routine=joint
+        percent=0.1 hidden=[32, 16] latent_dim=10 routine=joint
         ");
     }
 

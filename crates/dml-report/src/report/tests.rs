@@ -119,3 +119,22 @@ fn a_thousand_results_are_reported_in_seconds() {
     // A tenth of a second on two shared cores; the bound only catches what grows with the square.
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }
+
+#[test]
+fn a_result_that_cannot_be_read_is_a_hole_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::open(&folder.path().join("store")).unwrap();
+    let synthetic = Synthetic::new(1);
+    for trial in &synthetic.expected {
+        store.add(trial).unwrap();
+    }
+    for result in &synthetic.results {
+        store.finish(result).unwrap();
+    }
+    let broken = &synthetic.results[0].id;
+    fs::write(store.trial_directory(broken).join("result.json"), "{").unwrap();
+    let paths = write_report(&report(&synthetic.expected), &store, &folder.path().join("out")).unwrap();
+    assert_eq!(paths.results, synthetic.results.len() - 1);
+    let [sentence] = &paths.unreadable[..] else { panic!("{:?}", paths.unreadable) };
+    assert!(sentence.contains(broken) && sentence.contains("delete it to run the trial again"), "{sentence}");
+}

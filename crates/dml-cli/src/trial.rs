@@ -7,7 +7,8 @@ use dml_data::Sampling;
 use dml_eval::{Protocol, Readout};
 use dml_losses::LossConfig;
 use dml_models::{
-    KlConfig, ModelConfig, ReconstructionConfig, RoutineConfig, SamplingConfig, TrainConfig, TrainingConfig,
+    KlConfig, ModelConfig, PixelReduction, Reconstruction, ReconstructionConfig, RoutineConfig,
+    SamplingConfig, TrainConfig, TrainingConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -75,8 +76,15 @@ impl Trial {
     }
 
     pub(crate) fn parse(text: &str) -> Result<(Self, toml::Table)> {
-        let trial: Self = toml::from_str(text)?;
-        let table: toml::Table = toml::from_str(text)?;
+        let one_sentence = |error: toml::de::Error| match error.span() {
+            Some(span) => {
+                let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
+                anyhow::anyhow!("line {line}: {}", error.message())
+            }
+            None => anyhow::anyhow!("{}", error.message()),
+        };
+        let trial: Self = toml::from_str(text).map_err(one_sentence)?;
+        let table: toml::Table = toml::from_str(text).map_err(one_sentence)?;
         trial.train_config().check()?;
         let percent = trial.data.labelled_percent;
         if !(percent > 0.0 && percent <= 100.0) {
@@ -84,15 +92,24 @@ impl Trial {
         }
         let evaluation = &trial.evaluation;
         let read_outs = !evaluation.protocols.is_empty() && !evaluation.readouts.is_empty();
-        if !(read_outs || evaluation.clustering || evaluation.retrieval) {
+        let samples = evaluation.likelihood_samples;
+        if !(read_outs || evaluation.clustering || evaluation.retrieval || samples > 0) {
             bail!(
                 "[evaluation] scores nothing; name a protocol and a read-out, or set clustering or retrieval to true"
             );
         }
-        let (samples, system) = (evaluation.likelihood_samples, trial.model.system);
+        let system = trial.model.system;
         if samples > 0 && !(system.has_posterior() && system.has_decoder()) {
             bail!(
                 "evaluation.likelihood_samples = {samples} is for model.system = \"vae\" and \"metric_vae\"; set it to 0 for others"
+            );
+        }
+        let bernoulli =
+            ReconstructionConfig { kind: Reconstruction::BinaryCrossEntropy, reduction: PixelReduction::Sum };
+        if samples > 0 && !(trial.data.binarize && trial.reconstruction == bernoulli) {
+            bail!(
+                "evaluation.likelihood_samples = {samples} needs binary images and their probability: data.binarize = true, and \
+                 reconstruction = {{ kind = \"binary_cross_entropy\", reduction = \"sum\" }}"
             );
         }
         Ok((trial, table))

@@ -106,7 +106,11 @@ impl NpzWriter {
     /// When the folder cannot be written.
     pub fn create(path: &Path) -> Result<NpzWriter, DataError> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(folder).map_err(DataError::io(path))?;
+        let mut builder = tempfile::Builder::new();
+        // Readable by whom the umask allows, as any other file; a temporary file's own default is its owner alone.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder.tempfile_in(folder).map_err(DataError::io(path))?;
         Ok(NpzWriter { path: path.to_owned(), zip: ZipWriter::new(BufWriter::new(file)) })
     }
 
@@ -154,7 +158,9 @@ impl NpzWriter {
         values: impl IntoIterator<Item = T>,
     ) -> Result<(), DataError> {
         let n_bytes = shape.iter().product::<usize>() * size_of::<T>();
+        // One date for all files: the same arrays give the same bytes.
         let options = FileOptions::default()
+            .last_modified_time(zip::DateTime::default())
             .compression_method(CompressionMethod::Stored)
             .large_file(n_bytes > u32::MAX as usize - 1024);
         let shape: Vec<u64> = shape.iter().map(|&length| length as u64).collect();

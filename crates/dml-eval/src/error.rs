@@ -10,6 +10,9 @@ pub enum EvalError {
         /// The first such row.
         row: usize,
     },
+    /// Embeddings have dimension 0.
+    #[error("embeddings have no coordinates; they need one at least")]
+    NoCoordinates,
     /// There are too few points for what was asked.
     #[error("{n} points are too few {purpose}, which needs at least {least}")]
     TooFew {
@@ -42,8 +45,11 @@ pub enum EvalError {
     },
 }
 
-/// Refuses NaN and infinity, naming the first row that has one.
+/// Refuses dimension 0, and NaN and infinity, naming the first row that has one.
 pub(crate) fn check_finite(embeddings: ArrayView2<f32>) -> Result<(), EvalError> {
+    if embeddings.ncols() == 0 {
+        return Err(EvalError::NoCoordinates);
+    }
     match embeddings.rows().into_iter().position(|row| !row.iter().all(|x| x.is_finite())) {
         Some(row) => Err(EvalError::NotFinite { row }),
         None => Ok(()),

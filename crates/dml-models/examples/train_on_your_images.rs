@@ -6,8 +6,8 @@ use dml_data::{ImageShape, random::keyed};
 use dml_losses::{Distance, LossConfig, Mining};
 use dml_models::{
     Embedding, FittedMixture, KlConfig, LabelledEpoch, LabelledSampling, ModelConfig, NetworkConfig,
-    PixelReduction, Progress, Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, Stack, System,
-    TrainConfig, TrainingConfig, TrainingData, train,
+    PixelReduction, Progress, Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, Stack,
+    System, TrainConfig, TrainingConfig, TrainingData, train,
 };
 use dml_priors::PriorConfig;
 use ndarray::{Array2, ArrayView2};
@@ -40,7 +40,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             distance: Distance::Euclidean,
             normalized: false,
         },
-        reconstruction: ReconstructionConfig { kind: Reconstruction::SquaredError, reduction: PixelReduction::Sum },
+        reconstruction: ReconstructionConfig {
+            kind: Reconstruction::SquaredError,
+            reduction: PixelReduction::Sum,
+        },
         prior: PriorConfig::Unit {},
         kl: KlConfig { beta: 1.0, warm_up_epochs: 0, free_bits: 0.0, samples: 1 },
         routine: RoutineConfig::JointAlpha { alpha: 0.5 },

@@ -38,13 +38,19 @@ impl Adam {
         }
     }
 
-    /// One step along the gradients of `leaves` (from [`Parameters::leaves`], after `backward`), for members that are active.
-    pub fn step(&mut self, parameters: &mut Parameters, leaves: &[Tensor], active: &[bool]) {
+    /// One step along the gradients of `leaves` (from [`Parameters::leaves`], after `backward`). `activity` says for the place of a parameter
+    /// which members are active.
+    pub fn step<'a>(
+        &mut self,
+        parameters: &mut Parameters,
+        leaves: &[Tensor],
+        activity: &dyn Fn(usize) -> &'a [bool],
+    ) {
         let _guard = no_grad_guard();
         for (i, leaf) in leaves.iter().enumerate() {
             let gradient = leaf.grad();
             if gradient.defined() {
-                self.step_one(i, &mut parameters.tensors[i], &gradient, active);
+                self.step_one(i, &mut parameters.tensors[i], &gradient, activity(i));
             }
         }
     }
@@ -104,6 +110,9 @@ impl Adam {
                 (0..active.len()).map(|m| if active[m] { value(m) as f32 } else { 0.0 }).collect();
             Tensor::from_slice(&values).to_device(parameter.device()).reshape(&shape)
         };
+        // A resting member's gradient may be NaN, which no weight of 0 takes away.
+        let resting = Tensor::from_slice(active).logical_not().to_device(parameter.device()).reshape(&shape);
+        let gradient = &gradient.masked_fill(&resting, 0.0);
         let _ = first.lerp_tensor_(gradient, &per_member(&|_| 1.0 - self.beta1));
         let _ = second.lerp_tensor_(&gradient.square(), &per_member(&|_| 1.0 - self.beta2));
         let denominator = (&*second * per_member(&|m| scales[m].0)).sqrt() + self.epsilon;
@@ -145,7 +154,7 @@ mod tests {
     fn descend(p: &mut Parameters, adam: &mut Adam, active: &[bool]) {
         let leaves = p.leaves();
         (&leaves[0] - 2.0).square().sum(Kind::Float).g_mul_scalar(0.5).backward();
-        adam.step(p, &leaves, active);
+        adam.step(p, &leaves, &|_| active);
     }
 
     #[test]

@@ -29,6 +29,7 @@ struct Checkpoint {
     sha256: String,
     adam_steps: BTreeMap<String, u32>,
     memory_next: i64,
+    diverged: Option<(u32, String)>,
     curves: BTreeMap<String, Vec<Option<f64>>>,
 }
 
@@ -88,7 +89,7 @@ pub fn load_weights(stack: &mut Stack, path: &Path) -> io::Result<()> {
     for (name, parameter) in stack.parameters.names.iter().zip(&mut stack.parameters.tensors) {
         copy(path, &mut tensors, name, parameter)?;
     }
-    take_prior(stack, &mut tensors);
+    take_prior(stack, 0, &mut tensors);
     Ok(())
 }
 
@@ -114,12 +115,27 @@ fn fitted_prior(stack: &Stack, member: usize) -> Vec<(String, Tensor)> {
     parts.map(|(name, t)| (format!("prior.{name}"), t.get(member as i64))).into()
 }
 
-fn take_prior(stack: &mut Stack, tensors: &mut BTreeMap<String, Tensor>) {
-    let mut take =
-        |name: &str| tensors.remove(&format!("prior.{name}")).map(|t| t.unsqueeze(0).to_device(stack.device));
-    if let (Some(log_weights), Some(mean), Some(logvar)) = (take("log_weights"), take("mean"), take("logvar"))
-    {
-        stack.objective.prior = Some(Prior::Mixture { log_weights, components: Gaussian { mean, logvar } });
+/// Puts a member's fitted mixture in its place among those of its stack.
+fn take_prior(stack: &mut Stack, member: usize, tensors: &mut BTreeMap<String, Tensor>) {
+    let mut take = |name: &str| tensors.remove(&format!("prior.{name}"));
+    let (Some(weights), Some(mean), Some(logvar)) = (take("log_weights"), take("mean"), take("logvar"))
+    else {
+        return;
+    };
+    let members = stack.members.len() as i64;
+    let room = |t: &Tensor| {
+        t.to_device(stack.device).unsqueeze(0).repeat([&[members][..], &vec![1; t.dim()]].concat())
+    };
+    let prior = stack.objective.prior.get_or_insert_with(|| Prior::Mixture {
+        log_weights: room(&weights),
+        components: Gaussian { mean: room(&mean), logvar: room(&logvar) },
+    });
+    if let Prior::Mixture { log_weights, components } = prior {
+        for (all, own) in
+            [(log_weights, weights), (&mut components.mean, mean), (&mut components.logvar, logvar)]
+        {
+            all.get(member as i64).copy_(&own);
+        }
     }
 }
 
@@ -155,6 +171,7 @@ impl Stack {
             sha256: digest(&path)?,
             adam_steps: self.parameters.names.iter().cloned().zip(steps).collect(),
             memory_next: self.memory.as_ref().map_or(0, |m| m.next),
+            diverged: self.members[member].diverged.clone(),
             curves: self.members[member].curves.clone(),
         };
         let text = serde_json::to_string(&checkpoint).expect("plain data");
@@ -215,7 +232,8 @@ impl Stack {
             copy(&path, &mut tensors, "memory/labels", &mut memory.labels.narrow(0, at, 1))?;
             memory.next = checkpoint.memory_next;
         }
-        take_prior(self, &mut tensors);
+        take_prior(self, member, &mut tensors);
+        self.members[member].diverged = checkpoint.diverged;
         self.members[member].curves = checkpoint.curves;
         self.epoch = checkpoint.epoch;
         Ok(())

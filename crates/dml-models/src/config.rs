@@ -160,7 +160,8 @@ pub struct KlConfig {
     pub beta: f64,
     /// Epochs over which the weight grows linearly to `beta`; 0 for none.
     pub warm_up_epochs: u32,
-    /// Nats a dimension that are free (Kingma et al. 2016), at least 0.
+    /// Nats a dimension that are free (Kingma et al. 2016), at least 0; held against the sum where the KL does not fall apart into
+    /// dimensions (vamp, mixture).
     pub free_bits: f64,
     /// Samples of the posterior where the KL is a Monte-Carlo estimate, at least 1. The first one is also what is decoded.
     pub samples: i64,
@@ -177,7 +178,8 @@ pub enum RoutineConfig {
         /// Balance in [0, 1]; 1 switches the metric loss off.
         alpha: f64,
     },
-    /// Phases alternate from step to step.
+    /// Phases alternate from step to step, within the number of steps that a pass over all images takes; under [`Rule::Pure`] an epoch
+    /// therefore sees a half of them without labels.
     AlternateBatches {
         /// What a phase contains.
         rule: Rule,

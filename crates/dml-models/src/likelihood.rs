@@ -19,8 +19,8 @@ pub struct Likelihood {
 
 impl Stack {
     /// The likelihood of images `[n, pixels]` of 0 and 255 under one member, whose decoder gives Bernoulli probabilities:
-    /// log p(x) = log 1/S sum over s of p(x given z_s) p(z_s) / q(z_s given x), z_s from q(z given x) (Burda et al. 2016, equation 8; with
-    /// Tomczak & Welling 2018's VampPrior where the prior is one).
+    /// `log p(x) = log 1/S sum over s of p(x given z_s) p(z_s) / q(z_s given x)`, each `z_s` drawn from `q(z given x)` (Burda et al. 2016,
+    /// equation 8; with Tomczak & Welling 2018's VampPrior where the prior is one).
     ///
     /// # Panics
     /// When the model has no posterior, no prior or no decoder, or `samples` is 0.

@@ -106,10 +106,13 @@ impl Objective {
     ) -> Tensor {
         let encode = |images: &Tensor| model.posterior(parameters, images);
         let pseudo_inputs = self.pseudo_inputs.map(|place| &parameters[place]);
-        let terms = prior
-            .kl_per_dimension(q, noise)
-            .unwrap_or_else(|| prior.kl(q, noise, pseudo_inputs, &encode).unsqueeze(-1)); // [M, b, d or 1]
-        free_bits(&terms, self.free_bits)
+        if let Some(terms) = prior.kl_per_dimension(q, noise) {
+            return free_bits(&terms, self.free_bits); // from [M, b, d]
+        }
+        // Where the KL does not fall apart into dimensions, the free nats of all of them are held against the whole.
+        let latent_dim = q.mean.size()[q.mean.dim() - 1] as f64;
+        let whole = prior.kl(q, noise, pseudo_inputs, &encode).unsqueeze(-1); // [M, b, 1]
+        free_bits(&whole, self.free_bits * latent_dim)
     }
 }
 

@@ -104,9 +104,15 @@ impl Stack {
         device: Device,
     ) -> Result<Self, ConfigError> {
         let first = configs.first().cloned().ok_or(ConfigError::Conflict("a stack needs a member".into()))?;
+        assert_eq!(configs.len(), masks.len(), "one mask for each member");
+        if configs.len() > 1 && first.sampling.memory > 0 {
+            return Err(ConfigError::Conflict(
+                "a model with sampling.memory is not stacked: set it to 0".into(),
+            ));
+        }
         for config in &configs {
             config.check()?;
-            if !first.stacks_with(config) {
+            if configs.len() > 1 && !first.stacks_with(config) {
                 return Err(ConfigError::Conflict(
                     "members of a stack may differ in their seeds, labels, learning rates and weights of terms only".into(),
                 ));
@@ -154,6 +160,9 @@ impl Stack {
     fn embed_tensor(&self, member: usize, images: &Tensor) -> Array2<f32> {
         let _guard = no_grad_guard();
         let n = images.size()[0];
+        if n == 0 {
+            return Array2::zeros((0, self.members[member].config.model.latent_dim as usize));
+        }
         let parameters = self.of_member(member);
         let config = &self.members[member].config;
         let mut blocks = Vec::new();
@@ -162,9 +171,8 @@ impl Stack {
             let latent = self.model.encode(&parameters, &unit_range(&block).unsqueeze(0));
             let points = match (&latent, config.model.embedding) {
                 (Latent::Normal(posterior), Embedding::Sample) => {
-                    let noise =
-                        crate::random::normal(config.seed, "embedding", start as u64, &posterior.mean.size());
-                    posterior.sample(&noise.to_device(self.device))
+                    let noise = noise_of_images(config.seed, &block, config.model.latent_dim);
+                    posterior.sample(&noise.to_device(self.device).unsqueeze(0))
                 }
                 _ => latent.centre().shallow_clone(),
             };
@@ -228,6 +236,7 @@ impl Stack {
 
 impl TrainConfig {
     /// Whether two models can be members of one stack: they may differ in seed, labels, learning rate, alpha, gamma and beta.
+    /// A model with a cross-batch memory is not stacked: padding would take places of the memory.
     pub fn stacks_with(&self, other: &Self) -> bool {
         fn shared(config: &TrainConfig) -> TrainConfig {
             use crate::config::RoutineConfig::{
@@ -246,7 +255,7 @@ impl TrainConfig {
             }
             config
         }
-        shared(self) == shared(other)
+        self.sampling.memory == 0 && shared(self) == shared(other)
     }
 }
 
@@ -304,6 +313,22 @@ fn start_from_images(parameters: &mut Parameters, builder: &Builder, seeds: &[u6
             .collect();
         *tensor = Tensor::stack(&members, 0);
     }
+}
+
+/// Standard normal values `[n, latent_dim]` for images `[n, pixels]`: an image always gets the same ones, in whatever split, order or
+/// selection it comes.
+fn noise_of_images(seed: u64, images: &Tensor, latent_dim: i64) -> Tensor {
+    let size = images.size();
+    let bytes =
+        Vec::<u8>::try_from(&images.to_device(Device::Cpu).contiguous().view([-1])).expect("u8 images");
+    let rows = bytes.chunks_exact(size[1] as usize).map(|image| {
+        // FNV-1a: names the image, nothing more.
+        let hash = image.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, &b| {
+            (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+        });
+        crate::random::normal(seed, "embedding", hash, &[latent_dim])
+    });
+    Tensor::stack(&rows.collect::<Vec<_>>(), 0)
 }
 
 /// Pixels u8 to f32 in [0, 1].

@@ -113,11 +113,16 @@ fn plan(stack: &Stack, data: &TrainingData, epoch: u32) -> Plan {
     let longest = labelled.iter().map(Vec::len).max().unwrap_or(0);
     let steps = if unsupervised { steps_of_all } else { longest };
     let mut factors = vec![vec![Factors { supervised: 0.0, unsupervised: 0.0 }; n_members]; steps];
-    for (step, of_step) in factors.iter_mut().enumerate() {
-        for (m, factors) in of_step.iter_mut().enumerate() {
-            *factors = of_member(m, step);
-            if step >= labelled[m].len() {
-                factors.supervised = 0.0; // the pass over this member's labels is over
+    let mut batches_of_steps = vec![vec![Vec::new(); steps]; n_members];
+    for (m, batches) in labelled.into_iter().enumerate() {
+        let mut batches = batches.into_iter();
+        for (step, of_step) in factors.iter_mut().enumerate() {
+            of_step[m] = of_member(m, step);
+            if of_step[m].supervised != 0.0 {
+                match batches.next() {
+                    Some(batch) => batches_of_steps[m][step] = batch,
+                    None => of_step[m].supervised = 0.0, // the pass over this member's labels is over
+                }
             }
         }
     }
@@ -126,7 +131,7 @@ fn plan(stack: &Stack, data: &TrainingData, epoch: u32) -> Plan {
         let rows: Vec<i64> = rows.map(|row| row as i64).collect();
         Tensor::from_slice(&rows).reshape([n_members as i64, n as i64]).to_device(stack.device)
     });
-    let labelled = (longest > 0).then(|| lay_out(&labelled, longest.min(steps), data, stack.device));
+    let labelled = (longest > 0).then(|| lay_out(&batches_of_steps, steps, data, stack.device));
     Plan { all, labelled, factors }
 }
 
@@ -159,7 +164,10 @@ fn one_epoch(stack: &mut Stack, data: &TrainingData) -> EpochLosses {
     let epoch = stack.epoch + 1;
     let plan = plan(stack, data, epoch);
     let first = &stack.members[0].config;
-    let warm_up = dml_priors::warm_up(epoch as usize, first.kl.warm_up_epochs as usize);
+    // Where a stage without a KL comes first, the warm-up starts after it.
+    let before = if let RoutineConfig::Staged { dml_epochs, .. } = first.routine { dml_epochs } else { 0 };
+    let warm_up =
+        dml_priors::warm_up(epoch.saturating_sub(before) as usize, first.kl.warm_up_epochs as usize);
     let betas: Vec<f32> = stack.members.iter().map(|m| (m.config.kl.beta * warm_up) as f32).collect();
     let beta = Tensor::from_slice(&betas).to_device(stack.device);
     let batch = first.sampling.batch_size as i64;
@@ -191,7 +199,11 @@ fn one_epoch(stack: &mut Stack, data: &TrainingData) -> EpochLosses {
                 Some(stack.objective.supervised(model, &leaves, batch, &noise, stack.memory.as_mut()));
         }
         total(&terms, factors, stack.device).backward();
-        stack.adam.step(&mut stack.parameters, &leaves, &active);
+        // What the metric loss alone learns rests where a member's metric loss does.
+        let supervised: Vec<bool> = factors.iter().map(|f| f.supervised != 0.0).collect();
+        let own = stack.objective.loss_parameters.clone();
+        let activity = |i: usize| if own.contains(&i) { supervised.as_slice() } else { active.as_slice() };
+        stack.adam.step(&mut stack.parameters, &leaves, &activity);
         project(stack);
         sums.add(&terms, factors);
     }
@@ -307,6 +319,13 @@ fn record(stack: &mut Stack, terms: &[BTreeMap<String, Option<f64>>]) {
     }
 }
 
+/// Keeps the place of a member that has diverged, so that the others go on.
+fn placeholder(components: usize, latent_dim: usize) -> FittedMixture {
+    let shape = (components, latent_dim);
+    let weights = vec![1.0 / components as f32; components];
+    FittedMixture { weights, means: Array2::zeros(shape), variances: Array2::ones(shape) }
+}
+
 /// The staged routine: between its stages, the mixture fitted on the training images' embeddings becomes the prior.
 fn fit_when_due(stack: &mut Stack, data: &TrainingData, fit: &MixtureFit) -> Result<(), TrainError> {
     let config = &stack.members[0].config;
@@ -321,9 +340,13 @@ fn fit_when_due(stack: &mut Stack, data: &TrainingData, fit: &MixtureFit) -> Res
     let prior = config.prior.clone();
     let (mut weights, mut means, mut variances) = (vec![], vec![], vec![]);
     for m in 0..stack.members.len() {
-        let embeddings = stack.embed_training(m, data);
-        let seed = stack.members[m].config.seed;
-        let fitted = fit(embeddings.view(), *components as usize, seed).map_err(TrainError::Mixture)?;
+        let fitted = if stack.members[m].diverged.is_some() {
+            placeholder(*components as usize, config.model.latent_dim as usize)
+        } else {
+            let embeddings = stack.embed_training(m, data);
+            let seed = stack.members[m].config.seed;
+            fit(embeddings.view(), *components as usize, seed).map_err(TrainError::Mixture)?
+        };
         weights.push(Tensor::from_slice(&fitted.weights));
         means.push(from_array(fitted.means.view()));
         variances.push(from_array(fitted.variances.view()));

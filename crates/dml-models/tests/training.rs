@@ -50,7 +50,13 @@ fn at_alpha_one_a_dml_autoencoder_is_the_plain_autoencoder_bit_for_bit() {
 #[test]
 fn a_stack_of_mixed_trials_equals_single_runs() {
     let routine = |alpha| RoutineConfig::AlternateEpochs { rule: Rule::Mixed, alpha };
-    for system in [System::DmlAutoencoder, System::MetricVae] {
+    // With one pass over the labels, members with few labels are done early: what the loss itself learns then rests.
+    let center = LossConfig::Center { lambda: 0.1 };
+    let triplet = trial(System::Dml, routine(1.0)).loss;
+    for (system, loss, labelled_epoch) in [
+        (System::DmlAutoencoder, triplet, LabelledEpoch::Cycle),
+        (System::MetricVae, center, LabelledEpoch::Pass),
+    ] {
         let configs: Vec<TrainConfig> = (0..8)
             .map(|i| {
                 let mut config = trial(system, routine([0.25, 0.5, 0.75, 1.0][i % 4]));
@@ -58,6 +64,8 @@ fn a_stack_of_mixed_trials_equals_single_runs() {
                 config.training.learning_rate = [1e-3, 3e-3][i % 2];
                 config.kl.beta = 1.0 + i as f64;
                 config.training.epochs = 2;
+                config.loss = loss.clone();
+                config.sampling.labelled_epoch = labelled_epoch;
                 config
             })
             .collect();
@@ -304,4 +312,65 @@ fn importance_sampling_finds_the_likelihood_of_a_model_that_ignores_its_latent_p
     let exact = stack.likelihood(0, binary.view(), 3);
     assert!((exact.negative_log_likelihood - truth).abs() < 1e-4, "{exact:?} against {truth}: f32 rounding");
     assert!((exact.negative_elbo - truth).abs() < 1e-4);
+}
+
+#[test]
+fn a_staged_stack_resumes_with_each_member_at_its_own_mixture_and_a_diverged_one_does_not_stop_it() {
+    let mut config = trial(System::MetricVae, RoutineConfig::Staged { dml_epochs: 1, gamma: 1.0 });
+    config.prior = PriorConfig::Mixture { components: 3 };
+    let mut other = config.clone();
+    other.seed = 8;
+    let mut diverging = config.clone();
+    diverging.training.learning_rate = 1e30;
+    let masks = [rows(60), rows(40), rows(60)];
+    let all = vec![config, other, diverging];
+    let mut whole = stack(all.clone(), &masks);
+    run(&mut whole);
+    let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+    let mut first = stack(all.clone(), &masks);
+    let complete = train(&mut first, &data(), &fit, &mut |stack, losses| {
+        for (member, folder) in folders.iter().enumerate() {
+            stack.save_checkpoint(member, folder.path()).unwrap();
+        }
+        if losses.epoch == 2 { Progress::Stop } else { Progress::Continue }
+    });
+    assert!(!complete.unwrap());
+    let mut second = stack(all, &masks);
+    for (member, folder) in folders.iter().enumerate() {
+        second.load_checkpoint(member, folder.path()).unwrap();
+    }
+    run(&mut second);
+    assert_ne!(whole.prior_components(0), whole.prior_components(1), "each member fitted its own");
+    for member in 0..2 {
+        assert_eq!(whole.members[member].diverged, None);
+        assert_eq!(whole.prior_components(member), second.prior_components(member));
+        assert_eq!(whole.members[member].curves, second.members[member].curves);
+    }
+    assert_eq!(whole.members[2].diverged.as_ref().map(|d| d.0), Some(1));
+    assert_eq!(whole.members[2].diverged, second.members[2].diverged);
+    for (a, b) in whole.parameters.tensors.iter().zip(&second.parameters.tensors) {
+        assert!(same_bits(&a.narrow(0, 0, 2), &b.narrow(0, 0, 2)));
+    }
+}
+
+#[test]
+fn a_sampled_embedding_of_an_image_is_the_same_in_any_selection() {
+    let mut config = trial(System::Vae, RoutineConfig::JointAlpha { alpha: 0.5 });
+    config.model.embedding = dml_models::Embedding::Sample;
+    let stack = single(&config);
+    let all = stack.embed(0, images().view());
+    let some = stack.embed(0, images().slice(ndarray::s![10..20, ..]));
+    assert_eq!(all.slice(ndarray::s![10..20, ..]), some);
+    assert_ne!(all.row(0), all.row(3), "two images of one class, two draws");
+    assert_eq!(stack.embed(0, images().slice(ndarray::s![..0, ..])).dim(), (0, 2));
+}
+
+#[test]
+fn a_cross_batch_memory_is_not_stacked() {
+    let mut config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
+    config.sampling.memory = 8;
+    let masks = [rows(60), rows(60)];
+    let masks: Vec<&[usize]> = masks.iter().map(Vec::as_slice).collect();
+    let two = Stack::new(vec![config.clone(), config], &masks, &data(), tch::Device::Cpu);
+    assert!(two.unwrap_err().to_string().contains("sampling.memory"));
 }

@@ -11,6 +11,7 @@ use dml_report::write_atomically;
 use ndarray::{Array2, s};
 
 use crate::run::Job;
+use crate::trial::EvaluatedSplit;
 
 /// Tiles in a row of the sprite sheet.
 const SPRITE_COLUMNS: usize = 50;
@@ -29,13 +30,18 @@ pub(super) fn of_dataset(
     split: &Split,
     rows: &[usize],
 ) -> Result<()> {
+    // Two data sets may have one name after this, and one may be drawn in two ways: the checksum tells them apart.
+    let config =
+        serde_json::to_vec(&(&job.trial.data.name, job.trial.data.validation, job.trial.data.binarize))?;
     let name: String = data.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    let config = serde_json::to_value(job.trial.evaluation.split)?;
-    let which = config.as_str().unwrap_or_default();
+    let name = format!("{name}-{:08x}", crc32c::crc32c(&config));
+    let which = match job.trial.evaluation.split {
+        EvaluatedSplit::Test => "test",
+        EvaluatedSplit::Validation => "validation",
+    };
     let folder = store.join("images");
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    let sprites = format!("{name}-{which}-{}.png", split.labels.len());
-    link(&folder, &sprites, job, "thumbnails.png", || {
+    link(&folder, &format!("{name}-{which}.png"), job, "thumbnails.png", || {
         let images: Vec<_> = rows.iter().map(|&row| Some(split.images.row(row))).collect();
         Ok(picture(&images, data.shape, SPRITE_COLUMNS, 0)?)
     })?;

@@ -44,5 +44,7 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("a panic without a message");
-    text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_string()
+    // tch unwraps its errors, which shows their line ends as two characters.
+    let lines = text.split("\\n").flat_map(str::lines);
+    lines.map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_string()
 }

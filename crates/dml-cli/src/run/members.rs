@@ -152,6 +152,16 @@ fn finish(
     session.say(&Event::Scoring { id: &job.id });
     let data = &session.loaded().dataset;
     let queries = embed(evaluated_split(&job.trial, data)?.images.view());
+    if queries.iter().any(|value| !value.is_finite()) {
+        let reason = "an embedding is not finite".to_string();
+        return write(
+            session,
+            job,
+            start,
+            curves,
+            Outcome::Diverged { epoch: job.trial.training.epochs, reason },
+        );
+    }
     let mut scores = score(&job.trial, data, mask.rows(), &queries, embed)?;
     let samples = job.trial.evaluation.likelihood_samples;
     if let (Some((stack, member)), true) = (stack, samples > 0) {

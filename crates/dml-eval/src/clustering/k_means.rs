@@ -1,11 +1,15 @@
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, parallel::prelude::*, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, parallel::prelude::*, s};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use rayon::slice::ParallelSlice;
 
 use super::N_ROWS;
 use crate::error::{EvalError, check_enough, check_finite};
+use crate::neighbours::squared_distance;
 use crate::random::generator;
 
+/// How many points lie side by side; divides `N_ROWS`.
+const N_GROUP: usize = 32;
 const MAX_ITERATIONS: usize = 300;
 const TOLERANCE: f64 = 1e-4;
 
@@ -39,11 +43,9 @@ impl KMeans {
         check_enough(embeddings.nrows(), n_clusters, "for as many clusters")?;
         check_finite(embeddings)?;
         let mean = embeddings.mean_axis(Axis(0)).expect("there are points");
-        // Rows (x, 1): centred, so that squared norms do not drown distances. // [n, d + 1]
-        let mut points = Array2::ones((embeddings.nrows(), embeddings.ncols() + 1));
-        points.slice_mut(s![.., ..-1]).assign(&(&embeddings - &mean));
+        let points = Points::new(&embeddings - &mean);
         let mut rng = generator(seed, "k-means");
-        let starts = (0..n_starts).map(|_| lloyd(points.view(), n_clusters, &mut rng));
+        let starts = (0..n_starts).map(|_| lloyd(&points, n_clusters, &mut rng));
         let mut best = starts.min_by(|a, b| a.inertia.total_cmp(&b.inertia)).expect("at least one start");
         best.centroids += &mean;
         Ok(best)
@@ -51,80 +53,40 @@ impl KMeans {
 }
 
 /// Moves centroids to the means of their points until none changes cluster, or they hardly move.
-fn lloyd(points: ArrayView2<f32>, n_clusters: usize, rng: &mut ChaCha8Rng) -> KMeans {
-    let coordinates = points.slice(s![.., ..-1]);
-    let spread = coordinates.var_axis(Axis(0), 0.0).mapv(f64::from).mean().unwrap_or(0.0);
-    let mut centroids = seeds(coordinates, n_clusters, rng);
-    let mut assigned = assign(points, centroids.view());
+fn lloyd(points: &Points, n_clusters: usize, rng: &mut ChaCha8Rng) -> KMeans {
+    let spread = points.rows.var_axis(Axis(0), 0.0).mapv(f64::from).mean().unwrap_or(0.0);
+    let mut centroids = points.seeds(n_clusters, rng);
+    let mut assigned = points.assign(centroids.view());
     for _ in 0..MAX_ITERATIONS {
-        let moved = means(coordinates, centroids.view(), &assigned);
-        let shift: f64 =
-            moved.rows().into_iter().zip(centroids.rows()).map(|(a, b)| squared_distance(a, b)).sum();
+        let moved = means(points.rows.view(), centroids.view(), &assigned);
+        let shift: f64 = moved.iter().zip(&centroids).map(|(&a, &b)| f64::from(a - b).powi(2)).sum();
         centroids = moved;
-        let next = assign(points, centroids.view());
+        let next = points.assign(centroids.view());
         let settled = next.clusters == assigned.clusters;
         assigned = next;
         if settled || shift <= TOLERANCE * spread {
             break;
         }
     }
-    let distance = |(i, point)| squared_distance(point, centroids.row(assigned.clusters[i] as usize));
-    let inertia = coordinates.rows().into_iter().enumerate().map(distance).sum();
+    let distance = |(point, &cluster): (ArrayView1<f32>, &u32)| {
+        let centroid = centroids.row(cluster as usize);
+        squared_distance(
+            point.to_slice().expect("standard layout"),
+            centroid.to_slice().expect("standard layout"),
+        )
+    };
+    let inertia = points.rows.rows().into_iter().zip(&assigned.clusters).map(distance).sum();
     KMeans { centroids, clusters: assigned.clusters, inertia }
 }
 
-/// Greedy k-means++: each next seed is the best of 2 + ln k points drawn in proportion to their squared distance from
-/// the seeds so far.
-fn seeds(points: ArrayView2<f32>, n_clusters: usize, rng: &mut ChaCha8Rng) -> Array2<f32> {
-    let n_trials = 2 + (n_clusters as f64).ln() as usize;
-    let mut seeds = Array2::zeros((n_clusters, points.ncols()));
-    let first = points.row(rng.gen_range(0..points.nrows()));
-    seeds.row_mut(0).assign(&first);
-    let mut distances = distances_to(points, first, None);
-    for mut seed in seeds.rows_mut().into_iter().skip(1) {
-        let total = distances.sum();
-        let mut trial = || {
-            let chosen = draw(&distances, rng.gen_range(0.0..1.0) * total);
-            (distances_to(points, points.row(chosen), Some(&distances)), chosen)
-        };
-        let trials: Vec<_> = (0..n_trials).map(|_| trial()).collect();
-        let best =
-            trials.into_iter().min_by(|a, b| a.0.sum().total_cmp(&b.0.sum())).expect("two trials or more");
-        seed.assign(&points.row(best.1));
-        distances = best.0;
-    }
-    seeds
-}
-
 /// The first point at which the running sum of weights exceeds `at`.
-fn draw(weights: &Array1<f64>, at: f64) -> usize {
+fn draw(weights: &[f32], at: f64) -> usize {
     let mut sum = 0.0;
-    let exceeds = |&weight: &f64| {
-        sum += weight;
+    let exceeds = |&weight: &f32| {
+        sum += f64::from(weight);
         sum > at
     };
     weights.iter().position(exceeds).unwrap_or(weights.len() - 1)
-}
-
-/// Squared distance of every point to `seed`, or what it had before if that is less.
-fn distances_to(points: ArrayView2<f32>, seed: ArrayView1<f32>, before: Option<&Array1<f64>>) -> Array1<f64> {
-    let distance = |point: ArrayView1<f32>| -> f64 {
-        let squares = point.iter().zip(seed).map(|(&a, &b)| (a - b) * (a - b));
-        squares.sum::<f32>().into()
-    };
-    let part = |points: ArrayView2<f32>| points.rows().into_iter().map(distance).collect::<Vec<_>>();
-    let all: Vec<f64> =
-        points.axis_chunks_iter(Axis(0), N_ROWS).into_par_iter().flat_map_iter(part).collect();
-    let mut distances = Array1::from_vec(all);
-    if let Some(before) = before {
-        distances.zip_mut_with(before, |new, &old| *new = new.min(old));
-    }
-    distances
-}
-
-/// |a - b|² in f64.
-fn squared_distance(a: ArrayView1<f32>, b: ArrayView1<f32>) -> f64 {
-    a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
 }
 
 #[derive(Debug)]
@@ -132,46 +94,128 @@ struct Assigned {
     clusters: Vec<u32>,
     /// |x - c|² - |x|² of every point x and its centroid c.
     relative: Vec<f32>,
+    /// The sum of the points of every cluster, and how many they are. // [k, d + 1]
+    sums: Array2<f64>,
 }
 
-/// The nearest centroid of every point, the first of equally near ones.
-fn assign(points: ArrayView2<f32>, centroids: ArrayView2<f32>) -> Assigned {
-    // Columns (-2 c, |c|²), so that one product with (x, 1) gives |x - c|² - |x|². // [d + 1, k]
-    let mut columns = Array2::zeros((points.ncols(), centroids.nrows()));
-    columns.slice_mut(s![..-1, ..]).assign(&(&centroids.t() * -2.0));
-    columns.slice_mut(s![-1, ..]).assign(&centroids.map_axis(Axis(1), |c| c.dot(&c)));
-    let part = |points: ArrayView2<f32>| {
-        let distances = points.dot(&columns);
-        let nearest = |row: ArrayView1<f32>| {
-            let less =
-                |best: (u32, f32), (i, &x): (usize, &f32)| if x < best.1 { (i as u32, x) } else { best };
-            row.iter().enumerate().fold((0, f32::INFINITY), less)
+/// Centred, so that squared norms do not drown distances.
+#[derive(Debug)]
+struct Points {
+    rows: Array2<f32>, // [n, d]
+    /// The same in groups, a dimension after another, the last filled up with zeros, so that a vector instruction
+    /// takes several points at once. // [groups, d, N_GROUP]
+    groups: Vec<[f32; N_GROUP]>,
+}
+
+impl Points {
+    fn new(rows: Array2<f32>) -> Self {
+        let mut groups = Vec::with_capacity(rows.len().div_ceil(N_GROUP));
+        for group in rows.axis_chunks_iter(Axis(0), N_GROUP) {
+            for column in group.columns() {
+                let mut filled = [0.0; N_GROUP];
+                filled.iter_mut().zip(column).for_each(|(slot, &x)| *slot = x);
+                groups.push(filled);
+            }
+        }
+        Self { rows, groups }
+    }
+
+    /// Greedy k-means++: each next seed is the best of 2 + ln k points drawn in proportion to their squared distance
+    /// from the seeds so far.
+    fn seeds(&self, n_clusters: usize, rng: &mut ChaCha8Rng) -> Array2<f32> {
+        let n_trials = 2 + (n_clusters as f64).ln() as usize;
+        let (n, d) = self.rows.dim();
+        let mut seeds = Array2::zeros((n_clusters, d));
+        let first = rng.gen_range(0..n);
+        seeds.row_mut(0).assign(&self.rows.row(first));
+        let (mut distances, mut total) = self.distances_to(first, &vec![f32::INFINITY; n]);
+        for mut seed in seeds.rows_mut().into_iter().skip(1) {
+            let chosen: Vec<usize> =
+                (0..n_trials).map(|_| draw(&distances, rng.r#gen::<f64>() * total)).collect();
+            let trials = chosen.iter().map(|&trial| (self.distances_to(trial, &distances), trial));
+            let best = trials.min_by(|a, b| a.0.1.total_cmp(&b.0.1)).expect("two trials or more");
+            seed.assign(&self.rows.row(best.1));
+            (distances, total) = best.0;
+        }
+        seeds
+    }
+
+    /// The squared distance of every point to point `seed`, or what it had before if that is less, and their sum.
+    fn distances_to(&self, seed: usize, before: &[f32]) -> (Vec<f32>, f64) {
+        let d = self.rows.ncols();
+        let seed = self.rows.row(seed);
+        let part = |(groups, before): (&[[f32; N_GROUP]], &[f32])| {
+            let mut distances = Vec::with_capacity(before.len());
+            for (group, before) in groups.chunks(d).zip(before.chunks(N_GROUP)) {
+                let mut squares = [0.0_f32; N_GROUP];
+                for (column, &seed) in group.iter().zip(seed) {
+                    for (square, &x) in squares.iter_mut().zip(column) {
+                        *square += (x - seed) * (x - seed);
+                    }
+                }
+                distances.extend(squares.iter().zip(before).map(|(&new, &old)| new.min(old)));
+            }
+            let sum = distances.iter().copied().map(f64::from).sum::<f64>();
+            (distances, sum)
         };
-        distances.rows().into_iter().map(nearest).collect::<Vec<_>>()
-    };
-    let nearest = points.axis_chunks_iter(Axis(0), N_ROWS).into_par_iter().flat_map_iter(part);
-    let (clusters, relative) = nearest.unzip();
-    Assigned { clusters, relative }
+        let groups = self.groups.par_chunks(N_ROWS / N_GROUP * d);
+        let parts: Vec<_> = groups.zip(before.par_chunks(N_ROWS)).map(part).collect();
+        let total = parts.iter().map(|(_, sum)| sum).sum();
+        (parts.into_iter().flat_map(|(distances, _)| distances).collect(), total)
+    }
+
+    /// The nearest centroid of every point, the first of equally near ones.
+    fn assign(&self, centroids: ArrayView2<f32>) -> Assigned {
+        let (k, d) = centroids.dim();
+        let norms: Vec<f32> = centroids.rows().into_iter().map(|c| c.dot(&c)).collect();
+        let doubled = &centroids * -2.0;
+        let part = |(groups, rows): (&[[f32; N_GROUP]], ArrayView2<f32>)| {
+            let (mut clusters, mut relative) = (Vec::with_capacity(N_ROWS), Vec::with_capacity(N_ROWS));
+            for group in groups.chunks(d) {
+                let (mut nearest, mut least) = ([0_u32; N_GROUP], [f32::INFINITY; N_GROUP]);
+                for (id, (&norm, centroid)) in (0..).zip(norms.iter().zip(doubled.rows())) {
+                    // |c|² - 2 c·x, which is |x - c|² - |x|².
+                    let mut distances = [norm; N_GROUP];
+                    for (column, &c) in group.iter().zip(centroid) {
+                        for (distance, &x) in distances.iter_mut().zip(column) {
+                            *distance += c * x;
+                        }
+                    }
+                    for ((nearest, least), &distance) in nearest.iter_mut().zip(&mut least).zip(&distances) {
+                        *nearest = if distance < *least { id } else { *nearest };
+                        *least = least.min(distance);
+                    }
+                }
+                clusters.extend(nearest);
+                relative.extend(least);
+            }
+            clusters.truncate(rows.nrows());
+            relative.truncate(rows.nrows());
+            let mut sums = Array2::<f64>::zeros((k, d + 1));
+            let flat = sums.as_slice_mut().expect("standard layout");
+            for (point, &cluster) in rows.rows().into_iter().zip(&clusters) {
+                let sum = &mut flat[cluster as usize * (d + 1)..][..=d];
+                sum.iter_mut().zip(point).for_each(|(sum, &x)| *sum += f64::from(x));
+                sum[d] += 1.0;
+            }
+            Assigned { clusters, relative, sums }
+        };
+        let rows = self.rows.axis_chunks_iter(Axis(0), N_ROWS).into_par_iter();
+        let parts: Vec<_> = self.groups.par_chunks(N_ROWS / N_GROUP * d).zip(rows).map(part).collect();
+        let join = |mut all: Assigned, part: Assigned| {
+            all.clusters.extend(part.clusters);
+            all.relative.extend(part.relative);
+            all.sums += &part.sums;
+            all
+        };
+        parts.into_iter().reduce(join).expect("there are points")
+    }
 }
 
 /// The mean of every cluster. An empty cluster takes the point that lies farthest from its centroid.
 fn means(points: ArrayView2<f32>, centroids: ArrayView2<f32>, assigned: &Assigned) -> Array2<f32> {
     let (k, d) = centroids.dim();
-    let part = |(points, clusters): (ArrayView2<f32>, ArrayView1<u32>)| {
-        let mut sums = Array2::<f64>::zeros((k, d + 1));
-        for (point, &cluster) in points.rows().into_iter().zip(clusters) {
-            let mut sum = sums.row_mut(cluster as usize);
-            sum.iter_mut().zip(point).for_each(|(sum, &x)| *sum += f64::from(x));
-            sum[d] += 1.0;
-        }
-        sums
-    };
-    let clusters = ArrayView1::from(&assigned.clusters);
-    let clusters = clusters.axis_chunks_iter(Axis(0), N_ROWS).into_par_iter();
-    let parts = points.axis_chunks_iter(Axis(0), N_ROWS).into_par_iter().zip(clusters);
-    let parts: Vec<_> = parts.map(part).collect();
-    let mut sums = parts.into_iter().reduce(|a, b| a + b).expect("there are points"); // [k, d + 1]
-
+    let mut sums = assigned.sums.clone();
     let empty: Vec<usize> = (0..k).filter(|&cluster| sums[[cluster, d]] == 0.0).collect();
     if !empty.is_empty() {
         let distance =
@@ -215,7 +259,8 @@ mod tests {
         assert!((clustering_accuracy(&labels, &found.clusters) - 1.0).abs() < 1e-12);
         let mut inertia = 0.0;
         for (point, &cluster) in points.rows().into_iter().zip(&found.clusters) {
-            inertia += squared_distance(point, found.centroids.row(cluster as usize));
+            let off = &point - &found.centroids.row(cluster as usize);
+            inertia += f64::from(off.dot(&off));
         }
         // Centroids are rounded to f32 at 500.
         assert!((inertia / found.inertia - 1.0).abs() < 1e-4, "{inertia} and {}", found.inertia);
@@ -225,7 +270,9 @@ mod tests {
     fn an_empty_cluster_takes_the_farthest_point() {
         let points = Array2::from_shape_vec((4, 1), vec![0.0_f32, 0.1, 0.2, 9.0]).unwrap();
         let centroids = Array2::from_shape_vec((2, 1), vec![0.1_f32, -50.0]).unwrap();
-        let assigned = Assigned { clusters: vec![0; 4], relative: vec![0.0; 4] };
+        // The three points near 0 are at 0.1, the fourth at 8.9 from the first centroid.
+        let assigned = Points::new(points.clone()).assign(centroids.view());
+        assert_eq!(assigned.clusters, [0; 4]);
         let moved = means(points.view(), centroids.view(), &assigned);
         assert!((moved[[0, 0]] - 0.1).abs() < 1e-6 && (moved[[1, 0]] - 9.0).abs() < 1e-6, "{moved}");
     }

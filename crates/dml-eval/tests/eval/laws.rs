@@ -105,5 +105,11 @@ fn what_has_no_classes_to_tell_apart_scores_as_documented() {
         let error = readout.classifier(0).fit_predict(points.view(), &[7_u8; 9], broken.view()).unwrap_err();
         assert!(error.to_string().starts_with("embedding 4 has"), "{error}");
     }
+    let error = Readout::RandomForest.classifier(0).fit_predict(
+        Array2::zeros((2, 0)).view(),
+        &[0_u8, 1],
+        Array2::zeros((1, 0)).view(),
+    );
+    assert!(error.unwrap_err().to_string().starts_with("embeddings have no coordinates"));
     assert!(KMeans::fit(Array2::zeros((0, 2)).view(), 1, 1, 0).is_err());
 }

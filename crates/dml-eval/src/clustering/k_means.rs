@@ -103,7 +103,7 @@ struct Assigned {
 struct Points {
     rows: Array2<f32>, // [n, d]
     /// The same in groups, a dimension after another, the last filled up with zeros, so that a vector instruction
-    /// takes several points at once. // [groups, d, N_GROUP]
+    /// takes several points at once. `[groups, d, N_GROUP]`
     groups: Vec<[f32; N_GROUP]>,
 }
 

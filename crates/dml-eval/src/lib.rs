@@ -15,6 +15,7 @@ pub mod statistics;
 
 mod minimize;
 mod neighbours;
+mod product;
 mod random;
 
 pub use error::EvalError;

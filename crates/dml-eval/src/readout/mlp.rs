@@ -1,5 +1,5 @@
 use ndarray::parallel::prelude::*;
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, Zip, linalg::general_mat_mul, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{Classifier, Fit, argmax, on_classes};
 use crate::error::EvalError;
 use crate::label::Label;
+use crate::product::{Left, add_product};
 use crate::random::generator;
 
 const N_HIDDEN: usize = 100;
@@ -17,6 +18,8 @@ const MAX_BATCH: usize = 200;
 const MAX_EPOCHS: usize = 200;
 const TOLERANCE: f64 = 1e-4;
 const PATIENCE: usize = 10;
+/// Every array here is one of its own or whole rows of one.
+const STANDARD: &str = "standard layout";
 
 /// A perceptron with one hidden layer, trained as scikit-learn's `MLPClassifier` is by default: 100 rectified units,
 /// weights and biases from the Glorot uniform distribution, Adam with learning rate 1e-3, L2 1e-4, batches of
@@ -37,12 +40,9 @@ impl<L: Label> Classifier<L> for Mlp {
         queries: ArrayView2<f32>,
     ) -> Result<Vec<L>, EvalError> {
         on_classes(embeddings, labels, queries, |fit| {
-            // Training switches threads at every step, which is quick only from inside their pool.
-            rayon::scope(|_| {
-                let mut network = Network::new(fit.embeddings.ncols(), fit.n_classes, self.seed);
-                network.train(fit, &mut generator(self.seed, "mlp batches"))?;
-                Ok(network.predict(queries))
-            })
+            let mut network = Network::new(fit.embeddings.ncols(), fit.n_classes, self.seed);
+            network.train(fit, &mut generator(self.seed, "mlp batches"))?;
+            Ok(network.predict(queries))
         })
     }
 }
@@ -65,22 +65,36 @@ impl Layer {
         Self { weights: Array2::zeros(self.weights.dim()), bias: Array1::zeros(self.bias.dim()) }
     }
 
+    /// Weights and bias.
+    fn slices(&self) -> [&[f32]; 2] {
+        [self.weights.as_slice().expect(STANDARD), self.bias.as_slice().expect(STANDARD)]
+    }
+
+    /// Weights and bias.
+    fn slices_mut(&mut self) -> [&mut [f32]; 2] {
+        [self.weights.as_slice_mut().expect(STANDARD), self.bias.as_slice_mut().expect(STANDARD)]
+    }
+
     fn forward(&self, input: &ArrayView2<f32>, output: &mut ArrayViewMut2<f32>) {
-        let bias = self.bias.as_slice().expect("standard layout");
+        let [weights, bias] = self.slices();
         for mut output in output.rows_mut() {
-            // A copy of slices is several times as fast as an assignment of arrays this short.
-            output.as_slice_mut().expect("standard layout").copy_from_slice(bias);
+            output.as_slice_mut().expect(STANDARD).copy_from_slice(bias);
         }
-        general_mat_mul(1.0, input, &self.weights, 1.0, output);
+        let shape = [input.nrows(), input.ncols(), bias.len()];
+        let left = Left::Rows(input.as_slice().expect(STANDARD));
+        add_product(left, weights, output.as_slice_mut().expect(STANDARD), shape);
     }
 
     /// Sets this layer to the slope of the loss, given what went in and the slope of what came out.
     fn set_gradient(&mut self, input: &ArrayView2<f32>, error: &ArrayView2<f32>) {
-        general_mat_mul(1.0, &input.t(), error, 0.0, &mut self.weights);
-        self.bias.fill(0.0);
-        let bias = self.bias.as_slice_mut().expect("standard layout");
+        let shape = [input.ncols(), input.nrows(), error.ncols()];
+        let left = Left::Columns(input.as_slice().expect(STANDARD));
+        let [weights, bias] = self.slices_mut();
+        weights.fill(0.0);
+        add_product(left, error.as_slice().expect(STANDARD), weights, shape);
+        bias.fill(0.0);
         for error in error.rows() {
-            let error = error.to_slice().expect("standard layout");
+            let error = error.to_slice().expect(STANDARD);
             bias.iter_mut().zip(error).for_each(|(bias, error)| *bias += error);
         }
     }
@@ -103,18 +117,15 @@ impl Network {
         let n = fit.classes.len();
         let mut adam = Adam::new(self);
         let mut order: Vec<usize> = (0..n).collect();
-        let half = MAX_BATCH.min(n).div_ceil(2);
-        let (mut a, mut b) = (Pass::new(half, self), Pass::new(half, self));
+        let mut pass = Pass::new(MAX_BATCH.min(n), self);
         let (mut best, mut n_stale) = (f64::INFINITY, 0);
         for _ in 0..MAX_EPOCHS {
             order.shuffle(rng);
             let mut loss = 0.0;
             for rows in order.chunks(MAX_BATCH) {
-                // Always in two, on one thread or on many, so that sums do not depend on that.
-                let (rows_a, rows_b) = rows.split_at(rows.len().div_ceil(2));
-                let losses = rayon::join(|| a.run(self, fit, rows_a), || b.run(self, fit, rows_b));
-                loss += (losses.0 + losses.1 + f64::from(L2) / 2.0 * self.squares()) / n as f64;
-                adam.step(self, [&a.gradient, &b.gradient], rows.len());
+                let entropy = pass.run(self, fit, rows);
+                loss += (entropy + f64::from(L2) / 2.0 * self.squares()) / n as f64;
+                adam.step(self, &pass.gradient, rows.len());
             }
             if !loss.is_finite() {
                 return Err(EvalError::Diverged { readout: "mlp" });
@@ -139,7 +150,7 @@ impl Network {
             let mut pass = Pass::new(queries.nrows(), self);
             pass.input.assign(&queries);
             pass.forward(self, queries.nrows());
-            let winner = |scores: ArrayView1<f32>| argmax(scores.as_slice().expect("standard layout"));
+            let winner = |scores: ArrayView1<f32>| argmax(scores.as_slice().expect(STANDARD));
             pass.scores.rows().into_iter().map(winner).collect::<Vec<u32>>()
         };
         queries.axis_chunks_iter(Axis(0), MAX_BATCH).into_par_iter().flat_map_iter(ask).collect()
@@ -186,7 +197,7 @@ impl Pass {
         let mut scores = self.scores.slice_mut(s![..b, ..]);
         let mut loss = 0.0;
         for (mut scores, &row) in scores.rows_mut().into_iter().zip(rows) {
-            let scores = scores.as_slice_mut().expect("standard layout");
+            let scores = scores.as_slice_mut().expect(STANDARD);
             softmax(scores);
             let truth = &mut scores[fit.classes[row] as usize];
             loss -= f64::from(truth.max(f32::MIN_POSITIVE).ln());
@@ -194,7 +205,11 @@ impl Pass {
         }
         let (scores, hidden) = (scores.view(), self.hidden.slice(s![..b, ..]));
         let mut back = self.back.slice_mut(s![..b, ..]);
-        general_mat_mul(1.0, &scores, &network.output.weights.t(), 0.0, &mut back);
+        back.fill(0.0);
+        let turned = network.output.weights.t().as_standard_layout().into_owned();
+        let right = turned.as_slice().expect(STANDARD);
+        let left = Left::Rows(scores.as_slice().expect(STANDARD));
+        add_product(left, right, back.as_slice_mut().expect(STANDARD), [b, scores.ncols(), N_HIDDEN]);
         back.zip_mut_with(&hidden, |back, &unit| *back = if unit > 0.0 { *back } else { 0.0 });
         self.gradient.hidden.set_gradient(&self.input.slice(s![..b, ..]), &back.view());
         self.gradient.output.set_gradient(&hidden, &scores);
@@ -228,31 +243,31 @@ impl Adam {
         Self { mean: zeros.clone(), square: zeros, n_steps: 0 }
     }
 
-    /// One step along the sum of two gradients over the `b` rows they are of, plus that of the penalty.
-    fn step(&mut self, network: &mut Network, gradients: [&Network; 2], b: usize) {
+    /// One step along the mean of a summed gradient over the `b` rows it is of, plus that of the penalty.
+    fn step(&mut self, network: &mut Network, gradient: &Network, b: usize) {
         self.n_steps += 1;
         let [beta_1, beta_2] = BETAS;
         let rate =
             LEARNING_RATE * (1.0 - beta_2.powi(self.n_steps)).sqrt() / (1.0 - beta_1.powi(self.n_steps));
         let share = 1.0 / b as f32;
-        let update = |l2: f32| {
-            move |w: &mut f32, &a: &f32, &b: &f32, m: &mut f32, v: &mut f32| {
-                let g = share * (a + b + l2 * *w);
+        // Slices, other than arrays, are worked through with vector instructions.
+        let update = |l2: f32, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]| {
+            for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+                let g = share * (g + l2 * *w);
                 *m = beta_1 * *m + (1.0 - beta_1) * g;
                 *v = beta_2 * *v + (1.0 - beta_2) * g * g;
                 *w -= rate * *m / (v.sqrt() + 1e-8);
             }
         };
-        let [a, b] = gradients;
         let (mean, square) = (&mut self.mean, &mut self.square);
-        for (layer, a, b, mean, square) in [
-            (&mut network.hidden, &a.hidden, &b.hidden, &mut mean.hidden, &mut square.hidden),
-            (&mut network.output, &a.output, &b.output, &mut mean.output, &mut square.output),
+        for (layer, gradient, mean, square) in [
+            (&mut network.hidden, &gradient.hidden, &mut mean.hidden, &mut square.hidden),
+            (&mut network.output, &gradient.output, &mut mean.output, &mut square.output),
         ] {
-            let weights = Zip::from(&mut layer.weights).and(&a.weights).and(&b.weights);
-            weights.and(&mut mean.weights).and(&mut square.weights).for_each(update(L2));
-            let biases = Zip::from(&mut layer.bias).and(&a.bias).and(&b.bias);
-            biases.and(&mut mean.bias).and(&mut square.bias).for_each(update(0.0));
+            let ([w, b], [gw, gb]) = (layer.slices_mut(), gradient.slices());
+            let ([mw, mb], [vw, vb]) = (mean.slices_mut(), square.slices_mut());
+            update(L2, w, gw, mw, vw);
+            update(0.0, b, gb, mb, vb);
         }
     }
 }

@@ -31,6 +31,11 @@ fn add(store: &Store, n: u32) -> Vec<PathBuf> {
     (0..n).map(|seed| store.add(&settings(seed))).collect()
 }
 
+/// Two that may be a stack: a memory is not stacked.
+fn add_without_memory(store: &Store) -> Vec<PathBuf> {
+    (0..2).map(|seed| store.add(&settings(seed).replace("memory = 40", "memory = 0"))).collect()
+}
+
 /// Results of trials that nothing interrupts.
 fn uninterrupted(n: u32, options: &[&str]) -> Vec<[Vec<u8>; 2]> {
     let store = Store::new();
@@ -129,7 +134,7 @@ fn a_reader_who_goes_away_ends_a_trial_with_a_checkpoint() {
 #[test]
 fn a_stack_goes_on_as_a_stack() {
     let store = Store::new();
-    let trials = add(&store, 2);
+    let trials = add_without_memory(&store);
     let running = Running::start(&["--stack", "2"], &trials).read_until_epoch(1);
     running.send(Signal::TERM);
     assert_eq!(running.wait(), Some(143));
@@ -137,7 +142,10 @@ fn a_stack_goes_on_as_a_stack() {
     let resumed_at = go_on(&trials, &["--stack", "2"]);
     assert!(resumed_at[0] >= 1 && resumed_at[0] == resumed_at[1], "{resumed_at:?}");
     let outcomes: Vec<_> = trials.iter().map(|trial| outcome(trial)).collect();
-    assert_eq!(outcomes, uninterrupted(2, &["--stack", "2"]));
+    let other = Store::new();
+    let others = add_without_memory(&other);
+    run(&["--stack", "2"], &others).well();
+    assert_eq!(outcomes, others.iter().map(|trial| outcome(trial)).collect::<Vec<_>>());
 }
 
 #[test]

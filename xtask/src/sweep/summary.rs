@@ -6,7 +6,7 @@ use super::expand::Trial;
 use super::plan::count;
 use super::state::{Counts, Standing};
 
-/// Trials that a list names before it only counts.
+/// Lines of a list before it only counts.
 const NAMED: usize = 20;
 /// Characters of a reason that are shown.
 const LONGEST: usize = 240;
@@ -57,13 +57,23 @@ pub(crate) fn brief(reason: &str) -> String {
     }
 }
 
-/// A line for each trial of which there is something to say.
+/// A line for each thing there is to say, with the first trial of which it is to be said.
 fn named(trials: &[Trial], standings: &[Standing], say: impl Fn(&Standing) -> Option<String>) -> String {
-    let both = trials.iter().zip(standings);
-    let lines = both.filter_map(|(trial, standing)| {
-        Some(format!("  {}  {}: {}\n", trial.id, trial.label, say(standing)?))
-    });
-    let lines: Vec<_> = lines.collect();
+    let mut groups: Vec<(String, &Trial, usize)> = Vec::new();
+    for (trial, standing) in trials.iter().zip(standings) {
+        let Some(said) = say(standing) else { continue };
+        match groups.iter_mut().find(|group| group.0 == said) {
+            Some(group) => group.2 += 1,
+            None => groups.push((said, trial, 0)),
+        }
+    }
+    let lines: Vec<_> = groups
+        .iter()
+        .map(|(said, trial, others)| {
+            let others = if *others == 0 { String::new() } else { format!(" and {others} more") };
+            format!("  {}  {}{others}: {said}\n", trial.id, trial.label)
+        })
+        .collect();
     let more = lines.len().saturating_sub(NAMED);
     let rest = if more == 0 { String::new() } else { format!("  and {more} more\n") };
     lines[..lines.len() - more].concat() + &rest
@@ -100,9 +110,11 @@ mod tests {
     fn long_reasons_and_lists_are_cut() {
         assert_eq!(brief("short\n  frame #1"), "short frame #1");
         assert_eq!(brief(&"é".repeat(300)), "é".repeat(240) + "…");
-        let (_folder, store, trials) = four_trials();
-        store.fail(&trials[0].id, "no", true, vec![]).unwrap();
-        let (many, standings) = (vec![trials[0].clone(); 30], survey(&store, &vec![trials[0].clone(); 30]));
-        assert!(status("q", &many, &standings).ends_with("  and 10 more\n"));
+        let (_folder, _store, trials) = four_trials();
+        let many = vec![trials[0].clone(); 30];
+        let unlike: Vec<_> = (0..30).map(|i| Standing::Unreadable(format!("reason {i}"))).collect();
+        assert!(status("q", &many, &unlike).ends_with("reason 19\n  and 10 more\n"));
+        let alike: Vec<_> = (0..30).map(|_| Standing::Unreadable("no such data".into())).collect();
+        assert!(status("q", &many, &alike).ends_with("seed=0 and 29 more: unreadable: no such data\n"));
     }
 }

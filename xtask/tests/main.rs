@@ -172,7 +172,7 @@ fn plan_dry_run_and_status_run_nothing_and_say_what_is_there() {
     assert_eq!(bench.sweep("--retries 0 --jobs 1 --quiet").code, Some(1));
     let status = bench.sweep("--status").stdout;
     assert!(status.contains("4 trials: 2 done, 0 running, 2 failed, 0 missing"), "{status}");
-    assert!(status.contains("seed=1 what=fails: failed: it did not work"), "{status}");
+    assert!(status.contains("seed=0 what=fails and 1 more: failed: it did not work"), "{status}");
     assert!(bench.sweep("--plan --retries 0").stdout.ends_with("to run: nothing\n"));
 }
 

@@ -1,7 +1,8 @@
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, parallel::prelude::*, s};
+use pulp::Arch;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use rayon::slice::ParallelSlice;
+use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
 use super::N_ROWS;
 use crate::error::{EvalError, check_enough, check_finite};
@@ -79,16 +80,6 @@ fn lloyd(points: &Points, n_clusters: usize, rng: &mut ChaCha8Rng) -> KMeans {
     KMeans { centroids, clusters: assigned.clusters, inertia }
 }
 
-/// The first point at which the running sum of weights exceeds `at`.
-fn draw(weights: &[f32], at: f64) -> usize {
-    let mut sum = 0.0;
-    let exceeds = |&weight: &f32| {
-        sum += f64::from(weight);
-        sum > at
-    };
-    weights.iter().position(exceeds).unwrap_or(weights.len() - 1)
-}
-
 #[derive(Debug)]
 struct Assigned {
     clusters: Vec<u32>,
@@ -102,8 +93,8 @@ struct Assigned {
 #[derive(Debug)]
 struct Points {
     rows: Array2<f32>, // [n, d]
-    /// The same in groups, a dimension after another, the last filled up with zeros, so that a vector instruction
-    /// takes several points at once. `[groups, d, N_GROUP]`
+    /// The same in groups, a dimension after another, the last filled up with zeros, so that a vector instruction, of the
+    /// widest that `Arch` finds, takes several points at once. `[groups, d, N_GROUP]`
     groups: Vec<[f32; N_GROUP]>,
 }
 
@@ -130,9 +121,16 @@ impl Points {
         seeds.row_mut(0).assign(&self.rows.row(first));
         let (mut distances, mut total) = self.distances_to(first, &vec![f32::INFINITY; n]);
         for mut seed in seeds.rows_mut().into_iter().skip(1) {
-            let chosen: Vec<usize> =
-                (0..n_trials).map(|_| draw(&distances, rng.r#gen::<f64>() * total)).collect();
-            let trials = chosen.iter().map(|&trial| (self.distances_to(trial, &distances), trial));
+            let running_sum = |sum: &mut f64, &distance: &f32| {
+                *sum += f64::from(distance);
+                Some(*sum)
+            };
+            let sums: Vec<f64> = distances.iter().scan(0.0, running_sum).collect();
+            let trials = (0..n_trials).map(|_| {
+                let at = rng.r#gen::<f64>() * total;
+                let trial = sums.partition_point(|&sum| sum <= at).min(n - 1);
+                (self.distances_to(trial, &distances), trial)
+            });
             let best = trials.min_by(|a, b| a.0.1.total_cmp(&b.0.1)).expect("two trials or more");
             seed.assign(&self.rows.row(best.1));
             (distances, total) = best.0;
@@ -144,56 +142,72 @@ impl Points {
     fn distances_to(&self, seed: usize, before: &[f32]) -> (Vec<f32>, f64) {
         let d = self.rows.ncols();
         let seed = self.rows.row(seed);
-        let part = |(groups, before): (&[[f32; N_GROUP]], &[f32])| {
-            let mut distances = Vec::with_capacity(before.len());
-            for (group, before) in groups.chunks(d).zip(before.chunks(N_GROUP)) {
-                let mut squares = [0.0_f32; N_GROUP];
-                for (column, &seed) in group.iter().zip(seed) {
-                    for (square, &x) in squares.iter_mut().zip(column) {
-                        *square += (x - seed) * (x - seed);
+        let seed = seed.as_slice().expect("standard layout");
+        let mut distances = before.to_vec();
+        let part = |(groups, distances): (&[[f32; N_GROUP]], &mut [f32])| {
+            let mut sums = [0.0; N_GROUP];
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for (group, distances) in groups.chunks(d).zip(distances.chunks_mut(N_GROUP)) {
+                        let mut squares = [0.0_f32; N_GROUP];
+                        for (column, &seed) in group.iter().zip(seed) {
+                            for (square, &x) in squares.iter_mut().zip(column) {
+                                *square += (x - seed) * (x - seed);
+                            }
+                        }
+                        for ((distance, square), sum) in distances.iter_mut().zip(squares).zip(&mut sums) {
+                            *distance = distance.min(square);
+                            *sum += f64::from(*distance);
+                        }
                     }
-                }
-                distances.extend(squares.iter().zip(before).map(|(&new, &old)| new.min(old)));
-            }
-            let sum = distances.iter().copied().map(f64::from).sum::<f64>();
-            (distances, sum)
+                },
+            );
+            sums.iter().sum::<f64>()
         };
         let groups = self.groups.par_chunks(N_ROWS / N_GROUP * d);
-        let parts: Vec<_> = groups.zip(before.par_chunks(N_ROWS)).map(part).collect();
-        let total = parts.iter().map(|(_, sum)| sum).sum();
-        (parts.into_iter().flat_map(|(distances, _)| distances).collect(), total)
+        let sums: Vec<f64> = groups.zip(distances.par_chunks_mut(N_ROWS)).map(part).collect();
+        (distances, sums.iter().sum())
     }
 
     /// The nearest centroid of every point, the first of equally near ones.
     fn assign(&self, centroids: ArrayView2<f32>) -> Assigned {
         let (k, d) = centroids.dim();
         let norms: Vec<f32> = centroids.rows().into_iter().map(|c| c.dot(&c)).collect();
-        let doubled = &centroids * -2.0;
+        let doubled: Vec<f32> = centroids.iter().map(|c| c * -2.0).collect();
         let part = |(groups, rows): (&[[f32; N_GROUP]], ArrayView2<f32>)| {
             let (mut clusters, mut relative) = (Vec::with_capacity(N_ROWS), Vec::with_capacity(N_ROWS));
-            for group in groups.chunks(d) {
-                let (mut nearest, mut least) = ([0_u32; N_GROUP], [f32::INFINITY; N_GROUP]);
-                for (id, (&norm, centroid)) in (0..).zip(norms.iter().zip(doubled.rows())) {
-                    // |c|² - 2 c·x, which is |x - c|² - |x|².
-                    let mut distances = [norm; N_GROUP];
-                    for (column, &c) in group.iter().zip(centroid) {
-                        for (distance, &x) in distances.iter_mut().zip(column) {
-                            *distance += c * x;
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for group in groups.chunks(d) {
+                        let (mut nearest, mut least) = ([0_u32; N_GROUP], [f32::INFINITY; N_GROUP]);
+                        for (id, (&norm, centroid)) in (0..).zip(norms.iter().zip(doubled.chunks(d))) {
+                            // |c|² - 2 c·x, which is |x - c|² - |x|².
+                            let mut distances = [norm; N_GROUP];
+                            for (column, &c) in group.iter().zip(centroid) {
+                                for (distance, &x) in distances.iter_mut().zip(column) {
+                                    *distance += c * x;
+                                }
+                            }
+                            for ((nearest, least), &distance) in
+                                nearest.iter_mut().zip(&mut least).zip(&distances)
+                            {
+                                *nearest = if distance < *least { id } else { *nearest };
+                                *least = least.min(distance);
+                            }
                         }
+                        clusters.extend_from_slice(&nearest);
+                        relative.extend_from_slice(&least);
                     }
-                    for ((nearest, least), &distance) in nearest.iter_mut().zip(&mut least).zip(&distances) {
-                        *nearest = if distance < *least { id } else { *nearest };
-                        *least = least.min(distance);
-                    }
-                }
-                clusters.extend(nearest);
-                relative.extend(least);
-            }
+                },
+            );
             clusters.truncate(rows.nrows());
             relative.truncate(rows.nrows());
             let mut sums = Array2::<f64>::zeros((k, d + 1));
             let flat = sums.as_slice_mut().expect("standard layout");
-            for (point, &cluster) in rows.rows().into_iter().zip(&clusters) {
+            let rows = rows.to_slice().expect("standard layout");
+            for (point, &cluster) in rows.chunks_exact(d).zip(&clusters) {
                 let sum = &mut flat[cluster as usize * (d + 1)..][..=d];
                 sum.iter_mut().zip(point).for_each(|(sum, &x)| *sum += f64::from(x));
                 sum[d] += 1.0;

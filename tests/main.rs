@@ -10,4 +10,5 @@ mod embed;
 mod failures;
 mod resume;
 mod run;
+mod rungs;
 mod score;

@@ -12,6 +12,7 @@ pub(crate) enum Event<'a> {
     Started { id: &'a str, epochs: u32, resumed_at: u32 },
     Epoch { id: &'a str, epoch: u32, epochs: u32, losses: &'a BTreeMap<String, Option<f64>> },
     Scoring { id: &'a str },
+    Rung { id: &'a str, epoch: u32, score: &'a str, value: Option<f64> },
     Finished { id: &'a str, outcome: &'static str, seconds: f64 },
     Skipped { id: &'a str, why: &'static str },
     Failed { id: &'a str, reason: &'a str, retry: bool },

@@ -2,6 +2,7 @@
 
 mod log;
 mod members;
+mod rung;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ use crate::events::{Event, say};
 use crate::trial::Trial;
 
 pub(crate) use log::Log;
+use rung::{Rung, RungScore};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
@@ -44,6 +46,12 @@ pub(crate) struct RunArguments {
     /// Also write `TensorBoard` event files into each DIR
     #[arg(long)]
     tensorboard: bool,
+    /// Stop each trial after epoch N with a checkpoint and its validation score in rungs.json; without this, it goes on from there
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    until_epoch: Option<u32>,
+    /// The score that --until-epoch takes on the validation split
+    #[arg(long, value_name = "NAME", default_value = "test_folds.knn.accuracy", requires = "until_epoch")]
+    rung_score: RungScore,
 }
 
 /// A trial that this process has claimed.
@@ -66,6 +74,7 @@ pub(crate) struct Session {
     pub(crate) threads: u16,
     pub(crate) store: RunStore,
     pub(crate) interrupted: Arc<AtomicBool>,
+    pub(crate) rung: Option<Rung>,
     source: Source,
     loaded: Option<Loaded>,
 }
@@ -98,6 +107,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
         threads: arguments.threads,
         store,
         interrupted,
+        rung: arguments.until_epoch.map(|epoch| Rung { epoch, score: arguments.rung_score.clone() }),
         source,
         loaded: None,
     };
@@ -198,7 +208,11 @@ impl Session {
             bail!("{}/trial.toml: is trial {}, not {id}", directory.display(), trial_id(&table));
         }
         let log = Log::open(&directory)?;
-        Ok(Ok(Job { id: id.to_string(), directory, trial, table, log, _claim: claim }))
+        let job = Job { id: id.to_string(), directory, trial, table, log, _claim: claim };
+        match &self.rung {
+            Some(rung) if rung.recall(self, &job)? => Ok(Err("rests")),
+            _ => Ok(Ok(job)),
+        }
     }
 
     /// Runs claimed trials; whatever goes wrong is recorded and the process goes on. Whether all ended well.

@@ -35,6 +35,11 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
         session.say(&Event::Started { id: &job.id, epochs, resumed_at: stack.epoch });
     }
     if !run_epochs(session, jobs, &mut stack)? {
+        if let Some(rung) = session.rung.as_ref().filter(|rung| rung.epoch == stack.epoch) {
+            for (member, (job, mask)) in jobs.iter().zip(masks).enumerate() {
+                rung.score(session, job, mask, (&stack, member))?;
+            }
+        }
         return Ok(());
     }
     for (member, (job, mask)) in jobs.iter().zip(masks).enumerate() {
@@ -53,7 +58,11 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
 /// The training rows that keep their labels; an error where the data set does not have what the trial asks for.
 pub(crate) fn mask(session: &Session, job: &Job) -> Result<Mask> {
     let (data, config) = (&session.loaded().dataset, &job.trial.data);
-    evaluated_split(&job.trial, data)?; // before an hour of training, not after it
+    // Before an hour of training, not after it.
+    evaluated_split(&job.trial, data)?;
+    if let Some(rung) = session.rung.as_ref().filter(|rung| rung.is_before_the_end(&job.trial)) {
+        rung.check(&job.trial, data)?;
+    }
     let labels = &data.train.labels;
     let (percent, sampling) = (config.labelled_percent, config.labelled_sampling);
     Ok(Mask::draw(labels, data.n_classes, percent, sampling, job.trial.seed)?)
@@ -81,6 +90,12 @@ fn begin(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<Stack> {
         tell("checkpoints of this stack differ; starting afresh");
         return Ok(stack);
     }
+    if let (Some(rung), Some(epoch)) = (&session.rung, epochs[0])
+        && rung.epoch < epoch
+    {
+        tell(&format!("the checkpoint is of epoch {epoch}, beyond epoch {}; starting afresh", rung.epoch));
+        return Ok(stack);
+    }
     for (member, job) in jobs.iter().enumerate() {
         if let Err(error) = stack.load_checkpoint(member, &job.directory) {
             tell(&format!("{error}; starting afresh"));
@@ -93,8 +108,17 @@ fn begin(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<Stack> {
     Ok(stack)
 }
 
-/// Trains to the end; false when interrupted, with a checkpoint written.
+/// Trains to the end; false when interrupted or at the rung, with a checkpoint written.
 fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<bool> {
+    // What has diverged has a result, and needs no rest.
+    let rests = |stack: &Stack| {
+        session.rung.as_ref().is_some_and(|rung| rung.epoch == stack.epoch)
+            && stack.epoch < jobs[0].trial.training.epochs
+            && stack.members.iter().any(|member| member.diverged.is_none())
+    };
+    if rests(stack) {
+        return Ok(false);
+    }
     let mut failure = None;
     let mut last_checkpoint = Instant::now();
     let mut curves: Vec<artifacts::TensorBoard> = Vec::new();
@@ -116,13 +140,14 @@ fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<bool
         let interrupted = session.interrupted.load(Ordering::Relaxed);
         let done = losses.epoch == jobs[0].trial.training.epochs;
         let due = last_checkpoint.elapsed() >= Duration::from_secs(session.checkpoint_seconds);
-        if (due || interrupted) && !done {
+        let stops = interrupted || rests(stack);
+        if (due || stops) && !done {
             for (member, job) in jobs.iter().enumerate() {
                 stack.save_checkpoint(member, &job.directory)?;
             }
             last_checkpoint = Instant::now();
         }
-        Ok(if interrupted { Progress::Stop } else { Progress::Continue })
+        Ok(if stops { Progress::Stop } else { Progress::Continue })
     };
     let mut observe_or_stop = |stack: &Stack, losses: &EpochLosses| match observe(stack, losses) {
         Ok(progress) => progress,

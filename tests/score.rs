@@ -125,7 +125,9 @@ fn people_get_a_table() {
     let folder = tempfile::tempdir().unwrap();
     let printed = stdout_of(&["score", text(&file(&folder, &[])), "--only", "knn,clustering,retrieval"]);
     insta::assert_snapshot!(printed, @r"
-    n_classes 2         n_test 60        n_train 40
+    n_classes                   2
+    n_test                      60
+    n_train                     40
     clustering gaussian_mixture ami 1.0000    ari 1.0000    clustering_accuracy 1.0000    nmi 1.0000
     clustering k_means          ami 1.0000    ari 1.0000    clustering_accuracy 1.0000    nmi 1.0000
     readout knn                 accuracy 1.0000    ami 1.0000
@@ -222,7 +224,17 @@ fn agreement_is_what_is_worked_out_by_hand() {
         assert!((score - expected).abs() < 1e-12, "{name} is {score}, not {expected}");
     }
     let table = stdout_of(&["agreement", text(&truth), text(&predicted)]);
-    insta::assert_snapshot!(table, @"accuracy 0.7500    ami 0.5714    ari 0.5714    clustering_accuracy 0.7500    completeness 0.6667    homogeneity 1.0000    n 4         nmi 0.8000    v_measure 0.8000");
+    insta::assert_snapshot!(table, @r"
+    accuracy                    0.7500
+    ami                         0.5714
+    ari                         0.5714
+    clustering_accuracy         0.7500
+    completeness                0.6667
+    homogeneity                 1.0000
+    n                           4
+    nmi                         0.8000
+    v_measure                   0.8000
+    ");
 }
 
 #[test]

@@ -196,7 +196,7 @@ pub(crate) fn agree(arguments: &AgreementArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One JSON object on a line, or a line for each group of numbers.
+/// One JSON object on a line, or a line for each number that stands alone and each group of numbers.
 fn print(object: &Value, as_json: bool) -> Result<()> {
     if as_json {
         return crate::print(serde_json::to_string(object)?);
@@ -210,11 +210,12 @@ fn lines(prefix: &str, object: &Map<String, Value>) -> Vec<String> {
         _ => value.to_string(),
     };
     let (groups, numbers): (Vec<_>, Vec<_>) = object.iter().partition(|(_, value)| value.is_object());
-    let cells: Vec<String> = numbers.iter().map(|(name, v)| format!("{name} {:<8}", number(v))).collect();
     let mut all = Vec::new();
-    if !cells.is_empty() {
-        let width = if prefix.is_empty() { 0 } else { 28 };
-        all.push(format!("{:<width$}{}", prefix.trim_end(), cells.join("  ").trim_end()));
+    if prefix.is_empty() {
+        all.extend(numbers.iter().map(|(name, v)| format!("{name:<27} {}", number(v))));
+    } else if !numbers.is_empty() {
+        let cells: Vec<String> = numbers.iter().map(|(name, v)| format!("{name} {:<8}", number(v))).collect();
+        all.push(format!("{:<28}{}", prefix.trim_end(), cells.join("  ").trim_end()));
     }
     for (name, group) in groups {
         all.extend(lines(&format!("{prefix}{name} "), group.as_object().expect("partitioned")));
@@ -234,7 +235,7 @@ mod tests {
         assert_eq!(object["readout"]["knn"]["ami"], json!(0.25));
         let text = lines("", object.as_object().unwrap()).join("\n");
         insta::assert_snapshot!(text, @r"
-        n_test 3
+        n_test                      3
         readout knn                 accuracy 0.5000    ami 0.2500
         ");
     }

@@ -47,14 +47,7 @@ pub(crate) struct Target<'a> {
 /// When the store cannot be read or the report not be written.
 pub(crate) fn write(target: &Target, sweep: &Sweep, store: &RunStore) -> Result<ReportPaths> {
     let out = target.out.map_or_else(|| target.root.join("report").join(&sweep.name), Path::to_path_buf);
-    fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
-    let file = &sweep.file;
-    let specs =
-        ReportSpecs { table: file.table.clone(), verdict: file.verdict.clone(), figure: file.figure.clone() };
-    let expected: Vec<toml::Table> = sweep.trials.iter().map(|trial| trial.table.clone()).collect();
-    let report =
-        Report { name: &sweep.name, claim: &file.claim, command: &file.command, specs, expected: &expected };
-    let paths = write_report(&report, store, &out).with_context(|| sweep.path.display().to_string())?;
+    let paths = make(sweep, store, &out)?;
     for sentence in &paths.unreadable {
         eprintln!("{sentence}");
     }
@@ -65,4 +58,50 @@ pub(crate) fn write(target: &Target, sweep: &Sweep, store: &RunStore) -> Result<
     let (results, trials) = (paths.results, paths.trials);
     say(&format!("{results} of {trials} trials have a result; the report is in {}\n", out.display()));
     Ok(paths)
+}
+
+fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<ReportPaths> {
+    let file = &sweep.file;
+    let specs = ReportSpecs {
+        ignore: file.ignore.clone().unwrap_or_default(),
+        baselines: file.baselines.clone().unwrap_or_default(),
+        table: file.table.clone(),
+        verdict: file.verdict.clone(),
+        figure: file.figure.clone(),
+    };
+    let expected: Vec<toml::Table> = sweep.trials.iter().map(|trial| trial.table.clone()).collect();
+    let report =
+        Report { name: &sweep.name, claim: &file.claim, command: &file.command, specs, expected: &expected };
+    write_report(&report, store, out).with_context(|| sweep.path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_table_of_every_sweep_has_each_baseline_and_no_row_twice() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = RunStore::open(&folder.path().join("store")).unwrap();
+        let files = fs::read_dir(root.join("xtask/sweeps")).unwrap();
+        for path in files.map(|file| file.unwrap().path()) {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            let sweep = Sweep::find(root, &name, None).unwrap();
+            let out = folder.path().join(&name);
+            make(&sweep, &store, &out).unwrap();
+            for table in &sweep.file.table {
+                let text = fs::read_to_string(out.join(format!("tables/{}.md", table.name))).unwrap();
+                let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+                assert_eq!(
+                    rows.len(),
+                    rows.iter().collect::<HashSet<_>>().len(),
+                    "{name}: a row twice in\n{text}"
+                );
+                assert!(!text.contains("Careful") && !text.contains("does not run"), "{name}:\n{text}");
+            }
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use toml::Value;
 
 use crate::select::{flatten, order, value_text};
+use crate::spec::Ignore;
 use crate::trial::{Outcome, TrialResult, trial_id};
 
 /// The key over which means are taken.
@@ -15,11 +16,24 @@ pub(crate) const SEED: &str = "seed";
 pub(crate) struct Evidence<'a> {
     pub(crate) id: String,
     pub(crate) trial: &'a toml::Table,
+    /// The whole trial file.
     pub(crate) leaves: BTreeMap<String, &'a Value>,
+    /// Keys that mean nothing for this trial.
+    ignored: Vec<&'a str>,
     pub(crate) result: Option<&'a TrialResult>,
 }
 
-impl Evidence<'_> {
+impl<'a> Evidence<'a> {
+    /// Whether a key says something about this trial.
+    pub(crate) fn means(&self, key: &str) -> bool {
+        !self.ignored.contains(&key)
+    }
+
+    /// The value of a key, if it has one that means something.
+    pub(crate) fn value(&self, key: &str) -> Option<&'a Value> {
+        self.leaves.get(key).copied().filter(|_| self.means(key))
+    }
+
     pub(crate) fn seed(&self) -> String {
         self.leaves.get(SEED).map_or_else(String::new, |v| value_text(v))
     }
@@ -37,22 +51,28 @@ impl Evidence<'_> {
 }
 
 /// Every trial that is asked for, once, in the order of the sweep.
-pub(crate) fn join<'a>(results: &'a [TrialResult], expected: &'a [toml::Table]) -> Vec<Evidence<'a>> {
+pub(crate) fn join<'a>(
+    results: &'a [TrialResult],
+    expected: &'a [toml::Table],
+    ignore: &'a Ignore,
+) -> Vec<Evidence<'a>> {
     let by_id: HashMap<&str, &TrialResult> = results.iter().map(|r| (r.id.as_str(), r)).collect();
     let mut seen = std::collections::HashSet::new();
     let trials =
         expected.iter().map(|trial| (trial_id(trial), trial)).filter(|(id, _)| seen.insert(id.clone()));
     trials
-        .map(|(id, trial)| Evidence {
-            result: by_id.get(id.as_str()).copied(),
-            leaves: flatten(trial),
-            id,
-            trial,
+        .map(|(id, trial)| {
+            let leaves = flatten(trial);
+            let applies = ignore.iter().filter_map(|(key, by_value)| {
+                leaves.get(key).and_then(|value| by_value.get(&value_text(value)))
+            });
+            let ignored = applies.flatten().map(String::as_str).collect();
+            Evidence { result: by_id.get(id.as_str()).copied(), leaves, ignored, id, trial }
         })
         .collect()
 }
 
-/// A value in the order of a sweep: numbers by size, all else as the sweep first names them.
+/// A value in the order of a sweep: numbers by size, all else as the sweep first names them, what means nothing last.
 #[derive(Debug, Default)]
 pub(crate) struct Ranks(HashMap<(String, String), usize>);
 
@@ -73,19 +93,27 @@ impl Ranks {
         match (a, b) {
             (Some(a @ Value::String(_)), Some(b @ Value::String(_))) => rank(a).cmp(&rank(b)),
             (Some(a), Some(b)) => order(a, b),
-            (a, b) => a.is_some().cmp(&b.is_some()),
+            (a, b) => b.is_some().cmp(&a.is_some()),
         }
+    }
+
+    /// The order of two lists of values of these keys, the first key first.
+    pub(crate) fn order_all(&self, keys: &[String], a: &Keyed, b: &Keyed) -> std::cmp::Ordering {
+        let orders =
+            keys.iter().zip(a.iter().zip(b)).map(|(key, (a, b))| self.order(key, a.as_ref(), b.as_ref()));
+        orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
     }
 }
 
 /// Values of some keys; `None`: does not have the key, or it means nothing.
 pub(crate) type Keyed = Vec<Option<Value>>;
 
-/// Trials gathered by the values of some keys, the groups in the order of the sweep.
+/// Trials gathered by what `value` says of some keys, the groups in the order of the sweep.
 pub(crate) fn group<'t, 'a>(
     trials: impl IntoIterator<Item = &'t Evidence<'a>>,
     keys: &[String],
     ranks: &Ranks,
+    value: impl Fn(&Evidence<'a>, &str) -> Option<&'a Value>,
 ) -> Vec<(Keyed, Vec<&'t Evidence<'a>>)>
 where
     'a: 't,
@@ -93,24 +121,15 @@ where
     let mut groups: Vec<(Keyed, Vec<&Evidence>)> = Vec::new();
     let mut places = HashMap::new();
     for trial in trials {
-        let values: Keyed = keys.iter().map(|key| trial.leaves.get(key).map(|v| (*v).clone())).collect();
+        let values: Keyed = keys.iter().map(|key| value(trial, key).cloned()).collect();
         let place = *places.entry(label(&values)).or_insert(groups.len());
         if place == groups.len() {
             groups.push((values, Vec::new()));
         }
         groups[place].1.push(trial);
     }
-    sort_by_keys(&mut groups, keys, ranks);
+    groups.sort_by(|(a, _), (b, _)| ranks.order_all(keys, a, b));
     groups
-}
-
-/// Sorts what is headed by the values of keys.
-pub(crate) fn sort_by_keys<T>(groups: &mut [(Keyed, T)], keys: &[String], ranks: &Ranks) {
-    groups.sort_by(|(a, _), (b, _)| {
-        let orders =
-            keys.iter().zip(a.iter().zip(b)).map(|(key, (a, b))| ranks.order(key, a.as_ref(), b.as_ref()));
-        orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
-    });
 }
 
 /// The values of a group's keys in one line.

@@ -98,8 +98,8 @@ fn groups<'t, 'a>(
     keys: &[String],
     ranks: &Ranks,
 ) -> Vec<Group<'t, 'a>> {
-    let selected = trials.iter().filter(|t| select.matches(t.trial));
-    let grouped = group(selected, keys, ranks).into_iter();
+    let selected = trials.iter().filter(|t| select.matches_but_for(t.trial, |key| !t.means(key)));
+    let grouped = group(selected, keys, ranks, Evidence::value).into_iter();
     grouped.map(|(values, trials)| Group { label: group_label(keys, &values), trials }).collect()
 }
 
@@ -118,7 +118,7 @@ fn varying_words(groups: &[Group], shown: &[&str]) -> String {
     let mut keys = BTreeSet::new();
     for Group { trials, .. } in groups {
         let first = trials[0];
-        let differs = |key: &str| trials.iter().any(|t| t.leaves.get(key) != first.leaves.get(key));
+        let differs = |key: &str| trials.iter().any(|t| t.value(key) != first.value(key));
         keys.extend(
             first.leaves.keys().filter(|key| *key != SEED && !shown.contains(&key.as_str()) && differs(key)),
         );

@@ -118,6 +118,11 @@ fn member<T: Deserialize>(
     Ok(Some((shape, values)))
 }
 
+/// Points of at most two dimensions as they are, `[n, 2]`; one-dimensional points lie on a line.
+pub(crate) fn plane(points: &Array2<f32>) -> Array2<f64> {
+    Array2::from_shape_fn((points.nrows(), 2), |(i, j)| points.get((i, j)).map_or(0.0, |&x| f64::from(x)))
+}
+
 /// The two directions of greatest variance, `[n, 2]`; one-dimensional points lie on a line.
 ///
 /// Power iteration on the covariance from a fixed start, so that the same points give the same picture.

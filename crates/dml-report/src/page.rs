@@ -1,6 +1,7 @@
 //! The report as one page: self-contained, opened from disk, without any request.
 
 mod data;
+mod room;
 
 use crate::error::ReportError;
 use crate::evidence::Evidence;
@@ -29,6 +30,7 @@ pub(crate) struct Parts<'a> {
 /// The page's text.
 pub(crate) fn page(parts: &Parts, store: &RunStore) -> Result<String, ReportError> {
     let report = parts.report;
+    let room = room::fill(parts, store)?;
     let fills = [
         escape_html(report.name),
         format!(
@@ -43,8 +45,9 @@ pub(crate) fn page(parts: &Parts, store: &RunStore) -> Result<String, ReportErro
         or_none(verdicts(parts.verdicts), "verdict"),
         or_none(parts.figures.iter().map(figure).collect(), "figure"),
         or_none(parts.tables.iter().map(table).collect(), "table"),
+        room.sentence,
         data::json(parts.trials),
-        data::latents(parts.trials, store)?,
+        room.json,
     ];
     let mut page = String::new();
     let mut pieces = TEMPLATE.split(SLOT);

@@ -1,6 +1,5 @@
 //! A whole report in a folder.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -8,10 +7,11 @@ use rayon::prelude::*;
 use crate::error::ReportError;
 use crate::evidence::{Ranks, join};
 use crate::figure::{self, Figure};
+use crate::folder::Folder;
 use crate::interchange;
 use crate::page::{Parts, page};
 use crate::spec::ReportSpecs;
-use crate::store::{RunStore, write_atomically};
+use crate::store::RunStore;
 use crate::table::Table;
 use crate::trial::{TrialResult, trial_id};
 use crate::verdict;
@@ -54,20 +54,21 @@ pub struct ReportPaths {
     pub unreadable: Vec<String>,
 }
 
-/// Makes the report of a sweep from a store, in `out`. The same results give the same bytes.
+/// Makes the report of a sweep from a store, in `out`. The same results give the same bytes; what an earlier report wrote there and this one
+/// does not is removed.
 ///
 /// # Errors
 /// When the specifications ask for what does not exist, a figure's file in the store is malformed, or `out` cannot be written.
 pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<ReportPaths, ReportError> {
-    report.specs.check()?;
+    report.specs.check(report.expected)?;
     let (results, unreadable) = read_results(report.expected, store);
-    let trials = join(&results, report.expected);
-    let ranks = Ranks::of(&trials);
     let specs = &report.specs;
+    let trials = join(&results, report.expected, &specs.ignore);
+    let ranks = Ranks::of(&trials);
     let tables: Vec<Table> = specs
         .table
         .iter()
-        .map(|spec| Table::from_evidence(spec, &trials, &ranks))
+        .map(|spec| Table::from_evidence(spec, &specs.baselines, &trials, &ranks))
         .collect::<Result<_, _>>()?;
     let verdicts = verdict::judge(&specs.verdict, &trials, &ranks);
     let figures: Vec<Figure> = specs
@@ -77,41 +78,33 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
         .collect::<Result<_, _>>()?;
     let parts = Parts { report, trials: &trials, tables: &tables, verdicts: &verdicts, figures: &figures };
 
+    let mut folder = Folder::new(out);
+    for table in &tables {
+        for (extension, text) in [("md", table.markdown()), ("csv", table.csv()), ("tex", table.latex())] {
+            folder.write(&format!("tables/{}.{extension}", table.name), text)?;
+        }
+    }
+    for figure in &figures {
+        for (ground, picture) in ["", "-dark"].iter().zip(figure.pictures.iter().flatten()) {
+            folder.write(&format!("figures/{}{ground}.svg", figure.name), &picture.svg)?;
+            folder.write(&format!("figures/{}{ground}.png", figure.name), &picture.png)?;
+        }
+    }
+    folder.write("verdicts.csv", verdict::csv(&verdicts))?;
+    let all_tables = tables.iter().map(Table::markdown).collect::<Vec<_>>().join("\n");
     let paths = ReportPaths {
-        page: out.join("index.html"),
-        tables: out.join("tables.md"),
-        verdicts: out.join("verdicts.md"),
+        page: folder.write("index.html", page(&parts, store)?)?,
+        tables: folder.write("tables.md", all_tables)?,
+        verdicts: folder.write("verdicts.md", verdict::markdown(&verdicts))?,
         figures: out.join("figures"),
-        results_csv: out.join("results.csv"),
-        results_jsonl: out.join("results.jsonl"),
+        results_csv: folder.write("results.csv", interchange::csv(&trials))?,
+        results_jsonl: folder.write("results.jsonl", interchange::json_lines(&trials))?,
         trials: trials.len(),
         results: results.len(),
         unreadable,
     };
-    write(&paths.page, page(&parts, store)?)?;
-    write(&paths.tables, tables.iter().map(Table::markdown).collect::<Vec<_>>().join("\n"))?;
-    for table in &tables {
-        for (extension, text) in [("md", table.markdown()), ("csv", table.csv()), ("tex", table.latex())] {
-            write(&out.join("tables").join(format!("{}.{extension}", table.name)), text)?;
-        }
-    }
-    write(&paths.verdicts, verdict::markdown(&verdicts))?;
-    write(&out.join("verdicts.csv"), verdict::csv(&verdicts))?;
-    for figure in &figures {
-        for (ground, picture) in ["", "-dark"].iter().zip(figure.pictures.iter().flatten()) {
-            write(&paths.figures.join(format!("{}{ground}.svg", figure.name)), &picture.svg)?;
-            write(&paths.figures.join(format!("{}{ground}.png", figure.name)), &picture.png)?;
-        }
-    }
-    write(&paths.results_csv, interchange::csv(&trials))?;
-    write(&paths.results_jsonl, interchange::json_lines(&trials))?;
+    folder.finish()?;
     Ok(paths)
-}
-
-fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), ReportError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(ReportError::io(folder))?;
-    Ok(write_atomically(path, bytes.as_ref())?)
 }
 
 /// All results that can be read, and a sentence for each that cannot.

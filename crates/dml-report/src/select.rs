@@ -16,13 +16,12 @@ pub struct Selection(pub BTreeMap<String, Value>);
 impl Selection {
     /// Whether a trial meets every key.
     pub fn matches(&self, trial: &toml::Table) -> bool {
-        self.matches_except(trial, &Selection::default())
+        self.matches_but_for(trial, |_| false)
     }
 
-    /// Whether a trial meets every key but those that `except` names too.
-    pub fn matches_except(&self, trial: &toml::Table, except: &Selection) -> bool {
-        let wanted = self.0.iter().filter(|(key, _)| !except.0.contains_key(*key));
-        wanted.into_iter().all(|(key, value)| {
+    /// Whether a trial meets every key that is not `free`.
+    pub(crate) fn matches_but_for(&self, trial: &toml::Table, free: impl Fn(&str) -> bool) -> bool {
+        self.0.iter().filter(|(key, _)| !free(key)).all(|(key, value)| {
             lookup(trial, key).is_some_and(|found| alternatives(value).iter().any(|v| same(v, found)))
         })
     }
@@ -72,12 +71,14 @@ pub(crate) fn key_text(key: &str) -> String {
     shown.replace('_', " ")
 }
 
-/// A score as people read it: `test_folds.knn.accuracy` as `test folds, knn accuracy`.
+/// A score as people read it: `test_folds.knn.accuracy` as `knn accuracy (test folds)`, `retrieval.recall_at_1` as `recall at 1`.
 pub(crate) fn score_text(score: &str) -> String {
-    let text = score.replacen('.', ", ", 1).replace(['.', '_'], " ");
-    text.strip_prefix("clustering, ")
-        .or(text.strip_prefix("retrieval, "))
-        .map_or(text.clone(), str::to_string)
+    let (protocol, name) = score.split_once('.').unwrap_or(("", score));
+    let words = |text: &str| text.replace(['.', '_'], " ");
+    match protocol {
+        "" | "clustering" | "retrieval" | "likelihood" => words(name),
+        _ => format!("{} ({})", words(name), words(protocol)),
+    }
 }
 
 /// A trial's leaves under dotted keys; an array is a leaf.
@@ -110,7 +111,7 @@ mod tests {
         assert!(selection("a = 10\n'b.c' = ['y', 'x']").matches(&trial));
         assert!(!selection("a = 10\n'b.c' = 'y'").matches(&trial));
         assert!(!selection("'b.d' = 'y'").matches(&trial));
-        assert!(selection("a = 10\n'b.c' = 'y'").matches_except(&trial, &selection("'b.c' = 'z'")));
+        assert!(selection("a = 10\n'b.c' = 'y'").matches_but_for(&trial, |key| key == "b.c"));
     }
 
     #[test]
@@ -118,7 +119,7 @@ mod tests {
         assert_eq!(key_text("model.latent_dim"), "latent dim");
         assert_eq!(key_text("prior.kind"), "prior");
         assert_eq!(key_text("seed"), "seed");
-        assert_eq!(score_text("test_folds.random_forest.accuracy"), "test folds, random forest accuracy");
+        assert_eq!(score_text("test_folds.random_forest.accuracy"), "random forest accuracy (test folds)");
         assert_eq!(value_text(&Value::Float(10.0)), "10");
         assert_eq!(value_text(&Value::Float(0.01)), "0.01");
     }

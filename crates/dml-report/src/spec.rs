@@ -1,15 +1,24 @@
 //! What a sweep file says about its report: `[[table]]`, `[[verdict]]` and `[[figure]]`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
 use crate::ReportError;
-use crate::select::Selection;
+use crate::select::{Selection, flatten};
+
+/// A key, its values, and for each the keys that mean nothing for trials of this value:
+/// `{ "model.system" = { pixels = ["model.latent_dim"] } }`.
+pub type Ignore = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
 /// Everything a sweep file asks of its report.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ReportSpecs {
+    /// `[ignore]`: tables and figures show such a key as –, and do not select by it.
+    pub ignore: Ignore,
+    /// `[baselines]`: trials that every model has to beat. They stand in every table, whatever it selects in these keys.
+    pub baselines: Selection,
     /// `[[table]]`
     pub table: Vec<TableSpec>,
     /// `[[verdict]]`
@@ -31,16 +40,11 @@ pub struct TableSpec {
     /// Which trials.
     #[serde(default)]
     pub select: Selection,
-    /// Keys that name a row; rows are sorted by them in this order. Cells are means over all else, which should be the seeds.
+    /// Keys that name a row. Rows are sorted by `best_within`, models before baselines, then by these keys. Cells are means over all
+    /// else, which should be the seeds.
     pub rows: Vec<String>,
-    /// Key, its value, and the row keys that mean nothing for trials of this value.
-    #[serde(default)]
-    pub ignore: BTreeMap<String, BTreeMap<String, Vec<String>>>,
     /// Score columns.
     pub scores: Vec<String>,
-    /// Trials that every model has to beat. They need not match `select` in these keys.
-    #[serde(default)]
-    pub baselines: Selection,
     /// Row keys within whose values the best is looked for.
     #[serde(default)]
     pub best_within: Vec<String>,
@@ -178,28 +182,30 @@ impl FigureSpec {
 }
 
 impl ReportSpecs {
-    /// Names become file names and anchors, so they must be plain and told apart.
+    /// Names become file names and anchors, so they must be plain and told apart; keys must be those of trials.
     ///
     /// # Errors
     /// Names the offending one, and says what would be right.
-    pub(crate) fn check(&self) -> Result<(), ReportError> {
-        let mut seen = Vec::new();
-        let tables = self.table.iter().map(|t| ("table", t.name.as_str()));
-        let verdicts = self.verdict.iter().map(|v| ("verdict", v.name.as_str()));
-        let figures = self.figure.iter().map(|f| ("figure", f.name()));
-        for (kind, name) in tables.chain(verdicts).chain(figures) {
+    pub(crate) fn check(&self, trials: &[toml::Table]) -> Result<(), ReportError> {
+        let known: BTreeSet<String> = trials.iter().flat_map(|trial| flatten(trial).into_keys()).collect();
+        let mut seen = BTreeSet::new();
+        for (kind, name, keys) in self.parts() {
+            let wrong = |why: String| Err(ReportError::Spec(format!("{kind} \"{name}\": {why}")));
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if name.is_empty() || !name.chars().all(plain) {
-                return Err(ReportError::Spec(format!(
-                    "{kind} \"{name}\": a name has only a-z, 0-9 and - in it"
-                )));
+                return wrong("a name has only a-z, 0-9 and - in it".to_string());
             }
-            if seen.contains(&(kind, name)) {
-                return Err(ReportError::Spec(format!(
-                    "{kind} \"{name}\" is there twice; give the second another name"
-                )));
+            if !seen.insert((kind, name)) {
+                return wrong("it is there twice; give the second another name".to_string());
             }
-            seen.push((kind, name));
+            if let Some(key) = keys.into_iter().find(|key| !known.is_empty() && !known.contains(*key)) {
+                let table = key.split_once('.').map_or("", |(table, _)| table);
+                let beside = |other: &&String| other.split_once('.').is_some_and(|(of, _)| of == table);
+                let beside: Vec<String> =
+                    known.iter().filter(beside).map(|key| format!("\"{key}\"")).collect();
+                let there = if beside.is_empty() { "none like it".to_string() } else { beside.join(", ") };
+                return wrong(format!("no trial of the sweep has the key \"{key}\"; there are {there}"));
+            }
         }
         for table in &self.table {
             if let Some(key) = table.best_within.iter().find(|key| !table.rows.contains(key)) {
@@ -210,5 +216,27 @@ impl ReportSpecs {
             }
         }
         Ok(())
+    }
+
+    /// Kind and name of each part, and the trial keys that it speaks of.
+    fn parts(&self) -> Vec<(&'static str, &str, Vec<&String>)> {
+        let tables = self.table.iter();
+        let tables = tables.map(|t| ("table", t.name.as_str(), t.select.0.keys().chain(&t.rows).collect()));
+        let verdicts = self.verdict.iter().map(|v| {
+            let selected = [&v.treatment, &v.control, &v.select].into_iter().flat_map(|s| s.0.keys());
+            let chosen = v.choose.iter().flat_map(|choose| &choose.keys);
+            ("verdict", v.name.as_str(), selected.chain(&v.each).chain(chosen).collect())
+        });
+        let figures = self.figure.iter().map(|figure| {
+            let (select, keys, x) = match figure {
+                FigureSpec::Latent { select, panels, .. } | FigureSpec::Images { select, panels, .. } => {
+                    (select, panels, None)
+                }
+                FigureSpec::Curves { select, lines, .. } => (select, lines, None),
+                FigureSpec::Score { select, lines, x, .. } => (select, lines, Some(x)),
+            };
+            ("figure", figure.name(), select.0.keys().chain(keys).chain(x).collect())
+        });
+        tables.chain(verdicts).chain(figures).collect()
     }
 }

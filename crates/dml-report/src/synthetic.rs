@@ -7,7 +7,7 @@ use npyz::WriterBuilder;
 
 use crate::latent::Latent;
 use crate::select::number;
-use crate::spec::TableSpec;
+use crate::spec::{ReportSpecs, TableSpec};
 use crate::trial::{Curves, FORMAT, Outcome, Scores, TrialResult, lookup, trial_id};
 
 pub(crate) struct Synthetic {
@@ -22,14 +22,22 @@ pub(crate) fn spec() -> TableSpec {
         title = "Table 1: DML & friends"
         published = "table-1-mnist"
         rows = ["data.labelled_percent", "model.system", "routine.alpha"]
-        ignore = { "model.system" = { dml = ["routine.alpha"], pixels = ["routine.alpha"] } }
         scores = ["test_folds.knn.accuracy", "test_folds.knn.ami"]
-        baselines = { "model.system" = ["pixels", "pca"] }
         best_within = ["data.labelled_percent"]
         note = "No published number has a seed."
         "#,
     )
     .unwrap()
+}
+
+/// What is said once for all tables and figures, and no table yet.
+pub(crate) fn common() -> ReportSpecs {
+    let ignore = "'model.system' = { dml = ['routine.alpha'], pixels = ['routine.alpha'] }";
+    ReportSpecs {
+        ignore: toml::from_str(ignore).unwrap(),
+        baselines: toml::from_str("'model.system' = ['pixels', 'pca']").unwrap(),
+        ..ReportSpecs::default()
+    }
 }
 
 impl Synthetic {

@@ -9,10 +9,10 @@ use toml::Value;
 
 use crate::ReportError;
 use crate::estimate::Estimate;
-use crate::evidence::{Evidence, Keyed, Ranks, SEED, join, label, sort_by_keys};
+use crate::evidence::{Evidence, Keyed, Ranks, SEED, join, label};
 use crate::published::Published;
 use crate::select::{Selection, alternatives, key_text, same, value_text};
-use crate::spec::TableSpec;
+use crate::spec::{ReportSpecs, TableSpec};
 use crate::trial::TrialResult;
 
 /// A table, ready to be written as Markdown, CSV, LaTeX or HTML.
@@ -41,6 +41,8 @@ pub struct Row {
     pub baseline: bool,
     /// One a score.
     pub cells: Vec<Cell>,
+    /// Ids of its trials.
+    pub trials: Vec<String>,
 }
 
 /// A score of a row.
@@ -74,67 +76,71 @@ pub enum Mark {
 }
 
 impl Table {
-    /// Makes the table of a specification from the results of a sweep. `expected` has every trial of the sweep, so that holes are known.
+    /// Makes the table of a specification from the results of a sweep. `expected` has every trial of the sweep, so that holes are known;
+    /// of `specs` it takes `ignore` and `baselines`.
     ///
     /// # Errors
     /// When the specification names a published table that does not exist.
     pub fn build(
         spec: &TableSpec,
+        specs: &ReportSpecs,
         results: &[TrialResult],
         expected: &[toml::Table],
     ) -> Result<Self, ReportError> {
-        let trials = join(results, expected);
-        Self::from_evidence(spec, &trials, &Ranks::of(&trials))
+        let trials = join(results, expected, &specs.ignore);
+        Self::from_evidence(spec, &specs.baselines, &trials, &Ranks::of(&trials))
     }
 
     pub(crate) fn from_evidence(
         spec: &TableSpec,
+        baselines: &Selection,
         trials: &[Evidence],
         ranks: &Ranks,
     ) -> Result<Self, ReportError> {
         let published = spec.published.as_deref().map(Published::load).transpose()?;
-        let mut groups: BTreeMap<String, (Keyed, (bool, Vec<&Evidence>))> = BTreeMap::new();
+        let mut groups: BTreeMap<String, (Keyed, bool, Vec<&Evidence>)> = BTreeMap::new();
         for trial in trials {
-            let baseline = !spec.baselines.0.is_empty() && spec.baselines.matches(trial.trial);
-            let except = if baseline { &spec.baselines } else { &Selection::default() };
-            if !spec.select.matches_except(trial.trial, except) {
+            let baseline = !baselines.0.is_empty() && baselines.matches(trial.trial);
+            let free = |key: &str| !trial.means(key) || (baseline && baselines.0.contains_key(key));
+            if !spec.select.matches_but_for(trial.trial, free) {
                 continue;
             }
-            let ignored = ignored_keys(spec, trial);
-            let value = |key: &String| {
-                trial.leaves.get(key).filter(|_| !ignored.contains(key.as_str())).map(|v| (*v).clone())
-            };
-            let values: Keyed = spec.rows.iter().map(value).collect();
-            let (_, (_, of_row)) = groups.entry(label(&values)).or_insert((values, (baseline, Vec::new())));
+            let values: Keyed = spec.rows.iter().map(|key| trial.value(key).cloned()).collect();
+            let (_, _, of_row) = groups.entry(label(&values)).or_insert((values, baseline, Vec::new()));
             of_row.push(trial);
         }
         let mut sorted: Vec<_> = groups.into_values().collect();
-        sort_by_keys(&mut sorted, &spec.rows, ranks);
+        sorted.sort_by(|(a, _, _), (b, _, _)| ranks.order_all(&spec.rows, a, b));
+        sorted.sort_by_key(|(_, baseline, _)| *baseline);
+        let head = |values: &Keyed| places(spec).map(|place| values[place].clone()).collect();
+        sorted.sort_by(|(a, _, _), (b, _, _)| ranks.order_all(&spec.best_within, &head(a), &head(b)));
 
         let mut used = BTreeSet::new();
         let mut mixed = BTreeSet::new();
         let mut rows = Vec::new();
-        for (values, (baseline, trials)) in sorted {
-            mixed.extend(varying_keys(spec, &trials));
+        for (values, baseline, trials) in sorted {
+            mixed.extend(varying_keys(&trials));
             let row = published.as_ref().and_then(|p| p.row_of(trials[0].trial));
             used.extend(row);
             let printed = row.zip(published.as_ref()).map(|(row, p)| p.scores(row)).unwrap_or_default();
             let cell = |score: &String| {
                 Cell::of(&trials, score, printed.get(score.as_str()).map(|s| (*s).to_string()))
             };
-            rows.push(Row { values, baseline, cells: spec.scores.iter().map(cell).collect() });
+            let cells = spec.scores.iter().map(cell).collect();
+            rows.push(Row { values, baseline, cells, trials: trials.iter().map(|t| t.id.clone()).collect() });
         }
         mark(&mut rows, spec);
         let left_out = published.map_or(0, |p| p.len() - used.len());
-        let notes = notes(spec, &rows, left_out, &mixed);
-        Ok(Self {
+        let mut table = Self {
             name: spec.name.clone(),
             title: spec.title.clone(),
             keys: spec.rows.clone(),
             scores: spec.scores.clone(),
             rows,
-            notes,
-        })
+            notes: Vec::new(),
+        };
+        table.notes = notes(spec, baselines, &table.rows, left_out, &mixed);
+        Ok(table)
     }
 }
 
@@ -167,52 +173,55 @@ impl Cell {
     }
 }
 
-fn ignored_keys<'s>(spec: &'s TableSpec, trial: &Evidence) -> BTreeSet<&'s str> {
-    let applies = spec.ignore.iter().flat_map(|(key, by_value)| {
-        let found = trial.leaves.get(key).map(|v| value_text(v));
-        found.and_then(|text| by_value.get(&text)).into_iter().flatten()
-    });
-    applies.map(String::as_str).collect()
-}
-
 /// Keys other than the seed in which the trials of one row differ although nothing says that they may.
-fn varying_keys(spec: &TableSpec, trials: &[&Evidence]) -> Vec<String> {
+fn varying_keys(trials: &[&Evidence]) -> Vec<String> {
     let first = trials[0];
-    let ignored = ignored_keys(spec, first);
-    let free = |key: &str| key == SEED || ignored.contains(key);
-    let differs = |key: &str| trials.iter().any(|t| t.leaves.get(key) != first.leaves.get(key));
-    first.leaves.keys().filter(|key| !free(key) && differs(key)).cloned().collect()
+    let differs = |key: &str| trials.iter().any(|t| t.value(key) != first.value(key));
+    first.leaves.keys().filter(|key| *key != SEED && differs(key)).cloned().collect()
 }
 
+/// Where the keys of `best_within` stand among those of a row.
+fn places(spec: &TableSpec) -> impl Iterator<Item = usize> {
+    spec.best_within.iter().filter_map(|key| spec.rows.iter().position(|row| row == key))
+}
+
+/// Compares each row with the best model of its group. A baseline for which a key of the groups means nothing stands in all of them.
 fn mark(rows: &mut [Row], spec: &TableSpec) {
-    let places: Vec<usize> =
-        spec.best_within.iter().filter_map(|key| spec.rows.iter().position(|row| row == key)).collect();
-    let group =
-        |row: &Row| places.iter().map(|&p| row.values[p].as_ref().map(value_text)).collect::<Vec<_>>();
-    let groups: BTreeSet<_> = rows.iter().map(group).collect();
-    for wanted in &groups {
-        for (column, score) in spec.scores.iter().enumerate() {
-            let sign = if spec.lower_is_better.contains(score) { -1.0 } else { 1.0 };
-            let of_group = |row: &&Row| group(row) == *wanted;
-            let models = rows.iter().filter(of_group).filter(|row| !row.baseline);
-            let best = models
-                .filter_map(|row| row.cells[column].ours)
+    let group = |row: &Row| places(spec).map(|p| row.values[p].as_ref().map(value_text)).collect::<Vec<_>>();
+    let groups: Vec<_> = rows.iter().map(group).collect();
+    for (column, score) in spec.scores.iter().enumerate() {
+        let sign = if spec.lower_is_better.contains(score) { -1.0 } else { 1.0 };
+        let mark = |(row, own): (&Row, &Vec<Option<String>>)| {
+            let same = |(own, other): (&Option<String>, &Option<String>)| {
+                own == other || (row.baseline && own.is_none())
+            };
+            let in_group = |other: &Vec<Option<String>>| own.iter().zip(other).all(same);
+            let rivals = rows.iter().zip(&groups).filter(|(other, group)| !other.baseline && in_group(group));
+            let best = rivals
+                .filter_map(|(rival, _)| rival.cells[column].ours)
                 .max_by(|a, b| (sign * a.mean).total_cmp(&(sign * b.mean)));
-            let Some(best) = best else { continue };
-            for row in rows.iter_mut().filter(|row| group(row) == *wanted) {
-                let Some(ours) = row.cells[column].ours else { continue };
-                row.cells[column].mark = match (row.baseline, sign * ours.mean >= sign * best.mean) {
-                    (true, true) => Mark::Reaches,
-                    (false, true) => Mark::Best,
-                    (false, false) if ours.overlaps(&best) => Mark::Overlaps,
-                    _ => Mark::None,
-                };
+            let (Some(best), Some(ours)) = (best, row.cells[column].ours) else { return Mark::None };
+            match (row.baseline, sign * ours.mean >= sign * best.mean) {
+                (true, true) => Mark::Reaches,
+                (false, true) => Mark::Best,
+                (false, false) if ours.overlaps(&best) => Mark::Overlaps,
+                _ => Mark::None,
             }
+        };
+        let marks: Vec<Mark> = rows.iter().zip(&groups).map(mark).collect();
+        for (row, mark) in rows.iter_mut().zip(marks) {
+            row.cells[column].mark = mark;
         }
     }
 }
 
-fn notes(spec: &TableSpec, rows: &[Row], left_out: usize, mixed: &BTreeSet<String>) -> Vec<String> {
+fn notes(
+    spec: &TableSpec,
+    baselines: &Selection,
+    rows: &[Row],
+    left_out: usize,
+    mixed: &BTreeSet<String>,
+) -> Vec<String> {
     let mut notes = Vec::new();
     let cells = || rows.iter().flat_map(|row| &row.cells);
     let most = cells().map(|c| c.asked).max().unwrap_or(0);
@@ -249,7 +258,7 @@ fn notes(spec: &TableSpec, rows: &[Row], left_out: usize, mixed: &BTreeSet<Strin
     if cells().any(|c| c.mark == Mark::Reaches) {
         notes.push("‡: a baseline that is at least as good as the best model of its group.".to_string());
     }
-    if let Some(missing) = missing_baselines(spec, rows) {
+    if let Some(missing) = missing_baselines(spec, baselines, rows) {
         notes.push(format!("Baselines that this sweep does not run: {missing}."));
     }
     if !mixed.is_empty() {
@@ -265,9 +274,9 @@ fn notes(spec: &TableSpec, rows: &[Row], left_out: usize, mixed: &BTreeSet<Strin
     notes
 }
 
-fn missing_baselines(spec: &TableSpec, rows: &[Row]) -> Option<String> {
+fn missing_baselines(spec: &TableSpec, baselines: &Selection, rows: &[Row]) -> Option<String> {
     let mut missing = Vec::new();
-    for (key, values) in &spec.baselines.0 {
+    for (key, values) in &baselines.0 {
         let Some(place) = spec.rows.iter().position(|row| row == key) else { continue };
         let there =
             |v: &Value| rows.iter().any(|row| row.values[place].as_ref().is_some_and(|found| same(found, v)));

@@ -87,8 +87,10 @@ fn judge_one(spec: &VerdictSpec, trials: &[Evidence], ranks: &Ranks) -> Vec<Verd
     let treated = |t: &Evidence| spec.treatment.matches(t.trial);
     let of_either =
         |t: &&Evidence| spec.select.matches(t.trial) && (treated(t) || spec.control.matches(t.trial));
-    let cases = group(trials.iter().filter(of_either), &spec.each, ranks).into_iter();
+    let cases =
+        group(trials.iter().filter(of_either), &spec.each, ranks, |t, key| t.leaves.get(key).copied());
     cases
+        .into_iter()
         .filter(|(_, trials)| trials.iter().any(|t| treated(t)))
         .map(|(values, trials)| case(spec, values, &trials))
         .collect()

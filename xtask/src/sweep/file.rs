@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use dml_report::{FigureSpec, TableSpec, VerdictSpec};
+use dml_report::{FigureSpec, Ignore, Selection, TableSpec, VerdictSpec};
 use serde::Deserialize;
 use toml::Value;
 
@@ -23,7 +23,7 @@ pub(crate) struct SweepFile {
     pub seeds: u32,
     /// Measured seconds of one trial on one core, for the estimate before anything has run.
     pub seconds_per_trial: f64,
-    /// The sweep of the same folder whose base this one takes, under what its own says.
+    /// The sweep of the same folder whose base this one takes, under what its own says; and its `ignore` and `baselines`, unless it has its own.
     #[serde(default)]
     pub extends: Option<String>,
     /// Sweeps of the same folder whose trials, tables, verdicts and figures are added to this one's.
@@ -35,6 +35,12 @@ pub(crate) struct SweepFile {
     /// Overrides: scalars and tables are fixed, arrays are varied. None at all: the base alone.
     #[serde(default)]
     pub grid: Vec<toml::Table>,
+    /// Keys that mean nothing for some trials, for all tables and figures of the report.
+    #[serde(default)]
+    pub ignore: Option<Ignore>,
+    /// Trials that stand in every table of the report, for every model to beat.
+    #[serde(default)]
+    pub baselines: Option<Selection>,
     /// Tables of the report.
     #[serde(default)]
     pub table: Vec<TableSpec>,
@@ -79,6 +85,8 @@ impl Sweep {
                 other.extends.is_some() || !other.include.is_empty()
             })?;
             file.base = overlaid(other.file.base, file.base);
+            file.ignore = file.ignore.or(other.file.ignore);
+            file.baselines = file.baselines.or(other.file.baselines);
         }
         let only_others = file.base.is_empty() && !file.include.is_empty();
         let mut trials =
@@ -87,6 +95,10 @@ impl Sweep {
             let other = Self::beside(root, &path, &other, file.seeds, |other| !other.include.is_empty())?;
             let known: HashSet<String> = trials.iter().map(|trial| trial.id.clone()).collect();
             trials.extend(other.trials.into_iter().filter(|trial| !known.contains(&trial.id)));
+            let context = || format!("{}: included by {}", other.path.display(), path.display());
+            file.ignore = agreed("ignore", file.ignore, other.file.ignore).with_context(context)?;
+            file.baselines =
+                agreed("baselines", file.baselines, other.file.baselines).with_context(context)?;
             file.table.extend(other.file.table);
             file.verdict.extend(other.file.verdict);
             file.figure.extend(other.file.figure);
@@ -126,6 +138,16 @@ fn overlaid(mut under: toml::Table, over: toml::Table) -> toml::Table {
         under.insert(key, value);
     }
     under
+}
+
+/// What two sweeps of one report say, where they say the same or only one of them says it.
+fn agreed<T: PartialEq>(key: &str, one: Option<T>, other: Option<T>) -> Result<Option<T>> {
+    match (one, other) {
+        (Some(one), Some(other)) if one != other => {
+            bail!("its [{key}] differs from what is included before it; one report follows one [{key}]")
+        }
+        (one, other) => Ok(one.or(other)),
+    }
 }
 
 /// The sweeps of a folder, sorted.

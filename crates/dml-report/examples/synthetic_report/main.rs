@@ -10,15 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use dml_report::{FigureSpec, Report, ReportSpecs, RunStore, TableSpec, VerdictSpec, write_report};
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-struct Specs {
-    table: Vec<TableSpec>,
-    verdict: Vec<VerdictSpec>,
-    figure: Vec<FigureSpec>,
-}
+use dml_report::{Report, RunStore, write_report};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -34,12 +26,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{count} results made up in {:.1} s", start.elapsed().as_secs_f64());
     }
     let store = RunStore::open(&root)?;
-    let specs: Specs = toml::from_str(include_str!("specs.toml"))?;
     let report = Report {
         name: "synthetic",
         claim: "Made-up numbers that look like the paper’s grid. They show how a report looks, and nothing else.",
         command: "cargo run -p dml-report --example synthetic_report",
-        specs: ReportSpecs { table: specs.table, verdict: specs.verdict, figure: specs.figure },
+        specs: toml::from_str(include_str!("specs.toml"))?,
         expected: &trials,
     };
     let out = folder.join("report");

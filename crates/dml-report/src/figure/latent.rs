@@ -9,7 +9,7 @@ use super::chart::{Area, Drawing, Names, TEXT, WIDTH, axes, canvas, dot, legend,
 use super::theme::{Theme, rgb};
 use super::{Drawn, Group, left_out_words};
 use crate::error::ReportError;
-use crate::latent::{Latent, t_sne};
+use crate::latent::{Latent, plane, t_sne};
 use crate::store::RunStore;
 
 const MOST_PANELS: usize = 12;
@@ -98,10 +98,6 @@ fn panel(title: String, latent: Latent) -> Panel {
     let (points, how) =
         if d > 2 { (t_sne(&latent.embeddings), " (t-SNE)") } else { (plane(&latent.embeddings), "") };
     Panel { title: title + how, points, labels: latent.labels, components }
-}
-
-fn plane(points: &Array2<f32>) -> Array2<f64> {
-    Array2::from_shape_fn((points.nrows(), 2), |(i, j)| points.get((i, j)).map_or(0.0, |&x| f64::from(x)))
 }
 
 fn draw_panel(area: &Area, theme: &Theme, panel: &Panel, side: u32) -> Drawing {

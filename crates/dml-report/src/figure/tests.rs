@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::evidence::join;
+use crate::spec::Ignore;
 use crate::synthetic::{Synthetic, blobs, write_latent};
 
 const SPECS: &str = r#"
@@ -34,7 +35,8 @@ panels = ["model.system"]
 
 fn draw_all(synthetic: &Synthetic, store: &RunStore) -> Vec<Figure> {
     let specs: BTreeMap<String, Vec<FigureSpec>> = toml::from_str(SPECS).unwrap();
-    let trials = join(&synthetic.results, &synthetic.expected);
+    let ignore = Ignore::new();
+    let trials = join(&synthetic.results, &synthetic.expected, &ignore);
     let ranks = Ranks::of(&trials);
     specs["figure"].iter().map(|spec| draw(spec, &trials, &ranks, store).unwrap()).collect()
 }

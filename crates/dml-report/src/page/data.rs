@@ -1,25 +1,13 @@
-//! What the page's script reads: trials as columns of indices, latent spaces as packed numbers.
+//! What the page's script reads of all trials: columns of indices, scores and curves.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use crate::base64::encode;
-use crate::error::ReportError;
 use crate::evidence::Evidence;
-use crate::latent::{Latent, principal_plane};
 use crate::select::value_text;
-use crate::store::RunStore;
 use crate::trial::Outcome;
-
-/// Points of a latent space that the page holds.
-const MOST_POINTS: usize = 600;
-/// Bytes of latent spaces that the page holds.
-const MOST_BYTES: usize = 8 << 20;
 
 /// Keys, their distinct values, and the trials: an index of a value for each key (-1: does not have it), scores and curves.
 #[derive(Serialize)]
@@ -102,97 +90,11 @@ fn shown(value: &toml::Value) -> Value {
 }
 
 /// Six significant digits are more than anybody reads off a page.
-fn short(x: f64) -> f64 {
+pub(super) fn short(x: f64) -> f64 {
     format!("{x:.5e}").parse().unwrap_or(x)
 }
 
 /// Text that cannot end or open anything within a script element.
-fn in_script(json: &str) -> String {
+pub(super) fn in_script(json: &str) -> String {
     json.replace('<', "\\u003c")
-}
-
-/// Latent spaces by trial, lowest seeds first as far as the page has room, and the sheets of images that they point to.
-pub(super) fn latents(trials: &[Evidence], store: &RunStore) -> Result<String, ReportError> {
-    let mut order: Vec<&Evidence> = trials.iter().filter(|t| t.result.is_some()).collect();
-    order.sort_by_key(|t| t.seed().parse::<i64>().unwrap_or(i64::MAX));
-    let mut sheets = Sheets::default();
-    let mut packed = BTreeMap::new();
-    let mut bytes = 0;
-    let mut left_out = 0;
-    for trial in order {
-        let directory = store.trial_directory(&trial.id);
-        let Some(latent) = Latent::read(&directory)? else { continue };
-        if bytes > MOST_BYTES {
-            left_out += 1;
-            continue;
-        }
-        let latent = pack(&latent.truncated(MOST_POINTS), sheets.place(&directory.join("thumbnails.png"))?);
-        bytes += latent["points"].as_str().map_or(0, str::len);
-        packed.insert(trial.id.as_str(), latent);
-    }
-    let data = json!({ "left_out": left_out, "sheets": sheets.urls, "trials": packed });
-    Ok(in_script(&data.to_string()))
-}
-
-/// Points as 16-bit x and y within their ranges, a class byte and a 32-bit row each, little-endian.
-fn pack(latent: &Latent, sheet: Option<usize>) -> Value {
-    let d = latent.embeddings.ncols();
-    let plane = if d > 2 {
-        principal_plane(&latent.embeddings)
-    } else {
-        ndarray::Array2::from_shape_fn((latent.labels.len(), 2), |(i, j)| {
-            latent.embeddings.get((i, j)).map_or(0.0, |&x| f64::from(x))
-        })
-    };
-    let range = |axis: usize| {
-        let column = plane.column(axis);
-        column.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)))
-    };
-    let ranges = [range(0), range(1)];
-    let mut bytes = Vec::new();
-    for (axis, (low, high)) in ranges.into_iter().enumerate() {
-        let step = |x: f64| ((x - low) / (high - low).max(1e-12) * 65535.0).round() as u16;
-        bytes.extend(plane.column(axis).iter().flat_map(|&x| step(x).to_le_bytes()));
-    }
-    bytes.extend(latent.rows.iter().flat_map(|&row| (row as u32).to_le_bytes()));
-    bytes.extend(&latent.labels);
-    let components: Vec<[f64; 4]> = latent
-        .components
-        .iter()
-        .filter(|_| d == 2)
-        .flat_map(|(mean, logvar)| {
-            let deviation = |l: f32| short((f64::from(l) / 2.0).exp());
-            let rows = mean.outer_iter().zip(logvar.outer_iter());
-            rows.map(move |(m, l)| [short(m[0].into()), short(m[1].into()), deviation(l[0]), deviation(l[1])])
-        })
-        .collect();
-    let ranges = ranges.map(|(low, high)| [short(low), short(high)]);
-    json!({ "d": d, "n": latent.labels.len(), "ranges": ranges, "points": encode(&bytes), "components": components, "sheet": sheet })
-}
-
-/// Each distinct picture once, however many trials have it.
-#[derive(Default)]
-struct Sheets {
-    by_path: HashMap<PathBuf, usize>,
-    by_digest: HashMap<Vec<u8>, usize>,
-    urls: Vec<String>,
-}
-
-impl Sheets {
-    fn place(&mut self, path: &Path) -> Result<Option<usize>, ReportError> {
-        let Ok(real) = fs::canonicalize(path) else { return Ok(None) };
-        if let Some(&place) = self.by_path.get(&real) {
-            return Ok(Some(place));
-        }
-        let png = fs::read(&real).map_err(ReportError::io(path))?;
-        if !png.starts_with(b"\x89PNG\r\n\x1a\n") {
-            return Err(ReportError::file(path, &"should be a PNG"));
-        }
-        let place = *self.by_digest.entry(Sha256::digest(&png).to_vec()).or_insert_with(|| {
-            self.urls.push(format!("data:image/png;base64,{}", encode(&png)));
-            self.urls.len() - 1
-        });
-        self.by_path.insert(real, place);
-        Ok(Some(place))
-    }
 }

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
+use std::fs;
 
 use super::*;
-use crate::synthetic::{Synthetic, blobs, spec, write_latent};
+use crate::synthetic::{Synthetic, blobs, common, spec, write_latent};
 
 fn written(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
@@ -24,6 +25,7 @@ fn specs() -> ReportSpecs {
         table: vec![spec()],
         verdict: vec![toml::from_str(verdict).unwrap()],
         figure: vec![toml::from_str(figure).unwrap()],
+        ..common()
     }
 }
 
@@ -97,7 +99,20 @@ fn a_wrong_specification_is_named() {
         change(&mut report.specs);
         write_report(&report, &store, folder.path()).unwrap_err().to_string()
     };
-    assert!(message(|s| s.table.push(s.table[0].clone())).contains("\"table-1\" is there twice"));
+    let trials = Synthetic::new(1).expected;
+    let of_trials = |change: fn(&mut ReportSpecs)| {
+        let mut report = report(&trials);
+        change(&mut report.specs);
+        write_report(&report, &store, folder.path()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        of_trials(|s| s.table[0].rows.push("model.sytem".into())),
+        "table \"table-1\": no trial of the sweep has the key \"model.sytem\"; there are \"model.latent_dim\", \"model.system\""
+    );
+    assert!(
+        of_trials(|s| s.verdict[0].each = vec!["percent".into()]).contains("verdict \"decoder\": no trial")
+    );
+    assert!(message(|s| s.table.push(s.table[0].clone())).contains("\"table-1\": it is there twice"));
     assert!(message(|s| s.table[0].name = "Table 1".into()).contains("a-z, 0-9 and -"));
     assert!(message(|s| s.table[0].best_within.push("seed".into())).contains("best_within has \"seed\""));
     assert!(message(|s| s.table[0].published = Some("table-7".into())).contains("no such published table"));

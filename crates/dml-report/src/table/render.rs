@@ -51,27 +51,28 @@ impl Table {
         lines.join("\n") + "\n"
     }
 
-    /// A `booktabs` table environment.
+    /// A `booktabs` table environment, made as narrow as the text if it is wider.
     pub fn latex(&self) -> String {
         let header: Vec<String> = self.header().iter().map(|cell| escape_latex(cell)).collect();
         let columns = "l".repeat(self.keys.len()) + &"r".repeat(header.len() - self.keys.len());
         let mut lines = vec![
-            "% needs \\usepackage{booktabs}".to_string(),
+            "% needs \\usepackage{booktabs,graphicx}; a wide table is larger in a sidewaystable of the package rotating"
+                .to_string(),
             "\\begin{table}".to_string(),
+            "\\centering".to_string(),
             format!("\\caption{{{}}}", escape_latex(&self.title)),
             format!("\\label{{tab:{}}}", self.name),
+            "\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%".to_string(),
             format!("\\begin{{tabular}}{{{columns}}}"),
             "\\toprule".to_string(),
             header.join(" & ") + " \\\\",
             "\\midrule".to_string(),
         ];
         lines.extend(self.rows.iter().map(|row| self.row(row, &LATEX).join(" & ") + " \\\\"));
-        lines.extend(["\\bottomrule".to_string(), "\\end{tabular}".to_string()]);
-        lines.extend(
-            self.notes
-                .iter()
-                .map(|note| format!("\\par\\footnotesize {}", escape_latex(&note.replace('\n', " ")))),
-        );
+        lines.extend(["\\bottomrule".to_string(), "\\end{tabular}}".to_string()]);
+        lines.extend(self.notes.iter().map(|note| {
+            format!("\\par\\raggedright\\footnotesize {}", escape_latex(&note.replace('\n', " ")))
+        }));
         lines.push("\\end{table}".to_string());
         lines.join("\n") + "\n"
     }
@@ -196,6 +197,8 @@ fn escape_latex(text: &str) -> String {
         .map(|c| match c {
             '_' | '%' | '&' | '#' | '$' | '{' | '}' => format!("\\{c}"),
             '\\' => "\\textbackslash{}".to_string(),
+            '^' => "\\textasciicircum{}".to_string(),
+            '~' => "\\textasciitilde{}".to_string(),
             '±' => "$\\pm$".to_string(),
             '≈' => "$\\approx$".to_string(),
             '‡' => "$\\ddagger$".to_string(),

@@ -1,8 +1,8 @@
 use super::*;
-use crate::synthetic::{Synthetic, spec};
+use crate::synthetic::{Synthetic, common, spec};
 
 fn build(synthetic: &Synthetic) -> Table {
-    Table::build(&spec(), &synthetic.results, &synthetic.expected).unwrap()
+    Table::build(&spec(), &common(), &synthetic.results, &synthetic.expected).unwrap()
 }
 
 #[test]
@@ -11,7 +11,7 @@ fn ours_stands_beside_the_published_with_interval_and_number_of_seeds() {
     insta::assert_snapshot!(table.markdown(), @r#"
     ### Table 1: DML & friends
 
-    | labelled percent | system | alpha | test folds, knn accuracy | published | test folds, knn ami | published |
+    | labelled percent | system | alpha | knn accuracy (test folds) | published | knn ami (test folds) | published |
     | --- | --- | --- | --: | --: | --: | --: |
     | 0.1 | dml | – | 0.6153 ± 0.0331 (3) | 0.6556 | 0.5153 ± 0.0331 (3) | 0.4983 |
     | 0.1 | dml_autoencoder | 0.5 | **0.7153 ± 0.0331** (3) | 0.8798 | **0.6153 ± 0.0331** (3) | 0.7725 |
@@ -45,7 +45,7 @@ fn holes_divergences_and_missing_scores_are_shown_as_such() {
     insta::assert_snapshot!(build(&synthetic).markdown(), @r#"
     ### Table 1: DML & friends
 
-    | labelled percent | system | alpha | test folds, knn accuracy | published | test folds, knn ami | published |
+    | labelled percent | system | alpha | knn accuracy (test folds) | published | knn ami (test folds) | published |
     | --- | --- | --- | --: | --: | --: | --: |
     | 0.1 | dml | – | **0.6220 ± 0.0847** (2 of 3, 1 diverged) | 0.6556 | **0.5220 ± 0.0847** (2 of 3, 1 diverged) | 0.4983 |
     | 0.1 | dml_autoencoder | 0.5 | · (0 of 3) | 0.8798 | · (0 of 3) | 0.7725 |
@@ -75,13 +75,15 @@ fn holes_divergences_and_missing_scores_are_shown_as_such() {
 #[test]
 fn one_seed_has_no_interval_and_says_so() {
     insta::assert_snapshot!(build(&Synthetic::new(1)).latex(), @r#"
-    % needs \usepackage{booktabs}
+    % needs \usepackage{booktabs,graphicx}; a wide table is larger in a sidewaystable of the package rotating
     \begin{table}
+    \centering
     \caption{Table 1: DML \& friends}
     \label{tab:table-1}
+    \resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%
     \begin{tabular}{lllrrrr}
     \toprule
-    labelled percent & system & alpha & test folds, knn accuracy & published & test folds, knn ami & published \\
+    labelled percent & system & alpha & knn accuracy (test folds) & published & knn ami (test folds) & published \\
     \midrule
     0.1 & dml & -- & 0.6020 (1) & 0.6556 & 0.5020 (1) & 0.4983 \\
     0.1 & dml\_autoencoder & 0.5 & \textbf{0.7020} (1) & 0.8798 & \textbf{0.6020} (1) & 0.7725 \\
@@ -92,12 +94,12 @@ fn one_seed_has_no_interval_and_says_so() {
     10 & dml\_autoencoder & 1 & 0.8900 (1) & 0.857 & 0.7900 (1) & 0.7407 \\
     10 & pixels & -- & 0.9500 (1) $\ddagger$ & -- & 0.8500 (1) $\ddagger$ & -- \\
     \bottomrule
-    \end{tabular}
-    \par\footnotesize One seed: there are no intervals, and the number in bold is only the largest of its group, which need not be the better model. Run more seeds.
-    \par\footnotesize $\ddagger$: a baseline that is at least as good as the best model of its group.
-    \par\footnotesize Baselines that this sweep does not run: system pca.
-    \par\footnotesize 24 rows of the published table have no trial in this sweep.
-    \par\footnotesize No published number has a seed.
+    \end{tabular}}
+    \par\raggedright\footnotesize One seed: there are no intervals, and the number in bold is only the largest of its group, which need not be the better model. Run more seeds.
+    \par\raggedright\footnotesize $\ddagger$: a baseline that is at least as good as the best model of its group.
+    \par\raggedright\footnotesize Baselines that this sweep does not run: system pca.
+    \par\raggedright\footnotesize 24 rows of the published table have no trial in this sweep.
+    \par\raggedright\footnotesize No published number has a seed.
     \end{table}
     "#);
 }
@@ -123,7 +125,7 @@ fn a_mean_over_more_than_seeds_is_owned_up_to() {
     spec.rows = vec!["model.system".into()];
     spec.best_within = vec![];
     let synthetic = Synthetic::new(2);
-    let table = Table::build(&spec, &synthetic.results, &synthetic.expected).unwrap();
+    let table = Table::build(&spec, &common(), &synthetic.results, &synthetic.expected).unwrap();
     assert!(
         table.notes.iter().any(|n| n.contains("more than the seed: data.labelled_percent")),
         "{:?}",
@@ -134,6 +136,6 @@ fn a_mean_over_more_than_seeds_is_owned_up_to() {
 
 #[test]
 fn a_sweep_with_nothing_in_it_gives_a_table_that_says_so() {
-    let table = Table::build(&spec(), &[], &[]).unwrap();
+    let table = Table::build(&spec(), &common(), &[], &[]).unwrap();
     assert!(table.markdown().contains("no trial for this table"));
 }

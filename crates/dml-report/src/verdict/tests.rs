@@ -1,5 +1,6 @@
 use super::*;
 use crate::evidence::join;
+use crate::spec::Ignore;
 use crate::synthetic::Synthetic;
 
 const SPEC: &str = r#"
@@ -14,7 +15,8 @@ const SPEC: &str = r#"
 "#;
 
 fn verdicts(spec: &str, synthetic: &Synthetic) -> Vec<Verdict> {
-    let trials = join(&synthetic.results, &synthetic.expected);
+    let ignore = Ignore::new();
+    let trials = join(&synthetic.results, &synthetic.expected, &ignore);
     judge(&[toml::from_str(spec).unwrap()], &trials, &Ranks::of(&trials))
 }
 
@@ -36,10 +38,10 @@ fn a_clear_gain_is_supported_and_a_clear_loss_refuted() {
     insta::assert_snapshot!(markdown(&verdicts), @r#"
     ### A decoder and a reconstruction loss
 
-    That it raises test folds, knn accuracy is supported in 1 of 2 cases (data mnist, labelled percent 0.1), refuted in 1 of 2 cases (data mnist, labelled percent 10).
+    That it raises knn accuracy (test folds) is supported in 1 of 2 cases (data mnist, labelled percent 0.1), refuted in 1 of 2 cases (data mnist, labelled percent 10).
 
-    - **supported**, data mnist, labelled percent 0.1: The treatment’s test folds, knn accuracy is 0.1000 higher than the control’s (95% interval of the difference +0.0948 to +0.1052, 10 seeds; p below 0.0001 after Holm’s correction for 2 comparisons). The treatment’s alpha was chosen for each seed by the mean test folds, knn accuracy of the other seeds: alpha 1 in 10 of 10 pairs.
-    - **refuted**, data mnist, labelled percent 10: The treatment’s test folds, knn accuracy is 0.1000 lower than the control’s (95% interval of the difference -0.1052 to -0.0948, 10 seeds; p below 0.0001 after Holm’s correction for 2 comparisons). The treatment’s alpha was chosen for each seed by the mean test folds, knn accuracy of the other seeds: alpha 1 in 10 of 10 pairs.
+    - **supported**, data mnist, labelled percent 0.1: The treatment’s knn accuracy (test folds) is 0.1000 higher than the control’s (95% interval of the difference +0.0948 to +0.1052, 10 seeds; p below 0.0001 after Holm’s correction for 2 comparisons). The treatment’s alpha was chosen for each seed by the mean knn accuracy (test folds) of the other seeds: alpha 1 in 10 of 10 pairs.
+    - **refuted**, data mnist, labelled percent 10: The treatment’s knn accuracy (test folds) is 0.1000 lower than the control’s (95% interval of the difference -0.1052 to -0.0948, 10 seeds; p below 0.0001 after Holm’s correction for 2 comparisons). The treatment’s alpha was chosen for each seed by the mean knn accuracy (test folds) of the other seeds: alpha 1 in 10 of 10 pairs.
     "#);
 }
 
@@ -111,7 +113,8 @@ fn the_choice_is_made_where_it_is_not_judged() {
         };
         scores.insert("test_folds.knn.accuracy".into(), value);
     }
-    let trials = join(&synthetic.results, &synthetic.expected);
+    let ignore = Ignore::new();
+    let trials = join(&synthetic.results, &synthetic.expected, &ignore);
     let spec: VerdictSpec = toml::from_str(SPEC).unwrap();
     let pairs = Pairs::of(
         &spec,

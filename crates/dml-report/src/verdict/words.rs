@@ -115,7 +115,7 @@ pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
 pub(crate) fn by_proposal(verdicts: &[Verdict]) -> Vec<(&str, Vec<&Verdict>)> {
     let mut proposals: Vec<(&str, Vec<&Verdict>)> = Vec::new();
     for verdict in verdicts {
-        match proposals.last_mut().filter(|(_, of)| of[0].name == verdict.name) {
+        match proposals.last_mut().filter(|(proposal, _)| *proposal == verdict.proposal) {
             Some((_, of)) => of.push(verdict),
             None => proposals.push((&verdict.proposal, vec![verdict])),
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dml_data::ImageShape;
 use dml_losses::CrossBatchMemory;
-use dml_priors::{Gaussian, Prior, PriorConfig};
+use dml_priors::{Gaussian, Prior, PriorConfig, PseudoInputs};
 use ndarray::{Array2, ArrayView2};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
@@ -95,8 +95,8 @@ impl Stack {
     /// Fresh models. `masks` are the labelled rows of each.
     ///
     /// # Errors
-    /// When a config is out of range, when two differ in more than [`TrainConfig::stacks_with`] allows, or when a member has no labelled
-    /// row.
+    /// When a config is out of range, when two differ in more than [`TrainConfig::stacks_with`] allows, when a member has no labelled
+    /// row, or when the prior takes more components from training images than there are.
     pub fn new(
         configs: Vec<TrainConfig>,
         masks: &[&[usize]],
@@ -198,8 +198,8 @@ impl Stack {
                 },
             },
             Prior::Unit => Prior::Unit,
-            &Prior::Hypercube { side, logvar, estimator } => Prior::Hypercube { side, logvar, estimator },
-            &Prior::Vamp { components, init } => Prior::Vamp { components, init },
+            &Prior::Hypercube(cube) => Prior::Hypercube(cube),
+            Prior::Vamp => Prior::Vamp,
         })
     }
 
@@ -274,11 +274,12 @@ fn declare_objective(
     let loss_parameters = start..builder.declarations.len();
     let (mut prior, mut pseudo_inputs) = (None, None);
     if config.model.system.has_posterior() {
+        check_components(&config.prior, data.len())?;
         if let PriorConfig::Vamp { components, init } = config.prior {
             let pixels = data.images.size()[1];
             let start = match init {
-                dml_priors::PseudoInputs::Data => Start::Images,
-                dml_priors::PseudoInputs::Random => Start::Uniform(0.0, 1.0),
+                PseudoInputs::Data => Start::Images,
+                PseudoInputs::Random => Start::Uniform(0.0, 1.0),
             };
             let place = builder.declare("prior.pseudo_inputs".into(), vec![components, pixels], start);
             pseudo_inputs = Some(place);
@@ -292,6 +293,20 @@ fn declare_objective(
     Ok(Objective { loss, loss_parameters, prior, pseudo_inputs, reconstruction, free_bits })
 }
 
+/// A component that is made of a training image, or fitted on their embeddings, needs an image of its own.
+fn check_components(prior: &PriorConfig, images: usize) -> Result<(), ConfigError> {
+    match *prior {
+        PriorConfig::Vamp { components, init: PseudoInputs::Data } | PriorConfig::Mixture { components }
+            if components > images as i64 =>
+        {
+            Err(ConfigError::Conflict(format!(
+                "prior.components = {components} is more than there are training images; it must be at most {images}"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Sets the parameters that start as training images: each member draws its own.
 fn start_from_images(parameters: &mut Parameters, builder: &Builder, seeds: &[u64], data: &TrainingData) {
     use rand::seq::index::sample;
@@ -299,14 +314,12 @@ fn start_from_images(parameters: &mut Parameters, builder: &Builder, seeds: &[u6
         if declaration.start != Start::Images {
             continue;
         }
-        let n = (declaration.shape[0] as usize).min(data.len());
+        let n = declaration.shape[0] as usize;
         let members: Vec<Tensor> = seeds
             .iter()
             .map(|&seed| {
                 let mut random = dml_data::random::keyed(seed, &format!("weights/{}", declaration.name), 0);
                 let rows: Vec<i64> = sample(&mut random, data.len(), n).iter().map(|r| r as i64).collect();
-                let rows: Vec<i64> =
-                    rows.iter().copied().cycle().take(declaration.shape[0] as usize).collect();
                 let rows = Tensor::from_slice(&rows).to_device(data.images.device());
                 unit_range(&data.images.index_select(0, &rows)).to_device(Device::Cpu)
             })

@@ -5,6 +5,9 @@ use tch::{Kind, Tensor};
 
 use crate::{Gaussian, Prior};
 
+/// The most components: each is held against each row of a batch.
+const MOST_COMPONENTS: i64 = 10_000;
+
 /// Which prior, as it stands in a trial file.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -12,28 +15,33 @@ pub enum PriorConfig {
     /// N(0, I), with its KL in closed form.
     Unit {},
     /// Equally weighted Gaussians at the vertices of a cube around the origin.
-    Hypercube {
-        /// Length of an edge: the vertices are at ±`side`/2 in each dimension, so 2 gives the paper's {−1, +1}^d.
-        /// In [0, 1000]; 0 is a single Gaussian.
-        side: f64,
-        /// Natural logarithm of every component's variance, in [−30, 30]. The paper's text has 1, its figure 2 has 0; the
-        /// components are apart (the density has a mode near each vertex) only for exp(`logvar`/2) < `side`/2.
-        logvar: f64,
-        /// How its KL is computed.
-        estimator: Estimator,
-    },
+    Hypercube(Hypercube),
     /// The Vamp prior (Tomczak & Welling 2018, equation 9): the mean of the posteriors of learned pseudo-inputs.
     Vamp {
-        /// K, the number of pseudo-inputs, at least 1.
+        /// K, the number of pseudo-inputs, 1 to 10,000.
         components: i64,
         /// Where the pseudo-inputs start.
         init: PseudoInputs,
     },
     /// A Gaussian mixture fitted on embeddings; its numbers come in as [`Fitted`].
     Mixture {
-        /// K, the number of components, at least 1.
+        /// K, the number of components, 1 to 10,000.
         components: i64,
     },
+}
+
+/// The hypercube's settings.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Hypercube {
+    /// Length of an edge: the vertices are at ±`side`/2 in each dimension, so 2 gives the paper's {−1, +1}^d.
+    /// In [0, 1000]; 0 is a single Gaussian.
+    pub side: f64,
+    /// Natural logarithm of every component's variance, in [−30, 30]. The paper's text has 1, its figure 2 has 0; the
+    /// components are apart (the density has a mode near each vertex) only for exp(`logvar`/2) < `side`/2.
+    pub logvar: f64,
+    /// How its KL is computed.
+    pub estimator: Estimator,
 }
 
 /// How the KL to the hypercube is computed.
@@ -77,8 +85,8 @@ pub enum PriorError {
     /// The hypercube's log-variance is out of range.
     #[error("hypercube logvar {0} must be in [-30, 30]")]
     Logvar(f64),
-    /// A number of components below one.
-    #[error("components = {0} must be at least 1")]
+    /// A number of components that no posterior can be held against.
+    #[error("components = {0} must be in 1 to {MOST_COMPONENTS}")]
     Components(i64),
     /// A mixture without its numbers.
     #[error("prior kind \"mixture\" needs a mixture fitted on embeddings first")]
@@ -119,13 +127,15 @@ impl PriorConfig {
     /// A value out of range, named.
     pub fn check(&self) -> Result<(), PriorError> {
         match *self {
-            PriorConfig::Hypercube { side, .. } if !(0.0..=1000.0).contains(&side) => {
+            PriorConfig::Hypercube(Hypercube { side, .. }) if !(0.0..=1000.0).contains(&side) => {
                 Err(PriorError::Side(side))
             }
-            PriorConfig::Hypercube { logvar, .. } if !(-30.0..=30.0).contains(&logvar) => {
+            PriorConfig::Hypercube(Hypercube { logvar, .. }) if !(-30.0..=30.0).contains(&logvar) => {
                 Err(PriorError::Logvar(logvar))
             }
-            PriorConfig::Vamp { components, .. } | PriorConfig::Mixture { components } if components < 1 => {
+            PriorConfig::Vamp { components, .. } | PriorConfig::Mixture { components }
+                if !(1..=MOST_COMPONENTS).contains(&components) =>
+            {
                 Err(PriorError::Components(components))
             }
             _ => Ok(()),
@@ -141,10 +151,8 @@ impl PriorConfig {
         self.check()?;
         Ok(match *self {
             PriorConfig::Unit {} => Prior::Unit,
-            PriorConfig::Hypercube { side, logvar, estimator } => {
-                Prior::Hypercube { side, logvar, estimator }
-            }
-            PriorConfig::Vamp { components, init } => Prior::Vamp { components, init },
+            PriorConfig::Hypercube(cube) => Prior::Hypercube(cube),
+            PriorConfig::Vamp { .. } => Prior::Vamp,
             PriorConfig::Mixture { components } => mixture(components, fitted.ok_or(PriorError::NotFitted)?)?,
         })
     }
@@ -180,7 +188,7 @@ fn mixture(components: i64, fitted: &Fitted) -> Result<Prior, PriorError> {
 mod tests {
     use tch::Tensor;
 
-    use super::{Estimator, Fitted, PriorConfig, PriorError, PseudoInputs};
+    use super::{Estimator, Fitted, Hypercube, PriorConfig, PriorError, PseudoInputs};
 
     #[test]
     fn a_trial_file_names_the_kind_and_every_field() {
@@ -188,7 +196,11 @@ mod tests {
             ("kind = \"unit\"\n", PriorConfig::Unit {}),
             (
                 "kind = \"hypercube\"\nside = 2.0\nlogvar = 1.0\nestimator = \"monte_carlo\"\n",
-                PriorConfig::Hypercube { side: 2.0, logvar: 1.0, estimator: Estimator::MonteCarlo },
+                PriorConfig::Hypercube(Hypercube {
+                    side: 2.0,
+                    logvar: 1.0,
+                    estimator: Estimator::MonteCarlo,
+                }),
             ),
             (
                 "kind = \"vamp\"\ncomponents = 500\ninit = \"data\"\n",
@@ -201,12 +213,16 @@ mod tests {
         }
         assert!(toml::from_str::<PriorConfig>("kind = \"unit\"\nside = 2.0").is_err());
         assert!(toml::from_str::<PriorConfig>("kind = \"mixture\"").is_err());
+        let cube = "kind = \"hypercube\"\nside = 2.0\nlogvar = 1.0\n";
+        let message = |text: &str| toml::from_str::<PriorConfig>(text).unwrap_err().to_string();
+        assert!(message(cube).contains("missing field `estimator`"));
+        assert!(message(&format!("{cube}estimator = \"exact\"\nedge = 1")).contains("unknown field `edge`"));
     }
 
     #[test]
     fn values_out_of_range_are_refused_by_name() {
         let cube = |side, logvar| {
-            PriorConfig::Hypercube { side, logvar, estimator: Estimator::Exact }
+            PriorConfig::Hypercube(Hypercube { side, logvar, estimator: Estimator::Exact })
                 .build(None)
                 .err()
                 .map(|e| e.to_string())
@@ -215,8 +231,11 @@ mod tests {
         assert_eq!(cube(-1.0, 0.0).unwrap(), "hypercube side -1 must be in [0, 1000]");
         assert_eq!(cube(f64::NAN, 0.0).unwrap(), "hypercube side NaN must be in [0, 1000]");
         assert_eq!(cube(2.0, 31.0).unwrap(), "hypercube logvar 31 must be in [-30, 30]");
-        let vamp = PriorConfig::Vamp { components: 0, init: PseudoInputs::Data };
-        assert_eq!(vamp.check().unwrap_err().to_string(), "components = 0 must be at least 1");
+        let vamp = |components| PriorConfig::Vamp { components, init: PseudoInputs::Data }.check();
+        assert_eq!(vamp(10_000), Ok(()));
+        assert_eq!(vamp(0).unwrap_err().to_string(), "components = 0 must be in 1 to 10000");
+        let mixture = PriorConfig::Mixture { components: 1_000_000 }.check();
+        assert_eq!(mixture.unwrap_err().to_string(), "components = 1000000 must be in 1 to 10000");
     }
 
     #[test]

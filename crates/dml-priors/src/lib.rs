@@ -14,7 +14,7 @@
 //! Values and gradients are finite, also in `f32`, for log-variances in [-40, 40] and means up to 100 in absolute
 //! value. Nothing is clamped to that range: an encoder that may leave it should limit its log-variance itself.
 
-pub use config::{Estimator, Fitted, PriorConfig, PriorError, PseudoInputs};
+pub use config::{Estimator, Fitted, Hypercube, PriorConfig, PriorError, PseudoInputs};
 pub use gaussian::Gaussian;
 pub use prior::Prior;
 pub use weighting::{free_bits, warm_up};

@@ -2,12 +2,12 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::{Estimator, Gaussian, PriorError, PseudoInputs, hypercube, mixture, unit};
+use crate::{Estimator, Gaussian, Hypercube, PriorError, hypercube, mixture, unit};
 
 /// The most dimensions in which [`Prior::components`] lists a hypercube's vertices: 1,024 of them.
 const LISTED_DIMENSIONS: i64 = 10;
 
-/// A prior on the latent space, built by [`crate::PriorConfig::build`], which documents the fields and their ranges.
+/// A prior on the latent space, built by [`crate::PriorConfig::build`].
 ///
 /// Its methods take `pseudo_inputs` and `encode`, of which only the Vamp prior takes notice: `pseudo_inputs` is
 /// `[..., K, pixels]`, a parameter that the training loop owns and learns, and `encode` is the encoder, images to
@@ -19,21 +19,9 @@ pub enum Prior {
     /// N(0, I).
     Unit,
     /// Equally weighted Gaussians at the vertices of a cube.
-    Hypercube {
-        /// Length of an edge.
-        side: f64,
-        /// Log-variance of every component.
-        logvar: f64,
-        /// How the KL is computed.
-        estimator: Estimator,
-    },
+    Hypercube(Hypercube),
     /// The mean of the pseudo-inputs' posteriors (Tomczak & Welling 2018, equation 9).
-    Vamp {
-        /// K, the number of pseudo-inputs.
-        components: i64,
-        /// Where they start; for the training loop.
-        init: PseudoInputs,
-    },
+    Vamp,
     /// A fixed mixture.
     Mixture {
         /// Natural logarithms of the weights, `[..., K]`.
@@ -48,8 +36,8 @@ impl Prior {
     /// mean over samples of log q(z) − log p(z), all constants kept (so a single estimate may be negative).
     ///
     /// # Shapes
-    /// `q` is `[..., b, d]`, `noise` is standard normal, `[samples, ..., b, d]`, and the result is `[..., b]`. A prior
-    /// that does not need noise ([`Prior::needs_noise`]) does not look at it: `Tensor::new()` will do. The samples are
+    /// `q` is `[..., b, d]`, `noise` is standard normal, `[samples, ..., b, d]`, and the result is `[..., b]`. The unit
+    /// prior and the exact hypercube do not look at it: `Tensor::new()` will do. The samples are
     /// `q.sample(noise)`: a decoder that is given the same noise sees the same points.
     pub fn kl(
         &self,
@@ -71,15 +59,15 @@ impl Prior {
     pub fn kl_per_dimension(&self, q: &Gaussian, noise: &Tensor) -> Option<Tensor> {
         match *self {
             Prior::Unit => Some(unit::kl_per_dimension(q)),
-            Prior::Hypercube { side, logvar, estimator: Estimator::Exact } => {
+            Prior::Hypercube(Hypercube { side, logvar, estimator: Estimator::Exact }) => {
                 Some(hypercube::exact_kl_per_dimension(q, side, logvar))
             }
-            Prior::Hypercube { side, logvar, estimator: Estimator::MonteCarlo } => {
+            Prior::Hypercube(Hypercube { side, logvar, estimator: Estimator::MonteCarlo }) => {
                 check_noise(q, noise);
                 let of_prior = hypercube::log_density_per_dimension(&q.sample(noise), side, logvar);
                 Some((q.log_density_of_noise_per_dimension(noise) - of_prior).mean_dim(0, false, None))
             }
-            Prior::Vamp { .. } | Prior::Mixture { .. } => None,
+            Prior::Vamp | Prior::Mixture { .. } => None,
         }
     }
 
@@ -95,19 +83,12 @@ impl Prior {
     ) -> Tensor {
         match self {
             Prior::Unit => unit::log_density_per_dimension(z).sum_dim_intlist(-1, false, None),
-            Prior::Hypercube { side, logvar, .. } => {
+            Prior::Hypercube(Hypercube { side, logvar, .. }) => {
                 hypercube::log_density_per_dimension(z, *side, *logvar).sum_dim_intlist(-1, false, None)
             }
-            Prior::Vamp { components, .. } => {
-                mixture::equal_log_density(z, &posteriors(*components, pseudo_inputs, encode))
-            }
+            Prior::Vamp => mixture::equal_log_density(z, &posteriors(pseudo_inputs, encode)),
             Prior::Mixture { log_weights, components } => mixture::log_density(z, components, log_weights),
         }
-    }
-
-    /// Whether [`Prior::kl`] looks at its noise.
-    pub fn needs_noise(&self) -> bool {
-        !matches!(self, Prior::Unit | Prior::Hypercube { estimator: Estimator::Exact, .. })
     }
 
     /// The mixture's components, `[..., K, d]`: as circles in a figure, or to sample from. `options` is the kind and
@@ -127,11 +108,13 @@ impl Prior {
                 let zeros = Tensor::zeros([1, latent_dim], options);
                 Gaussian { logvar: zeros.copy(), mean: zeros }
             }
-            Prior::Hypercube { .. } if latent_dim > LISTED_DIMENSIONS => {
+            Prior::Hypercube(_) if latent_dim > LISTED_DIMENSIONS => {
                 return Err(PriorError::TooManyVertices { latent_dim, limit: LISTED_DIMENSIONS });
             }
-            Prior::Hypercube { side, logvar, .. } => hypercube::vertices(*side, *logvar, latent_dim, options),
-            Prior::Vamp { components, .. } => posteriors(*components, pseudo_inputs, encode),
+            Prior::Hypercube(Hypercube { side, logvar, .. }) => {
+                hypercube::vertices(*side, *logvar, latent_dim, options)
+            }
+            Prior::Vamp => posteriors(pseudo_inputs, encode),
             Prior::Mixture { components, .. } => {
                 Gaussian { mean: components.mean.shallow_clone(), logvar: components.logvar.shallow_clone() }
             }
@@ -140,11 +123,15 @@ impl Prior {
 }
 
 /// The Vamp prior's components: the posteriors of its pseudo-inputs, clamped into [0, 1].
-fn posteriors(k: i64, pseudo_inputs: Option<&Tensor>, encode: &dyn Fn(&Tensor) -> Gaussian) -> Gaussian {
+fn posteriors(pseudo_inputs: Option<&Tensor>, encode: &dyn Fn(&Tensor) -> Gaussian) -> Gaussian {
     let inputs = pseudo_inputs.expect("the VampPrior needs pseudo_inputs [..., K, pixels]");
     let components = encode(&inputs.clamp(0.0, 1.0));
-    let rows = components.mean.size()[components.mean.dim() - 2];
-    assert_eq!(rows, k, "encode must give one posterior for each of the VampPrior's pseudo-inputs");
+    let rows = |t: &Tensor| t.size()[t.dim() - 2];
+    assert_eq!(
+        rows(&components.mean),
+        rows(inputs),
+        "encode must give one posterior for each of the VampPrior's pseudo-inputs"
+    );
     components
 }
 

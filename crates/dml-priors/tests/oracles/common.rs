@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use dml_priors::{Estimator, Fitted, Gaussian, Prior, PriorConfig, PseudoInputs};
+use dml_priors::{Estimator, Fitted, Gaussian, Hypercube, Prior, PriorConfig};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
@@ -49,11 +49,7 @@ pub(crate) fn encoder(weights: &Tensor) -> impl Fn(&Tensor) -> Gaussian + '_ {
 }
 
 pub(crate) fn hypercube(side: f64, logvar: f64, estimator: Estimator) -> Prior {
-    PriorConfig::Hypercube { side, logvar, estimator }.build(None).unwrap()
-}
-
-pub(crate) fn vamp(components: i64) -> Prior {
-    PriorConfig::Vamp { components, init: PseudoInputs::Random }.build(None).unwrap()
+    Prior::Hypercube(Hypercube { side, logvar, estimator })
 }
 
 /// A mixture of `leading` independent models; give the same seed and fewer models for a prefix of them.

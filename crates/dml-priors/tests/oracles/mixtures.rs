@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::common::{
     assert_close, encoder, hypercube, ln_normal, log_sum_exp, mixture, no_encoder, normal, posteriors,
-    uniform, values, vamp, z_scores,
+    uniform, values, z_scores,
 };
 
 /// KL(q ‖ p) between Gaussians of the same shape, row by row, from the textbook formula.
@@ -46,12 +46,12 @@ fn the_vamp_prior_with_one_pseudo_input_is_a_gaussian() {
     let noise = normal(&[3, 40, 2], 4);
     let z = q.sample(&noise);
     let expected = (q.log_density(&z) - p.log_density(&z)).mean_dim(0, false, None);
-    assert_close(&vamp(1).kl(&q, &noise, Some(&pseudo_input), &encode), &expected, 1e-12);
+    assert_close(&Prior::Vamp.kl(&q, &noise, Some(&pseudo_input), &encode), &expected, 1e-12);
 
     // In expectation, against the closed form.
     let all = [4_000, 40, 2];
     let models = Gaussian { mean: q.mean.expand(all, false), logvar: q.logvar.expand(all, false) };
-    let estimates = vamp(1).kl(&models, &normal(&[1, 4_000, 40, 2], 5), Some(&pseudo_input), &encode);
+    let estimates = Prior::Vamp.kl(&models, &normal(&[1, 4_000, 40, 2], 5), Some(&pseudo_input), &encode);
     assert!(z_scores(&estimates, &gaussian_kl(&q, &p)).iter().all(|z| z.abs() < 4.0));
 }
 
@@ -84,7 +84,7 @@ fn densities_of_mixtures_equal_a_loop_over_components() {
     let (weights, pseudo_inputs) = (normal(&[4, 6], 3), uniform(0.0, 1.0, &[7, 4], 4));
     let encode = encoder(&weights);
     let expected = looped_log_density(&z, &[1.0 / 7.0; 7], &encode(&pseudo_inputs));
-    assert_close(&vamp(7).log_density(&z, Some(&pseudo_inputs), &encode), &expected, 1e-13);
+    assert_close(&Prior::Vamp.log_density(&z, Some(&pseudo_inputs), &encode), &expected, 1e-13);
 }
 
 #[test]
@@ -122,9 +122,9 @@ fn pseudo_inputs_are_clamped_and_only_those_outside_stop_learning() {
     let inputs =
         Tensor::from_slice(&[-0.5, 0.0, 0.25, 1.0, 1.5, 0.9]).reshape([1, 6]).set_requires_grad(true);
     let (q, noise) = (posteriors(&[5, 2], 2), normal(&[1, 5, 2], 3));
-    let kl = vamp(1).kl(&q, &noise, Some(&inputs), &encode);
+    let kl = Prior::Vamp.kl(&q, &noise, Some(&inputs), &encode);
     let clamped = Tensor::from_slice(&[0.0, 0.0, 0.25, 1.0, 1.0, 0.9]).reshape([1, 6]);
-    assert_close(&kl, &vamp(1).kl(&q, &noise, Some(&clamped), &encode), 0.0);
+    assert_close(&kl, &Prior::Vamp.kl(&q, &noise, Some(&clamped), &encode), 0.0);
     kl.sum(None).backward();
     let learns: Vec<bool> = values(&inputs.grad()).iter().map(|g| *g != 0.0).collect();
     assert_eq!(learns, [false, true, true, true, false, true]);

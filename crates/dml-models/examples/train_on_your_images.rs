@@ -24,8 +24,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let mask: Vec<usize> = (0..30).collect();
 
+    let device = dml_models::device("auto")?;
+    let data = TrainingData::new(images.view(), &labels, shape, 4, device);
+    let mut stack = Stack::new(vec![config()], &[&mask], &data, device)?;
+    // Only the staged routine fits a mixture.
+    let fit = |_: ArrayView2<f32>, _, _| -> Result<FittedMixture, String> { Err("not asked for".into()) };
+    train(&mut stack, &data, &fit, &mut |_, losses| {
+        println!("epoch {}: {:?}", losses.epoch, losses.terms[0]);
+        Progress::Continue
+    })?;
+
+    let embeddings = stack.embed(0, images.view()); // [n, 2]
+    for class in 0..4 {
+        let rows: Vec<usize> = (0..1000).filter(|&i| usize::from(labels[i]) == class).collect();
+        let centre = embeddings.select(ndarray::Axis(0), &rows).mean_axis(ndarray::Axis(0));
+        println!("class {class} lies around {:.2}", centre.ok_or("no image")?);
+    }
+    Ok(())
+}
+
+/// Everything about a training; nothing has a default.
+pub(crate) fn config() -> TrainConfig {
     let network = NetworkConfig::Mlp { hidden: vec![64] };
-    let config = TrainConfig {
+    TrainConfig {
         seed: 0,
         model: ModelConfig {
             system: System::DmlAutoencoder,
@@ -54,23 +75,5 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             memory: 0,
         },
         training: TrainingConfig { epochs: 20, learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-    };
-
-    let device = dml_models::device("auto")?;
-    let data = TrainingData::new(images.view(), &labels, shape, 4, device);
-    let mut stack = Stack::new(vec![config], &[&mask], &data, device)?;
-    // Only the staged routine fits a mixture.
-    let fit = |_: ArrayView2<f32>, _, _| -> Result<FittedMixture, String> { Err("not asked for".into()) };
-    train(&mut stack, &data, &fit, &mut |_, losses| {
-        println!("epoch {}: {:?}", losses.epoch, losses.terms[0]);
-        Progress::Continue
-    })?;
-
-    let embeddings = stack.embed(0, images.view()); // [n, 2]
-    for class in 0..4 {
-        let rows: Vec<usize> = (0..1000).filter(|&i| usize::from(labels[i]) == class).collect();
-        let centre = embeddings.select(ndarray::Axis(0), &rows).mean_axis(ndarray::Axis(0));
-        println!("class {class} lies around {:.2}", centre.ok_or("no image")?);
     }
-    Ok(())
 }

@@ -47,22 +47,21 @@ impl Adam {
         activity: &dyn Fn(usize) -> &'a [bool],
     ) {
         let _guard = no_grad_guard();
-        for (i, leaf) in leaves.iter().enumerate() {
-            let gradient = leaf.grad();
-            if gradient.defined() {
-                self.step_one(i, &mut parameters.tensors[i], &gradient, activity(i));
+        let gradients = leaves.iter().map(Tensor::grad).enumerate();
+        let touched: Vec<(usize, Tensor)> = gradients.filter(|(_, gradient)| gradient.defined()).collect();
+        let Some((_, any)) = touched.first() else { return };
+        let on_host = any.device() == Device::Cpu;
+        for &(i, _) in &touched {
+            for (count, &active) in self.steps[i].iter_mut().zip(activity(i)) {
+                *count += u32::from(active);
             }
         }
-    }
-
-    fn step_one(&mut self, i: usize, parameter: &mut Tensor, gradient: &Tensor, active: &[bool]) {
-        for (count, &active) in self.steps[i].iter_mut().zip(active) {
-            *count += u32::from(active);
-        }
-        if parameter.device() == Device::Cpu {
-            self.on_host(i, parameter, gradient, active);
+        if on_host {
+            for (i, gradient) in touched {
+                self.on_host(i, &mut parameters.tensors[i], &gradient, activity(i));
+            }
         } else {
-            self.on_device(i, parameter, gradient, active);
+            self.on_device(parameters, &touched, activity);
         }
     }
 
@@ -101,23 +100,44 @@ impl Adam {
         }
     }
 
-    fn on_device(&mut self, i: usize, parameter: &mut Tensor, gradient: &Tensor, active: &[bool]) {
-        let scales: Vec<(f64, f64)> = (0..active.len()).map(|m| self.scales(i, m)).collect();
-        let (first, second) = (&mut self.first[i], &mut self.second[i]);
-        let shape: Vec<i64> = [active.len() as i64].into_iter().chain(vec![1; parameter.dim() - 1]).collect();
-        let per_member = |value: &dyn Fn(usize) -> f64| {
-            let values: Vec<f32> =
-                (0..active.len()).map(|m| if active[m] { value(m) as f32 } else { 0.0 }).collect();
-            Tensor::from_slice(&values).to_device(parameter.device()).reshape(&shape)
-        };
-        // A resting member's gradient may be NaN, which no weight of 0 takes away.
-        let resting = Tensor::from_slice(active).logical_not().to_device(parameter.device()).reshape(&shape);
-        let gradient = &gradient.masked_fill(&resting, 0.0);
-        let _ = first.lerp_tensor_(gradient, &per_member(&|_| 1.0 - self.beta1));
-        let _ = second.lerp_tensor_(&gradient.square(), &per_member(&|_| 1.0 - self.beta2));
-        let denominator = (&*second * per_member(&|m| scales[m].0)).sqrt() + self.epsilon;
-        let step = &*first / denominator * per_member(&|m| scales[m].1);
-        let _ = parameter.g_add_(&step);
+    /// Tensor operations. The numbers of all parameters and members go to the device in one copy: each copy waits for the device.
+    fn on_device<'a>(
+        &mut self,
+        parameters: &mut Parameters,
+        touched: &[(usize, Tensor)],
+        activity: &dyn Fn(usize) -> &'a [bool],
+    ) {
+        let mut numbers: Vec<f32> = Vec::new();
+        for &(i, _) in touched {
+            let active = activity(i);
+            let mut per_member = |number: &dyn Fn(usize) -> f64| {
+                let members = active.iter().enumerate();
+                numbers.extend(members.map(|(m, &active)| if active { number(m) as f32 } else { 0.0 }));
+            };
+            per_member(&|_| 1.0 - self.beta1);
+            per_member(&|_| 1.0 - self.beta2);
+            per_member(&|m| self.scales(i, m).0);
+            per_member(&|m| self.scales(i, m).1);
+        }
+        let shape = [touched.len() as i64, 4, self.learning_rates.len() as i64];
+        let numbers = Tensor::from_slice(&numbers).to_device(touched[0].1.device()).reshape(shape);
+        for (place, (i, gradient)) in touched.iter().enumerate() {
+            let parameter = &mut parameters.tensors[*i];
+            let mut shape = vec![1; parameter.dim()];
+            shape[0] = -1;
+            let [decay1, decay2, of_second, of_step] =
+                [0, 1, 2, 3].map(|number| numbers.get(place as i64).get(number).reshape(&shape));
+            // A resting member's gradient may be NaN, which no weight of 0 takes away.
+            let gradient = if activity(*i).contains(&false) {
+                gradient.masked_fill(&decay1.eq(0.0), 0.0)
+            } else {
+                gradient.shallow_clone()
+            };
+            let (first, second) = (&mut self.first[*i], &mut self.second[*i]);
+            let _ = first.lerp_tensor_(&gradient, &decay1);
+            let _ = second.lerp_tensor_(&gradient.square(), &decay2);
+            let _ = parameter.g_add_(&(&*first / ((&*second * of_second).sqrt() + self.epsilon) * of_step));
+        }
     }
 }
 
@@ -188,7 +208,7 @@ mod tests {
             descend(&mut a, &mut on_host, &active);
             let gradient = &b.tensors[0] - 2.0;
             on_device.steps[0].iter_mut().zip(active).for_each(|(n, active)| *n += u32::from(active));
-            on_device.on_device(0, &mut b.tensors[0], &gradient, &active);
+            on_device.on_device(&mut b, &[(0, gradient)], &|_| &active);
         }
         assert_eq!(on_host.steps[0], on_device.steps[0]);
         assert!(a.tensors[0].allclose(&b.tensors[0], 1e-6, 1e-7, false));

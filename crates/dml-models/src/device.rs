@@ -63,14 +63,42 @@ fn open_globally(path: &std::path::Path) {
     use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
     // SAFETY: LibTorch's CUDA half is made to be loaded beside its CPU half, and stays loaded for the process's life.
     match unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) } {
-        Ok(library) => std::mem::forget(library),
+        Ok(library) => {
+            std::mem::forget(library);
+            if full_precision().is_none() {
+                eprintln!("this LibTorch cannot be told to convolve in full f32; on CUDA it may take TF32");
+            }
+        }
         Err(e) => eprintln!("{}: found but not usable, going on without CUDA: {e}", path.display()),
     }
+}
+
+/// Convolutions in f32 on CUDA, too: LibTorch lets cuDNN take TF32 for them, of 10 bits of mantissa, which is 1e-3 off the CPU's. `None`
+/// where this LibTorch has no such switch.
+#[expect(unsafe_code, reason = "tch does not expose the switch, a method of LibTorch's global context")]
+fn full_precision() -> Option<()> {
+    use libloading::os::unix::Library;
+    use std::ffi::c_void;
+    let process = Library::this();
+    // SAFETY: the mangled names state these very signatures, `at::Context& at::globalContext()` and `void
+    // at::Context::setAllowTF32CuDNN(bool)`; a method takes its object first.
+    unsafe {
+        let context = process.get::<extern "C" fn() -> *mut c_void>(b"_ZN2at13globalContextEv\0").ok()?;
+        let set =
+            process.get::<extern "C" fn(*mut c_void, bool)>(b"_ZN2at7Context17setAllowTF32CuDNNEb\0").ok()?;
+        set(context(), false);
+    }
+    Some(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_libtorch_can_be_told_to_convolve_in_full_precision() {
+        assert_eq!(full_precision(), Some(()));
+    }
 
     #[test]
     fn names_are_checked() {

@@ -89,6 +89,9 @@ struct Plan {
     labelled: Option<(Tensor, Tensor)>,
     /// `[step][member]`
     factors: Vec<Vec<Factors>>,
+    /// The same on the device, `[2, steps, M]`: weights of the metric and of the unsupervised loss. No step then copies them there,
+    /// which would wait for the device.
+    weights: Tensor,
 }
 
 fn plan(stack: &Stack, data: &TrainingData, epoch: u32) -> Plan {
@@ -132,7 +135,11 @@ fn plan(stack: &Stack, data: &TrainingData, epoch: u32) -> Plan {
         Tensor::from_slice(&rows).reshape([n_members as i64, n as i64]).to_device(stack.device)
     });
     let labelled = (longest > 0).then(|| lay_out(&batches_of_steps, steps, data, stack.device));
-    Plan { all, labelled, factors }
+    let weights_of = |of: fn(&Factors) -> f64| factors.iter().flatten().map(move |f| of(f) as f32);
+    let weights: Vec<f32> = weights_of(|f| f.supervised).chain(weights_of(|f| f.unsupervised)).collect();
+    let shape = [2, steps as i64, n_members as i64];
+    let weights = Tensor::from_slice(&weights).reshape(shape).to_device(stack.device);
+    Plan { all, labelled, factors, weights }
 }
 
 /// Batches of all members as `[steps, M, b]` rows and labels, padded with unlabelled rows.
@@ -198,14 +205,15 @@ fn one_epoch(stack: &mut Stack, data: &TrainingData) -> EpochLosses {
             terms.supervised =
                 Some(stack.objective.supervised(model, &leaves, batch, &noise, stack.memory.as_mut()));
         }
-        total(&terms, factors, stack.device).backward();
+        let weights = plan.weights.select(1, step as i64); // [2, M]
+        total(&terms, &weights).backward();
         // What the metric loss alone learns rests where a member's metric loss does.
         let supervised: Vec<bool> = factors.iter().map(|f| f.supervised != 0.0).collect();
         let own = stack.objective.loss_parameters.clone();
         let activity = |i: usize| if own.contains(&i) { supervised.as_slice() } else { active.as_slice() };
         stack.adam.step(&mut stack.parameters, &leaves, &activity);
         project(stack);
-        sums.add(&terms, factors);
+        sums.add(&terms, factors, &weights);
     }
     stack.epoch = epoch;
     let terms = sums.means();
@@ -231,13 +239,9 @@ fn noise(stack: &Stack, purpose: &'static str, at: u64, rows: i64) -> impl Fn() 
 }
 
 /// The loss of a step, summed over the members: they share no parameter, so each gets its own gradient.
-fn total(terms: &Terms, factors: &[Factors], device: Device) -> Tensor {
-    let weigh = |term: &Option<Tensor>, of: fn(&Factors) -> f64| {
-        let weights: Vec<f32> = factors.iter().map(|f| of(f) as f32).collect();
-        term.as_ref().map(|term| term.dot(&Tensor::from_slice(&weights).to_device(device)))
-    };
-    let supervised = weigh(&terms.supervised, |f| f.supervised);
-    let unsupervised = weigh(&terms.unsupervised, |f| f.unsupervised);
+fn total(terms: &Terms, weights: &Tensor) -> Tensor {
+    let weigh = |term: &Option<Tensor>, row: i64| term.as_ref().map(|term| term.dot(&weights.get(row)));
+    let (supervised, unsupervised) = (weigh(&terms.supervised, 0), weigh(&terms.unsupervised, 1));
     match (supervised, unsupervised) {
         (Some(s), Some(u)) => s + u,
         (Some(term), None) | (None, Some(term)) => term,
@@ -265,7 +269,7 @@ impl Sums {
         Self { sums, counts: vec![vec![0; members]; CURVES.len()] }
     }
 
-    fn add(&mut self, terms: &Terms, factors: &[Factors]) {
+    fn add(&mut self, terms: &Terms, factors: &[Factors], weights: &Tensor) {
         let _guard = no_grad_guard();
         let all = [&terms.supervised, &terms.reconstruction, &terms.kl, &terms.unsupervised];
         for (i, term) in all.into_iter().enumerate() {
@@ -276,7 +280,7 @@ impl Sums {
             if asked.iter().all(|&asked| asked) {
                 let _ = sum.g_add_(&term.detach());
             } else {
-                let mask = Tensor::from_slice(&asked).to_device(term.device());
+                let mask = weights.get(i64::from(i != 0)).ne(0.0);
                 let _ = sum.g_add_(&term.detach().where_self(&mask, &term.zeros_like()));
             }
             for (count, asked) in self.counts[i].iter_mut().zip(asked) {

@@ -1,29 +1,16 @@
 //! Whole trainings on small made images: laws that must hold whatever the numbers are.
 
 mod common;
+mod devices;
+mod stacks;
 
-use common::{CLASSES, data, fit, images, rows, single, stack, trial};
+use common::{CLASSES, data, fit, images, run, same_bits, single, trained, trial};
 use dml_losses::LossConfig;
 use dml_models::{
-    LabelledEpoch, LabelledSampling, NetworkConfig, Progress, RoutineConfig, Rule, Stack, System,
-    TrainConfig, train,
+    LabelledEpoch, LabelledSampling, NetworkConfig, Progress, RoutineConfig, Rule, Stack, System, train,
 };
-use dml_priors::{Estimator, PriorConfig, PseudoInputs};
-use tch::Tensor;
-
-fn run(stack: &mut Stack) {
-    assert!(train(stack, &data(), &fit, &mut |_, _| Progress::Continue).unwrap());
-}
-
-fn trained(config: &TrainConfig) -> Stack {
-    let mut stack = single(config);
-    run(&mut stack);
-    stack
-}
-
-fn same_bits(a: &Tensor, b: &Tensor) -> bool {
-    a.size() == b.size() && a.equal(b)
-}
+use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs};
+use tch::Device;
 
 #[test]
 fn at_alpha_one_a_dml_autoencoder_is_the_plain_autoencoder_bit_for_bit() {
@@ -48,57 +35,6 @@ fn at_alpha_one_a_dml_autoencoder_is_the_plain_autoencoder_bit_for_bit() {
 }
 
 #[test]
-fn a_stack_of_mixed_trials_equals_single_runs() {
-    let routine = |alpha| RoutineConfig::AlternateEpochs { rule: Rule::Mixed, alpha };
-    // With one pass over the labels, members with few labels are done early: what the loss itself learns then rests.
-    let center = LossConfig::Center { lambda: 0.1 };
-    let triplet = trial(System::Dml, routine(1.0)).loss;
-    for (system, loss, labelled_epoch) in [
-        (System::DmlAutoencoder, triplet, LabelledEpoch::Cycle),
-        (System::MetricVae, center, LabelledEpoch::Pass),
-    ] {
-        let configs: Vec<TrainConfig> = (0..8)
-            .map(|i| {
-                let mut config = trial(system, routine([0.25, 0.5, 0.75, 1.0][i % 4]));
-                config.seed = i as u64 / 2;
-                config.training.learning_rate = [1e-3, 3e-3][i % 2];
-                config.kl.beta = 1.0 + i as f64;
-                config.training.epochs = 2;
-                config.loss = loss.clone();
-                config.sampling.labelled_epoch = labelled_epoch;
-                config
-            })
-            .collect();
-        // Different numbers of labels too, so that batches are padded.
-        let masks: Vec<Vec<usize>> = (0..8).map(|i| rows(6 + 10 * i)).collect();
-        let mut together = stack(configs.clone(), &masks);
-        run(&mut together);
-        for (m, config) in configs.iter().enumerate() {
-            let mut alone = stack(vec![config.clone()], &masks[m..=m]);
-            run(&mut alone);
-            for (name, (a, b)) in together
-                .parameters
-                .names
-                .iter()
-                .zip(together.parameters.tensors.iter().zip(&alone.parameters.tensors))
-            {
-                let (a, b) = (a.get(m as i64), b.get(0));
-                let relative = (&a - &b).norm().double_value(&[]) / b.norm().double_value(&[]).max(1e-12);
-                assert!(relative < 1e-4, "member {m}, {name}: {relative:e}, rounding of f32 over two epochs");
-            }
-            for (name, curve) in &alone.members[0].curves {
-                for (a, b) in together.members[m].curves[name].iter().zip(curve) {
-                    assert_eq!(a.is_some(), b.is_some(), "{name}");
-                    if let (Some(a), Some(b)) = (a, b) {
-                        assert!((a - b).abs() <= 1e-4 * b.abs().max(1e-3), "{name}: {a} against {b}");
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[test]
 fn a_resumed_training_equals_an_uninterrupted_one_bit_for_bit() {
     let mut memory = trial(System::MetricVae, RoutineConfig::JointGamma { gamma: 2.0 });
     memory.prior = PriorConfig::Vamp { components: 4, init: PseudoInputs::Data };
@@ -113,7 +49,7 @@ fn a_resumed_training_equals_an_uninterrupted_one_bit_for_bit() {
         let whole = trained(&config);
         let folder = tempfile::tempdir().unwrap();
         let mut first = single(&config);
-        let complete = train(&mut first, &data(), &fit, &mut |stack, losses| {
+        let complete = train(&mut first, &data(Device::Cpu), &fit, &mut |stack, losses| {
             stack.save_checkpoint(0, folder.path()).unwrap();
             if losses.epoch == 2 { Progress::Stop } else { Progress::Continue }
         });
@@ -146,24 +82,6 @@ fn a_damaged_checkpoint_is_refused_by_name() {
 }
 
 #[test]
-fn a_member_that_diverges_does_not_touch_its_neighbours() {
-    let mut bad = trial(System::MetricVae, RoutineConfig::JointGamma { gamma: 1.0 });
-    bad.training.learning_rate = 1e30;
-    let mut good = bad.clone();
-    good.training.learning_rate = 1e-3;
-    let masks = [rows(60), rows(60)];
-    let mut together = stack(vec![bad, good.clone()], &masks);
-    run(&mut together);
-    assert_eq!(together.members[0].diverged.as_ref().map(|d| d.0), Some(1));
-    assert_eq!(together.members[1].diverged, None);
-    assert_eq!(together.epoch, good.training.epochs, "the neighbour goes on to its end");
-    let alone = trained(&good);
-    for (a, b) in together.parameters.tensors.iter().zip(&alone.parameters.tensors) {
-        assert!(a.get(1).allclose(&b.get(0), 1e-3, 1e-5, false));
-    }
-}
-
-#[test]
 fn every_system_routine_prior_and_network_trains_and_stays_finite() {
     let mlp = |hidden: &[i64]| NetworkConfig::Mlp { hidden: hidden.to_vec() };
     let conv = |channels: &[i64]| NetworkConfig::Conv { channels: channels.to_vec(), hidden: 16 };
@@ -190,8 +108,8 @@ fn every_system_routine_prior_and_network_trains_and_stays_finite() {
         }
     }
     for prior in [
-        PriorConfig::Hypercube { side: 2.0, logvar: 1.0, estimator: Estimator::MonteCarlo },
-        PriorConfig::Hypercube { side: 2.0, logvar: -2.0, estimator: Estimator::Exact },
+        PriorConfig::Hypercube(Hypercube { side: 2.0, logvar: 1.0, estimator: Estimator::MonteCarlo }),
+        PriorConfig::Hypercube(Hypercube { side: 2.0, logvar: -2.0, estimator: Estimator::Exact }),
         PriorConfig::Vamp { components: 5, init: PseudoInputs::Random },
     ] {
         let mut config = trial(System::MetricVae, RoutineConfig::JointAlpha { alpha: 0.5 });
@@ -257,11 +175,11 @@ fn the_staged_routine_fits_its_mixture_once_between_the_stages() {
     let fits = std::cell::Cell::new(0);
     let counted = |embeddings: ndarray::ArrayView2<f32>, k: usize, seed: u64| {
         fits.set(fits.get() + 1);
-        assert_eq!(embeddings.nrows(), data().len());
+        assert_eq!(embeddings.nrows(), data(Device::Cpu).len());
         fit(embeddings, k, seed)
     };
     let mut stack = single(&config);
-    train(&mut stack, &data(), &counted, &mut |stack, losses| {
+    train(&mut stack, &data(Device::Cpu), &counted, &mut |stack, losses| {
         assert_eq!(stack.objective.prior.is_some(), losses.epoch > 2);
         Progress::Continue
     })
@@ -315,45 +233,6 @@ fn importance_sampling_finds_the_likelihood_of_a_model_that_ignores_its_latent_p
 }
 
 #[test]
-fn a_staged_stack_resumes_with_each_member_at_its_own_mixture_and_a_diverged_one_does_not_stop_it() {
-    let mut config = trial(System::MetricVae, RoutineConfig::Staged { dml_epochs: 1, gamma: 1.0 });
-    config.prior = PriorConfig::Mixture { components: 3 };
-    let mut other = config.clone();
-    other.seed = 8;
-    let mut diverging = config.clone();
-    diverging.training.learning_rate = 1e30;
-    let masks = [rows(60), rows(40), rows(60)];
-    let all = vec![config, other, diverging];
-    let mut whole = stack(all.clone(), &masks);
-    run(&mut whole);
-    let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
-    let mut first = stack(all.clone(), &masks);
-    let complete = train(&mut first, &data(), &fit, &mut |stack, losses| {
-        for (member, folder) in folders.iter().enumerate() {
-            stack.save_checkpoint(member, folder.path()).unwrap();
-        }
-        if losses.epoch == 2 { Progress::Stop } else { Progress::Continue }
-    });
-    assert!(!complete.unwrap());
-    let mut second = stack(all, &masks);
-    for (member, folder) in folders.iter().enumerate() {
-        second.load_checkpoint(member, folder.path()).unwrap();
-    }
-    run(&mut second);
-    assert_ne!(whole.prior_components(0), whole.prior_components(1), "each member fitted its own");
-    for member in 0..2 {
-        assert_eq!(whole.members[member].diverged, None);
-        assert_eq!(whole.prior_components(member), second.prior_components(member));
-        assert_eq!(whole.members[member].curves, second.members[member].curves);
-    }
-    assert_eq!(whole.members[2].diverged.as_ref().map(|d| d.0), Some(1));
-    assert_eq!(whole.members[2].diverged, second.members[2].diverged);
-    for (a, b) in whole.parameters.tensors.iter().zip(&second.parameters.tensors) {
-        assert!(same_bits(&a.narrow(0, 0, 2), &b.narrow(0, 0, 2)));
-    }
-}
-
-#[test]
 fn a_sampled_embedding_of_an_image_is_the_same_in_any_selection() {
     let mut config = trial(System::Vae, RoutineConfig::JointAlpha { alpha: 0.5 });
     config.model.embedding = dml_models::Embedding::Sample;
@@ -363,14 +242,4 @@ fn a_sampled_embedding_of_an_image_is_the_same_in_any_selection() {
     assert_eq!(all.slice(ndarray::s![10..20, ..]), some);
     assert_ne!(all.row(0), all.row(3), "two images of one class, two draws");
     assert_eq!(stack.embed(0, images().slice(ndarray::s![..0, ..])).dim(), (0, 2));
-}
-
-#[test]
-fn a_cross_batch_memory_is_not_stacked() {
-    let mut config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
-    config.sampling.memory = 8;
-    let masks = [rows(60), rows(60)];
-    let masks: Vec<&[usize]> = masks.iter().map(Vec::as_slice).collect();
-    let two = Stack::new(vec![config.clone(), config], &masks, &data(), tch::Device::Cpu);
-    assert!(two.unwrap_err().to_string().contains("sampling.memory"));
 }

@@ -1,0 +1,113 @@
+//! Small made images and a small trial.
+
+#[path = "../../examples/train_on_your_images.rs"]
+#[expect(dead_code, reason = "a program of its own, whose settings the tests start from")]
+mod example;
+
+use dml_data::ImageShape;
+use dml_models::{
+    FittedMixture, ModelConfig, NetworkConfig, Progress, RoutineConfig, SamplingConfig, Stack, System,
+    TrainConfig, TrainingConfig, TrainingData, train,
+};
+use ndarray::{Array2, ArrayView2};
+use tch::{Device, Tensor};
+
+/// Classes of the made images.
+pub(crate) const CLASSES: i64 = 3;
+/// Their shape.
+const SHAPE: ImageShape = ImageShape { channels: 1, height: 7, width: 7 };
+const N: usize = 240;
+
+/// A bright bar at a height that depends on the class, with a random brightness and noise.
+pub(crate) fn images() -> Array2<u8> {
+    use rand::Rng;
+    let mut random = dml_data::random::keyed(0, "test images", 0);
+    Array2::from_shape_fn((N, SHAPE.pixels()), |(i, p)| {
+        let bar = p / SHAPE.width == 1 + 2 * (i % CLASSES as usize);
+        random.gen_range(0..40) + if bar { random.gen_range(120..=215) } else { 0 }
+    })
+}
+
+/// The images as training data, in three classes.
+pub(crate) fn data(device: Device) -> TrainingData {
+    let labels: Vec<u8> = (0..N).map(|i| (i % CLASSES as usize) as u8).collect();
+    TrainingData::new(images().view(), &labels, SHAPE, CLASSES as usize, device)
+}
+
+/// The first `n` rows.
+pub(crate) fn rows(n: usize) -> Vec<usize> {
+    (0..n).collect()
+}
+
+/// A trial of three epochs.
+pub(crate) fn trial(system: System, routine: RoutineConfig) -> TrainConfig {
+    let network = NetworkConfig::Mlp { hidden: vec![16] };
+    let base = example::config();
+    TrainConfig {
+        seed: 3,
+        model: ModelConfig { system, encoder: network.clone(), decoder: network, ..base.model },
+        routine,
+        sampling: SamplingConfig { batch_size: 32, ..base.sampling },
+        training: TrainingConfig { epochs: 3, ..base.training },
+        ..base
+    }
+}
+
+/// Fresh models with these labelled rows.
+pub(crate) fn stack(configs: Vec<TrainConfig>, masks: &[Vec<usize>]) -> Stack {
+    stack_on(Device::Cpu, configs, masks)
+}
+
+/// The same elsewhere.
+pub(crate) fn stack_on(device: Device, configs: Vec<TrainConfig>, masks: &[Vec<usize>]) -> Stack {
+    let masks: Vec<&[usize]> = masks.iter().map(Vec::as_slice).collect();
+    Stack::new(configs, &masks, &data(device), device).unwrap()
+}
+
+/// One fresh model with 60 labels.
+pub(crate) fn single(config: &TrainConfig) -> Stack {
+    stack(vec![config.clone()], &[rows(60)])
+}
+
+/// A mixture for tests of the training loop alone: equal weights at the first embeddings.
+pub(crate) fn fit(
+    embeddings: ArrayView2<f32>,
+    components: usize,
+    seed: u64,
+) -> Result<FittedMixture, String> {
+    let first = seed as usize % 2;
+    if embeddings.nrows() < components + first {
+        return Err("too few embeddings".into());
+    }
+    let means = embeddings.slice(ndarray::s![first..first + components, ..]).to_owned();
+    let variances = Array2::ones(means.dim());
+    Ok(FittedMixture { weights: vec![1.0 / components as f32; components], means, variances })
+}
+
+/// Trains to the end.
+pub(crate) fn run(stack: &mut Stack) {
+    assert!(train(stack, &data(stack.device), &fit, &mut |_, _| Progress::Continue).unwrap());
+}
+
+/// One model with 60 labels, trained.
+pub(crate) fn trained(config: &TrainConfig) -> Stack {
+    let mut stack = single(config);
+    run(&mut stack);
+    stack
+}
+
+pub(crate) fn same_bits(a: &Tensor, b: &Tensor) -> bool {
+    a.size() == b.size() && a.equal(b)
+}
+
+/// The class that the five nearest other images of each image have most often; of two as often the first.
+pub(crate) fn neighbours(embeddings: &Array2<f32>) -> Vec<usize> {
+    let of_image = |i: usize| {
+        let distance = |j: usize| (&embeddings.row(i) - &embeddings.row(j)).mapv(|x| x * x).sum();
+        let mut others: Vec<usize> = (0..embeddings.nrows()).filter(|&j| j != i).collect();
+        others.sort_by(|&a, &b| distance(a).total_cmp(&distance(b)));
+        let votes = |class: usize| others[..5].iter().filter(|&&j| j % CLASSES as usize == class).count();
+        (0..CLASSES as usize).rev().max_by_key(|&class| votes(class)).unwrap()
+    };
+    (0..embeddings.nrows()).map(of_image).collect()
+}

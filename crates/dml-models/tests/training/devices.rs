@@ -1,0 +1,132 @@
+//! The same training on the CPU and on CUDA. Where there is no CUDA the CPU stands in for it, so that the comparison itself is run.
+
+use dml_losses::{Distance, LossConfig, Mining};
+use dml_models::{NetworkConfig, RoutineConfig, Stack, System, TrainConfig};
+use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs};
+use tch::{Device, Tensor};
+
+use crate::common::{CLASSES, images, neighbours, rows, run, stack_on, trial};
+
+/// The first CUDA device, or the CPU with a line that says so.
+fn other_device() -> Device {
+    let device = dml_models::device("auto").unwrap();
+    if device == Device::Cpu {
+        eprintln!("NOT COMPARED WITH CUDA: there is no CUDA device here, the CPU was compared with itself");
+    } else {
+        eprintln!("the CPU is compared with {}", dml_models::device_name(device));
+    }
+    device
+}
+
+/// Every loss, prior and kind of network.
+fn trials() -> Vec<TrainConfig> {
+    let joint = || RoutineConfig::JointAlpha { alpha: 0.5 };
+    let triplet =
+        |mining, distance, normalized| LossConfig::Triplet { margin: 0.2, mining, distance, normalized };
+    let losses = [
+        triplet(Mining::All, Distance::Euclidean, false),
+        triplet(Mining::SemiHard, Distance::SquaredEuclidean, true),
+        triplet(Mining::Hard, Distance::Euclidean, false),
+        LossConfig::SupCon { temperature: 0.1 },
+        LossConfig::Center { lambda: 0.1 },
+        LossConfig::Contrastive { margin: 1.0, normalized: false },
+        LossConfig::NPair { l2_weight: 0.02 },
+        LossConfig::MultiSimilarity { alpha: 2.0, beta: 50.0, lambda: 0.5, epsilon: 0.1 },
+        LossConfig::LiftedStructure { margin: 1.0, normalized: false },
+        LossConfig::Nca { temperature: 1.0 },
+        LossConfig::ProxyAnchor { alpha: 32.0, delta: 0.1 },
+        LossConfig::Circle { gamma: 80.0, m: 0.4 },
+    ];
+    let cube = |estimator| PriorConfig::Hypercube(Hypercube { side: 2.0, logvar: -1.0, estimator });
+    let priors = [
+        PriorConfig::Unit {},
+        cube(Estimator::Exact),
+        cube(Estimator::MonteCarlo),
+        PriorConfig::Vamp { components: 5, init: PseudoInputs::Data },
+    ];
+    let conv = |channels: [i64; 2]| NetworkConfig::Conv { channels: channels.into(), hidden: 16 };
+    let of_losses = losses.map(|loss| TrainConfig { loss, ..trial(System::Dml, joint()) });
+    let of_priors = priors.map(|prior| {
+        let mut config = TrainConfig { prior, ..trial(System::MetricVae, joint()) };
+        (config.model.encoder, config.model.decoder) = (conv([4, 8]), conv([8, 4]));
+        config
+    });
+    of_losses.into_iter().chain(of_priors).chain([trial(System::DmlAutoencoder, joint())]).collect()
+}
+
+/// The gradients of a training's first step, by name, each `[M, ...]`. Adam's first moments are a tenth of them after it.
+fn first_gradients(device: Device, config: &TrainConfig, members: u64) -> Vec<(String, Tensor)> {
+    let mut config = config.clone();
+    config.sampling.batch_size = images().nrows();
+    config.training.epochs = 1;
+    let configs = (0..members).map(|seed| TrainConfig { seed, ..config.clone() }).collect();
+    let masks: Vec<Vec<usize>> = (0..members).map(|member| rows(40 + 10 * member as usize)).collect();
+    let mut stack = stack_on(device, configs, &masks);
+    run(&mut stack);
+    let folder = tempfile::tempdir().unwrap();
+    let mut gradients = Vec::new();
+    for member in 0..members {
+        stack.save_checkpoint(member as usize, folder.path()).unwrap();
+        let saved = Tensor::read_safetensors(folder.path().join("checkpoint-1.safetensors")).unwrap();
+        let moments = saved.into_iter().filter(|(name, _)| name.starts_with("first/"));
+        gradients.extend(moments.map(|(name, moment)| (format!("{member}/{name}"), moment * 10.0)));
+    }
+    gradients.sort_by(|a, b| a.0.cmp(&b.0));
+    gradients
+}
+
+#[test]
+fn cpu_and_cuda_give_the_same_first_gradients() {
+    let device = other_device();
+    for config in trials() {
+        for members in [1, 3] {
+            let ours = first_gradients(Device::Cpu, &config, members);
+            let theirs = first_gradients(device, &config, members);
+            assert_eq!(ours.len(), theirs.len());
+            let largest = ours.iter().map(|(_, t)| t.norm().double_value(&[])).fold(0.0, f64::max);
+            assert!(largest > 0.0, "{config:?} has a gradient");
+            for ((name, a), (_, b)) in ours.iter().zip(&theirs) {
+                let apart = (a - b).norm().double_value(&[]);
+                // A parameter whose gradient is a thousandth of the largest one holds rounding errors of the others.
+                let relative = apart / a.norm().double_value(&[]).max(1e-3 * largest);
+                assert!(relative < 1e-4, "{name}, {members} members: {relative:e}, {config:?}");
+            }
+        }
+    }
+}
+
+/// kNN accuracy of the embeddings of all images.
+fn accuracy(stack: &Stack, member: usize) -> f64 {
+    let classes = neighbours(&stack.embed(member, images().view()));
+    let right = classes.iter().enumerate().filter(|&(i, &class)| class == i % CLASSES as usize).count();
+    right as f64 / classes.len() as f64
+}
+
+#[test]
+fn cpu_and_cuda_give_the_same_scores_within_seed_noise() {
+    const SEEDS: u64 = 6;
+    let device = other_device();
+    for system in [System::DmlAutoencoder, System::MetricVae] {
+        let config = trial(system, RoutineConfig::JointAlpha { alpha: 0.5 });
+        let scores = |device| -> Vec<[f64; 3]> {
+            let configs = (0..SEEDS).map(|seed| TrainConfig { seed, ..config.clone() }).collect();
+            let masks: Vec<Vec<usize>> = (0..SEEDS).map(|_| rows(12)).collect();
+            let mut stack = stack_on(device, configs, &masks);
+            run(&mut stack);
+            let last =
+                |m: usize, curve: &str| stack.members[m].curves[curve].last().copied().flatten().unwrap();
+            let of_member = |m| [accuracy(&stack, m), last(m, "supervised"), last(m, "reconstruction")];
+            (0..SEEDS as usize).map(of_member).collect()
+        };
+        let (ours, theirs) = (scores(Device::Cpu), scores(device));
+        for score in 0..3 {
+            let mean =
+                |all: &[[f64; 3]]| all.iter().map(|of_seed| of_seed[score]).sum::<f64>() / SEEDS as f64;
+            let squares = ours.iter().map(|of_seed| (of_seed[score] - mean(&ours)).powi(2)).sum::<f64>();
+            // All seeds may put every image right: then half an image is the noise.
+            let noise = (squares / (SEEDS - 1) as f64).sqrt().max(0.5 / images().nrows() as f64);
+            let apart = (mean(&ours) - mean(&theirs)).abs();
+            assert!(apart < noise, "{system:?}: {ours:?} on the CPU, {theirs:?} on {device:?}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Members of a stack against models trained alone.
+
+use dml_losses::LossConfig;
+use dml_models::{LabelledEpoch, Progress, RoutineConfig, Rule, Stack, System, TrainConfig, train};
+use dml_priors::PriorConfig;
+use tch::Device;
+
+use crate::common::{data, fit, images, neighbours, rows, run, same_bits, stack, trained, trial};
+
+#[test]
+fn a_stack_of_mixed_trials_equals_single_runs() {
+    let routine = |alpha| RoutineConfig::AlternateEpochs { rule: Rule::Mixed, alpha };
+    // With one pass over the labels, members with few labels are done early: what the loss itself learns then rests.
+    let center = LossConfig::Center { lambda: 0.1 };
+    let triplet = trial(System::Dml, routine(1.0)).loss;
+    for (system, loss, labelled_epoch) in [
+        (System::DmlAutoencoder, triplet, LabelledEpoch::Cycle),
+        (System::MetricVae, center, LabelledEpoch::Pass),
+    ] {
+        let configs: Vec<TrainConfig> = (0..8)
+            .map(|i| {
+                let mut config = trial(system, routine([0.25, 0.5, 0.75, 1.0][i % 4]));
+                config.seed = i as u64 / 2; // twins of one seed and two learning rates
+                config.training.learning_rate = [1e-3, 3e-3][i % 2];
+                config.kl.beta = 1.0 + i as f64;
+                config.training.epochs = 2;
+                config.loss = loss.clone();
+                config.sampling.labelled_epoch = labelled_epoch;
+                config
+            })
+            .collect();
+        // Different numbers of labels too, so that batches are padded.
+        let masks: Vec<Vec<usize>> = (0..8).map(|i| rows(6 + 10 * i)).collect();
+        let mut together = stack(configs.clone(), &masks);
+        run(&mut together);
+        for (m, config) in configs.iter().enumerate() {
+            let mut alone = stack(vec![config.clone()], &masks[m..=m]);
+            run(&mut alone);
+            let (a, b) = (
+                neighbours(&together.embed(m, images().view())),
+                neighbours(&alone.embed(0, images().view())),
+            );
+            let same = a.iter().zip(&b).filter(|(a, b)| a == b).count();
+            assert!(
+                same as f64 >= 0.99 * a.len() as f64,
+                "member {m}: kNN agrees on {same} of {} points",
+                a.len()
+            );
+            for (name, (a, b)) in together
+                .parameters
+                .names
+                .iter()
+                .zip(together.parameters.tensors.iter().zip(&alone.parameters.tensors))
+            {
+                let (a, b) = (a.get(m as i64), b.get(0));
+                let relative = (&a - &b).norm().double_value(&[]) / b.norm().double_value(&[]).max(1e-12);
+                assert!(relative < 1e-4, "member {m}, {name}: {relative:e}, rounding of f32 over two epochs");
+            }
+            for (name, curve) in &alone.members[0].curves {
+                for (a, b) in together.members[m].curves[name].iter().zip(curve) {
+                    assert_eq!(a.is_some(), b.is_some(), "{name}");
+                    if let (Some(a), Some(b)) = (a, b) {
+                        assert!((a - b).abs() <= 1e-4 * b.abs().max(1e-3), "{name}: {a} against {b}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_member_that_diverges_does_not_touch_its_neighbours() {
+    let mut bad = trial(System::MetricVae, RoutineConfig::JointGamma { gamma: 1.0 });
+    bad.training.learning_rate = 1e30;
+    let mut good = bad.clone();
+    good.training.learning_rate = 1e-3;
+    let masks = [rows(60), rows(60)];
+    let mut together = stack(vec![bad, good.clone()], &masks);
+    run(&mut together);
+    assert_eq!(together.members[0].diverged.as_ref().map(|d| d.0), Some(1));
+    assert_eq!(together.members[1].diverged, None);
+    assert_eq!(together.epoch, good.training.epochs, "the neighbour goes on to its end");
+    let alone = trained(&good);
+    for (a, b) in together.parameters.tensors.iter().zip(&alone.parameters.tensors) {
+        assert!(a.get(1).allclose(&b.get(0), 1e-3, 1e-5, false));
+    }
+}
+
+#[test]
+fn a_staged_stack_resumes_with_each_member_at_its_own_mixture_and_a_diverged_one_does_not_stop_it() {
+    let mut config = trial(System::MetricVae, RoutineConfig::Staged { dml_epochs: 1, gamma: 1.0 });
+    config.prior = PriorConfig::Mixture { components: 3 };
+    let mut other = config.clone();
+    other.seed = 8;
+    let mut diverging = config.clone();
+    diverging.training.learning_rate = 1e30;
+    let masks = [rows(60), rows(40), rows(60)];
+    let all = vec![config, other, diverging];
+    let mut whole = stack(all.clone(), &masks);
+    run(&mut whole);
+    let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+    let mut first = stack(all.clone(), &masks);
+    let complete = train(&mut first, &data(Device::Cpu), &fit, &mut |stack, losses| {
+        for (member, folder) in folders.iter().enumerate() {
+            stack.save_checkpoint(member, folder.path()).unwrap();
+        }
+        if losses.epoch == 2 { Progress::Stop } else { Progress::Continue }
+    });
+    assert!(!complete.unwrap());
+    let mut second = stack(all, &masks);
+    for (member, folder) in folders.iter().enumerate() {
+        second.load_checkpoint(member, folder.path()).unwrap();
+    }
+    run(&mut second);
+    assert_ne!(whole.prior_components(0), whole.prior_components(1), "each member fitted its own");
+    for member in 0..2 {
+        assert_eq!(whole.members[member].diverged, None);
+        assert_eq!(whole.prior_components(member), second.prior_components(member));
+        assert_eq!(whole.members[member].curves, second.members[member].curves);
+    }
+    assert_eq!(whole.members[2].diverged.as_ref().map(|d| d.0), Some(1));
+    assert_eq!(whole.members[2].diverged, second.members[2].diverged);
+    for (a, b) in whole.parameters.tensors.iter().zip(&second.parameters.tensors) {
+        assert!(same_bits(&a.narrow(0, 0, 2), &b.narrow(0, 0, 2)));
+    }
+}
+
+#[test]
+fn a_cross_batch_memory_is_not_stacked() {
+    let mut config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
+    config.sampling.memory = 8;
+    let masks = [rows(60), rows(60)];
+    let masks: Vec<&[usize]> = masks.iter().map(Vec::as_slice).collect();
+    let two = Stack::new(vec![config.clone(), config], &masks, &data(Device::Cpu), Device::Cpu);
+    assert!(two.unwrap_err().to_string().contains("sampling.memory"));
+}

@@ -14,6 +14,7 @@ mod progress;
 mod queue;
 mod slurm;
 mod state;
+mod stop_early;
 mod summary;
 mod worker;
 
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use dml_report::RunStore;
 
 pub(crate) use arguments::{Executor, Selected, SweepArguments};
@@ -31,10 +32,11 @@ pub(crate) use file::Sweep;
 use crate::libtorch;
 use crate::report::{self, Target};
 use crate::{WrongCall, say};
-use local::Ended;
+use local::{Ended, Work};
 use plan::{Estimate, Plan};
 use progress::{Progress, Tally};
-use state::{Counts, Standing, survey};
+use state::{Counts, Standing};
+use stop_early::{StopEarly, Tournament};
 use worker::Dml;
 
 /// Runs what is missing and writes the report; exit code 1 if a trial has no result in the end.
@@ -57,7 +59,12 @@ struct Session<'a> {
 impl Session<'_> {
     fn run(&self) -> Result<ExitCode> {
         let Self { arguments, sweep, store, .. } = self;
-        let standings = survey(store, &sweep.trials);
+        let early = self.stop_early().context(WrongCall)?;
+        if arguments.replay {
+            say(&stop_early::replay(store, &sweep.name)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        let standings = self.survey();
         if arguments.status {
             say(&summary::status(&sweep.name, &sweep.trials, &standings));
             say(&slurm::status(&slurm::tasks(store)));
@@ -68,6 +75,9 @@ impl Session<'_> {
         if arguments.plan || arguments.dry_run {
             let (name, standings) = (sweep.name.as_str(), standings.as_slice());
             say(&Plan { name, standings, to_run: to_run.len(), workers, estimate }.to_string());
+            if early.is_some() && !to_run.is_empty() {
+                say("--stop-early ends some of them sooner\n");
+            }
             if arguments.dry_run {
                 say(&plan::dry_run(&to_run));
             }
@@ -82,10 +92,19 @@ impl Session<'_> {
             return Ok(ExitCode::SUCCESS);
         }
         if !to_run.is_empty() {
-            let (total, done) = (sweep.trials.len(), Counts::of(&standings).done);
-            let tally = Tally { total, done, failed: total - done - to_run.len(), workers, estimate };
-            if let Some(code) = self.run_here(to_run, tally)? {
-                let done = Counts::of(&survey(store, &sweep.trials)).done;
+            let (total, Counts { done, stopped, .. }) = (sweep.trials.len(), Counts::of(&standings));
+            let resting = if early.is_some() { stopped } else { 0 };
+            let failed = total - done - to_run.len();
+            let tally = Tally { total, done, failed, resting, workers, estimate };
+            let work = match early {
+                None => Work { trials: to_run, tournament: None },
+                Some(settings) => {
+                    let tournament = Tournament::begin(settings, &sweep.name, store, &to_run)?;
+                    Work { trials: tournament.under_way(), tournament: Some(tournament) }
+                }
+            };
+            if let Some(code) = self.run_here(work, tally)? {
+                let done = Counts::of(&self.survey()).done;
                 let command = arguments.command();
                 eprintln!("interrupted: {done} of {total} trials done; {command} goes on from here");
                 return Ok(code);
@@ -94,15 +113,52 @@ impl Session<'_> {
         self.finish()
     }
 
-    /// The trials that a sweep runs which begins now.
+    /// How trials are stopped early, where the call asks for it.
+    fn stop_early(&self) -> Result<Option<&StopEarly>> {
+        let Self { arguments, sweep, .. } = self;
+        if !arguments.stop_early {
+            return Ok(None);
+        }
+        if arguments.executor == Executor::Slurm || arguments.stack > 1 {
+            bail!(
+                "--stop-early decides on one trial at a time, here: leave out --executor slurm and --stack"
+            );
+        }
+        let settings = sweep.file.stop_early.as_ref().with_context(|| {
+            let keys = "first_epochs, reduction_factor, score and within";
+            format!("{}: has no [stop_early] with {keys}, which --stop-early needs", sweep.path.display())
+        })?;
+        settings.check_keys(&sweep.trials).with_context(|| sweep.path.display().to_string())?;
+        Ok(Some(settings))
+    }
+
+    /// Where all trials stand.
+    fn survey(&self) -> Vec<Standing> {
+        let Self { sweep, store, .. } = self;
+        let mut standings = state::survey(store, &sweep.trials);
+        stop_early::mark_resting(store, &sweep.name, &sweep.trials, &mut standings);
+        standings
+    }
+
+    /// The trials that a sweep runs which begins now. What rests is among them: it may be sent on.
     fn to_run(&self, standings: &[Standing]) -> Vec<Trial> {
-        let retries = if self.arguments.retry_failed { u32::MAX } else { self.arguments.retries };
-        let both = self.sweep.trials.iter().zip(standings);
-        both.filter(|(_, standing)| standing.is_to_run(retries)).map(|(trial, _)| trial.clone()).collect()
+        let Self { arguments, sweep, .. } = self;
+        let retries = if arguments.retry_failed { u32::MAX } else { arguments.retries };
+        let is_planned_to_rest = |standing: &Standing| {
+            arguments.stop_early
+                && (arguments.plan || arguments.dry_run)
+                && matches!(standing, Standing::Stopped { .. })
+        };
+        let is_to_run = |standing: &Standing| standing.is_to_run(retries) && !is_planned_to_rest(standing);
+        let both = sweep.trials.iter().zip(standings);
+        both.filter(|(_, standing)| is_to_run(standing)).map(|(trial, _)| trial.clone()).collect()
     }
 
     /// Runs trials on this machine; an exit code if a signal ended it.
-    fn run_here(&self, trials: Vec<Trial>, tally: Tally) -> Result<Option<ExitCode>> {
+    fn run_here(&self, work: Work, tally: Tally) -> Result<Option<ExitCode>> {
+        if work.tournament.as_ref().is_some_and(Tournament::is_over) {
+            return Ok(None);
+        }
         let settings = local::Settings {
             dml: self.dml()?,
             workers: self.arguments.jobs(),
@@ -111,7 +167,7 @@ impl Session<'_> {
             fail_fast: self.arguments.fail_fast,
         };
         let mut progress = Progress::new(tally, self.arguments.quiet);
-        match local::run(&settings, &self.store, trials, &mut progress)? {
+        match local::run(&settings, &self.store, work, &mut progress)? {
             Ended::Through | Ended::FailedFast => Ok(None),
             Ended::Interrupted(signal) => Ok(Some(ExitCode::from(128 + signal as u8))),
         }
@@ -142,8 +198,16 @@ impl Session<'_> {
     fn finish(&self) -> Result<ExitCode> {
         let Self { root, arguments, sweep, store } = self;
         let report = report::write(&Target { root, out: arguments.out.as_deref() }, sweep, store);
-        let standings = survey(store, &sweep.trials);
-        if Counts::of(&standings).done == sweep.trials.len() {
+        let standings = self.survey();
+        let Counts { done, stopped, .. } = Counts::of(&standings);
+        let is_stopped = arguments.stop_early && stopped > 0;
+        if done + if is_stopped { stopped } else { 0 } == sweep.trials.len() {
+            if is_stopped {
+                let (stopped, command) = (summary::stopped(&sweep.trials, &standings), arguments.command());
+                eprintln!(
+                    "{stopped}{command} --replay checks why; without --stop-early they go on to the end"
+                );
+            }
             return report.map(|_| ExitCode::SUCCESS);
         }
         if let Err(error) = report {

@@ -2,6 +2,8 @@
 
 #[path = "sweep/bench.rs"]
 mod bench;
+#[path = "sweep/stop_early.rs"]
+mod stop_early;
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -6,10 +6,12 @@
 //!                 result.json         written last: the trial is done
 //!                 weights.safetensors the trained weights
 //!                 checkpoint.*        there only while a trial is unfinished
+//!                 rungs.json          scores of the validation split at epochs where it rested
 //!                 failure.json        why the last attempt ended without a result
 //!                 run.json            when, where, on what and for how long it ran
 //!                 log.txt             what it said
 //!                 lock                held (advisory file lock) by the process that runs it
+//! STORE/stop-early/NAME.jsonl         what a sweep that stops early decided, and on what (xtask)
 //! ```
 
 use std::fs::{self, File, TryLockError};

@@ -42,6 +42,19 @@ impl Selected {
     }
 }
 
+/// The help of `--stop-early`.
+const STOP_EARLY: &str = "\
+Trains only the best trials to the end; without this, what was stopped goes on
+
+Asynchronous successive halving (Li et al. 2020): trials rest after 2, 6, 18, … epochs, and whenever a process is free, one \
+of the best third of those that rest there goes on, or else another begins. The sweep file says how:
+    [stop_early]
+    first_epochs = 2
+    reduction_factor = 3
+    score = \"test_folds.knn.accuracy\"    # of the validation split
+    within = [\"data.name\", \"data.labelled_percent\"]
+Trials compete with those that are equal in the keys of `within`, and in their seed.";
+
 /// Runs a sweep's missing trials, then writes its report.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one switch of the command line")]
@@ -87,6 +100,12 @@ pub(crate) struct SweepArguments {
     /// Trains up to N trials at once in one process, where they have the same shape; pays on a GPU
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub stack: u16,
+    /// Trains only the best trials to the end, as the sweep file says; without this, what was stopped goes on
+    #[arg(long, long_help = STOP_EARLY)]
+    pub stop_early: bool,
+    /// Takes every decision of --stop-early again from what is recorded, says whether all are the same, and runs nothing
+    #[arg(long, requires = "stop_early", conflicts_with_all = ["plan", "dry_run", "status"])]
+    pub replay: bool,
     /// Where processes run: here, or as the tasks of one Slurm array job
     #[arg(long, value_enum, default_value_t)]
     pub executor: Executor,
@@ -118,6 +137,8 @@ impl SweepArguments {
 
     /// The command that goes on with this sweep.
     pub(crate) fn command(&self) -> String {
-        format!("cargo xtask sweep {}", self.selected.words().join(" "))
+        let mut words = self.selected.words();
+        words.extend(self.stop_early.then(|| "--stop-early".to_owned()));
+        format!("cargo xtask sweep {}", words.join(" "))
     }
 }

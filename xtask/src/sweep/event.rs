@@ -14,9 +14,11 @@ pub(crate) enum Event {
     Epoch { id: String, epoch: u32, epochs: u32, losses: BTreeMap<String, Option<f64>> },
     /// Training has ended, the classifiers begin.
     Scoring { id: String },
+    /// The trial rests after an epoch, with a score of the validation split; null where its embeddings are not finite.
+    Rung { id: String, epoch: u32, value: Option<f64> },
     /// `result.json` is there.
     Finished { id: String, outcome: String, seconds: f64 },
-    /// The trial was passed by: it is `finished`, or `claimed` by another process.
+    /// The trial was passed by: it is `finished`, `rests`, or is `claimed` by another process.
     Skipped { id: String, why: String },
     /// `failure.json` is there.
     Failed { id: String, reason: String, retry: bool },
@@ -46,6 +48,11 @@ mod tests {
         assert_eq!(
             Event::parse(r#"{"event":"failed","id":"a","reason":"no","retry":true,"more":1}"#),
             Some(failed)
+        );
+        let rung = Event::Rung { id: "a".into(), epoch: 2, value: None };
+        assert_eq!(
+            Event::parse(r#"{"event":"rung","id":"a","epoch":2,"score":"x","value":null}"#),
+            Some(rung)
         );
         assert_eq!(Event::parse("OMP: Info #155"), None);
         assert_eq!(Event::parse(r#"{"event":"unheard_of"}"#), None);

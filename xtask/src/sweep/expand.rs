@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::file::SweepFile;
 
 /// The key that `seeds` varies.
-const SEED_KEY: &str = "seed";
+pub(crate) const SEED_KEY: &str = "seed";
 
 /// One complete trial.
 #[derive(Debug, Clone)]

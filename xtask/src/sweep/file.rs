@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::Value;
 
 use super::expand::{Trial, expand, label};
+use super::stop_early::StopEarly;
 
 /// A base trial, a union of grids over its dotted keys, and the tables to make of the results.
 #[derive(Debug, Clone, Deserialize)]
@@ -41,6 +42,9 @@ pub(crate) struct SweepFile {
     /// Trials that stand in every table of the report, for every model to beat.
     #[serde(default)]
     pub baselines: Option<Selection>,
+    /// How `--stop-early` stops trials.
+    #[serde(default)]
+    pub stop_early: Option<StopEarly>,
     /// Tables of the report.
     #[serde(default)]
     pub table: Vec<TableSpec>,
@@ -177,6 +181,7 @@ pub(crate) fn parse(text: &str) -> Result<SweepFile> {
     if !(file.seconds_per_trial.is_finite() && file.seconds_per_trial > 0.0) {
         bail!("`seconds_per_trial` is {}; a measured time above 0 would be right", file.seconds_per_trial);
     }
+    file.stop_early.as_ref().map_or(Ok(()), StopEarly::check)?;
     Ok(file)
 }
 
@@ -203,6 +208,12 @@ mod tests {
         assert_eq!(complaint(&zero), "`seeds` is 0; 1 or more would be right");
         let negative = HEAD.replace("1.0", "-1.0") + "[base]\nseed = 0";
         assert!(complaint(&negative).contains("`seconds_per_trial` is -1"));
+        let early = |first: u32, factor: u32| {
+            let section = format!("[stop_early]\nfirst_epochs = {first}\nreduction_factor = {factor}");
+            complaint(&format!("{HEAD}[base]\nseed = 0\n{section}\nscore = 's'\nwithin = []\n"))
+        };
+        assert_eq!(early(0, 3), "`stop_early.first_epochs` is 0; 1 or more would be right");
+        assert_eq!(early(2, 1), "`stop_early.reduction_factor` is 1; 2 or more would be right");
     }
 
     #[test]

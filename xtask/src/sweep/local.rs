@@ -21,6 +21,7 @@ use super::expand::Trial;
 use super::progress::Progress;
 use super::queue::{LARGEST_CHUNK, Queue};
 use super::state::is_claimed;
+use super::stop_early::{self, Outcome, Tournament, Why};
 use super::worker::{Dml, Message, Worker, how};
 
 /// How often silence and other people's trials are looked at.
@@ -41,6 +42,14 @@ pub(crate) struct Settings {
     pub fail_fast: bool,
 }
 
+/// What a sweep runs.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub trials: Vec<Trial>,
+    /// Decides which trials follow these.
+    pub tournament: Option<Tournament>,
+}
+
 /// Why the engine stopped.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -57,6 +66,7 @@ struct Engine<'a> {
     store: &'a RunStore,
     progress: &'a mut Progress,
     queue: Queue,
+    tournament: Option<Tournament>,
     workers: BTreeMap<u64, Worker>,
     /// Trials that another process has.
     elsewhere: Vec<Trial>,
@@ -75,7 +85,7 @@ struct Engine<'a> {
 pub(crate) fn run(
     settings: &Settings,
     store: &RunStore,
-    trials: Vec<Trial>,
+    work: Work,
     progress: &mut Progress,
 ) -> Result<Ended> {
     let (sender, receiver) = channel();
@@ -84,13 +94,17 @@ pub(crate) fn run(
     thread::spawn(move || {
         signals.forever().try_for_each(|signal| from_signals.send(Message::Signal(signal)))
     });
-    let queue = Queue::new(trials, settings.workers, LARGEST_CHUNK.max(settings.dml.stack.into()));
+    let Work { trials, tournament } = work;
+    // A decision is of one trial.
+    let largest = if tournament.is_some() { 1 } else { LARGEST_CHUNK.max(settings.dml.stack.into()) };
+    let queue = Queue::new(trials, settings.workers, largest);
     let (workers, elsewhere) = (BTreeMap::new(), Vec::new());
     let mut engine = Engine {
         settings,
         store,
         progress,
         queue,
+        tournament,
         workers,
         elsewhere,
         next_number: 0,
@@ -108,13 +122,9 @@ impl Engine<'_> {
     fn turn(&mut self, receiver: &Receiver<Message>) -> Result<()> {
         let mut ticked = Instant::now();
         loop {
-            while self.stopping.is_none()
-                && self.workers.len() < self.settings.workers
-                && !self.queue.is_empty()
-            {
+            while self.stopping.is_none() && self.workers.len() < self.settings.workers && self.has_work() {
                 if let Err(error) = self.start() {
-                    self.broken = Some(error);
-                    self.stop(Ended::FailedFast);
+                    self.break_off(error);
                 }
             }
             let is_waiting = self.stopping.is_none() && !self.elsewhere.is_empty();
@@ -136,13 +146,34 @@ impl Engine<'_> {
         }
     }
 
+    /// Whether a trial waits for a worker. Where none does, the tournament is asked for one.
+    fn has_work(&mut self) -> bool {
+        if let (true, Some(tournament)) = (self.queue.is_empty(), &mut self.tournament) {
+            match tournament.next() {
+                Ok(None) => {}
+                Ok(Some((why, trial))) => {
+                    if why != Why::Start {
+                        self.progress.sent_on();
+                    }
+                    self.queue.again(trial);
+                }
+                Err(error) => self.break_off(error),
+            }
+        }
+        !self.queue.is_empty()
+    }
+
     fn start(&mut self) -> Result<()> {
         let trials = self.queue.next_chunk();
         for trial in &trials {
             self.store.add(&trial.table)?;
         }
         let directories = trials.iter().map(|trial| self.store.trial_directory(&trial.id));
-        let command = self.settings.dml.command(directories);
+        let mut dml = self.settings.dml.clone();
+        if let Some(tournament) = &self.tournament {
+            dml.more.extend(tournament.arguments(&trials[0].id));
+        }
+        let command = dml.command(directories);
         let number = self.next_number;
         self.next_number += 1;
         let worker = Worker::start(command, number, trials, self.sender.clone())?;
@@ -162,14 +193,24 @@ impl Engine<'_> {
             }
             Event::Epoch { id, epoch, epochs, losses } => self.progress.epoch(&id, epoch, epochs, &losses),
             Event::Scoring { id } => self.progress.scoring(&id),
+            Event::Rung { id, epoch, value } => {
+                if let Some(trial) = worker.take(&id) {
+                    self.progress.rests(&trial, epoch, value);
+                    self.arrive(&id, Outcome::Rung { value });
+                }
+            }
             Event::Finished { id, outcome, seconds } => {
                 if let Some(trial) = worker.take(&id) {
                     self.progress.finished(&trial, &outcome, seconds);
+                    self.arrive_with_result(&id);
                 }
             }
             Event::Skipped { id, why } => match worker.take(&id) {
                 Some(trial) if why == "claimed" => self.elsewhere.push(trial),
-                Some(trial) => self.progress.found_done(&trial),
+                Some(trial) => {
+                    self.progress.found_done(&trial);
+                    self.arrive_with_result(&id);
+                }
                 None => {}
             },
             Event::Failed { id, reason, retry } => {
@@ -186,8 +227,26 @@ impl Engine<'_> {
         self.progress.failed(&trial, reason, again);
         if again {
             self.queue.again(trial);
-        } else if self.settings.fail_fast {
+            return;
+        }
+        self.arrive(&trial.id, Outcome::Failed);
+        if self.settings.fail_fast {
             self.stop(Ended::FailedFast);
+        }
+    }
+
+    /// Tells the tournament how a trial that it sent came to rest.
+    fn arrive(&mut self, id: &str, outcome: Outcome) {
+        if let Some(tournament) = &mut self.tournament
+            && let Err(error) = tournament.arrive(id, outcome)
+        {
+            self.break_off(error);
+        }
+    }
+
+    fn arrive_with_result(&mut self, id: &str) {
+        if self.tournament.is_some() {
+            self.arrive(id, stop_early::result(self.store, id).unwrap_or(Outcome::Failed));
         }
     }
 
@@ -262,6 +321,12 @@ impl Engine<'_> {
         self.stop(Ended::Interrupted(signal));
     }
 
+    /// Ends because no new process can start; those that run may still write their checkpoints.
+    fn break_off(&mut self, error: anyhow::Error) {
+        self.broken = Some(error);
+        self.stop(Ended::FailedFast);
+    }
+
     fn stop(&mut self, ended: Ended) {
         self.stopping = Some(ended);
         self.workers.values().for_each(Worker::ask_to_end);
@@ -284,6 +349,7 @@ impl Engine<'_> {
                 self.elsewhere.push(trial);
             } else if matches!(self.store.result(&trial.id), Ok(Some(_))) {
                 self.progress.found_done(&trial);
+                self.arrive_with_result(&trial.id);
             } else {
                 ours.push_back(trial);
             }

@@ -19,6 +19,8 @@ pub(crate) struct Tally {
     pub total: usize,
     pub done: usize,
     pub failed: usize,
+    /// Stopped early, so far.
+    pub resting: usize,
     pub workers: usize,
     pub estimate: Estimate,
 }
@@ -33,7 +35,7 @@ impl Tally {
 
     /// Seconds to the end, when the running trials have done `fraction` trials' worth of work so far.
     fn eta(&self, fraction: f64) -> f64 {
-        let left = self.total.saturating_sub(self.done + self.failed);
+        let left = self.total.saturating_sub(self.done + self.failed + self.resting);
         let busy = self.workers.min(left).max(1);
         self.estimate.seconds_per_trial * (left as f64 - fraction).max(0.0) / busy as f64
     }
@@ -142,6 +144,19 @@ impl Progress {
         self.line(&format!("{}{diverged}, {}", trial.label, duration(seconds)));
     }
 
+    /// The trial rests after an epoch: it is stopped early unless it is sent on.
+    pub(crate) fn rests(&mut self, trial: &Trial, epoch: u32, value: Option<f64>) {
+        self.tally.resting += 1;
+        self.idle(&trial.id);
+        let value = value.map_or("no finite score".into(), |value| format!("{value:.4}"));
+        self.line(&format!("{} rests after epoch {epoch} with {value}", trial.label));
+    }
+
+    /// A trial that rested is sent on.
+    pub(crate) fn sent_on(&mut self) {
+        self.tally.resting -= 1;
+    }
+
     /// Another process finished the trial.
     pub(crate) fn found_done(&mut self, trial: &Trial) {
         self.tally.done += 1;
@@ -235,7 +250,7 @@ mod tests {
     #[test]
     fn the_eta_is_the_work_left_over_the_workers_that_have_work() {
         let estimate = Estimate { seconds_per_trial: 99.0, measured: 0 };
-        let mut tally = Tally { total: 10, done: 2, failed: 1, workers: 2, estimate };
+        let mut tally = Tally { total: 11, done: 2, failed: 1, resting: 1, workers: 2, estimate };
         tally.measure(10.0);
         assert_eq!(duration(tally.eta(0.0)), "35 s");
         assert_eq!(duration(tally.eta(1.0)), "30 s");

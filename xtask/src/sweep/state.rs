@@ -15,6 +15,8 @@ pub(crate) enum Standing {
     Running,
     /// Its last attempt ended without a result.
     Failed(Failure),
+    /// It rests after an epoch because of `--stop-early`. That is no failure.
+    Stopped { epoch: u32 },
     /// Nothing is known of it, or it was interrupted.
     Missing,
     /// A file of it cannot be read; the sentence says which, and what to do.
@@ -45,7 +47,7 @@ impl Standing {
     pub(crate) fn is_to_run(&self, retries: u32) -> bool {
         match self {
             Self::Done { .. } | Self::Unreadable(_) => false,
-            Self::Running | Self::Missing => true,
+            Self::Running | Self::Missing | Self::Stopped { .. } => true,
             Self::Failed(failure) => !failure.retry || failure.attempts <= retries,
         }
     }
@@ -74,6 +76,7 @@ pub(crate) struct Counts {
     pub running: usize,
     pub failed: usize,
     pub missing: usize,
+    pub stopped: usize,
 }
 
 impl Counts {
@@ -85,6 +88,7 @@ impl Counts {
                 Standing::Running => counts.running += 1,
                 Standing::Failed(_) | Standing::Unreadable(_) => counts.failed += 1,
                 Standing::Missing => counts.missing += 1,
+                Standing::Stopped { .. } => counts.stopped += 1,
             }
         }
         counts
@@ -93,8 +97,9 @@ impl Counts {
 
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { done, running, failed, missing } = self;
-        write!(f, "{done} done, {running} running, {failed} failed, {missing} missing")
+        let Self { done, running, failed, missing, stopped } = self;
+        write!(f, "{done} done, {running} running, {failed} failed, {missing} missing")?;
+        if *stopped == 0 { Ok(()) } else { write!(f, ", {stopped} stopped early") }
     }
 }
 
@@ -134,7 +139,7 @@ pub(crate) mod tests {
         let _claim = store.claim(&trials[1].id).unwrap();
         store.fail(&trials[2].id, "no", true, vec![]).unwrap();
         let standings = survey(&store, &trials);
-        assert_eq!(Counts::of(&standings), Counts { done: 1, running: 1, failed: 1, missing: 1 });
+        assert_eq!(Counts::of(&standings), Counts { done: 1, running: 1, failed: 1, missing: 1, stopped: 0 });
         assert!(matches!(standings[0], Standing::Done { seconds: Some(1.5) }));
         let to_run: Vec<_> = standings.iter().map(|standing| standing.is_to_run(1)).collect();
         assert_eq!(to_run, [false, true, true, true]);

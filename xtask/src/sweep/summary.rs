@@ -11,13 +11,22 @@ const NAMED: usize = 20;
 /// Characters of a reason that are shown.
 const LONGEST: usize = 240;
 
-/// `--status`: how many stand where, what runs, what failed and why.
+/// `--status`: how many stand where, what runs, what was stopped early, what failed and why.
 pub(crate) fn status(name: &str, trials: &[Trial], standings: &[Standing]) -> String {
     let counts = Counts::of(standings);
     let running =
         named(trials, standings, |standing| matches!(standing, Standing::Running).then(|| "running".into()));
     let failed = named(trials, standings, failure);
-    format!("sweep {name}: {}: {counts}\n{running}{failed}", count(trials.len(), "trial"))
+    let stopped = stopped(trials, standings);
+    format!("sweep {name}: {}: {counts}\n{running}{stopped}{failed}", count(trials.len(), "trial"))
+}
+
+/// After which epochs trials were stopped early.
+pub(crate) fn stopped(trials: &[Trial], standings: &[Standing]) -> String {
+    named(trials, standings, |standing| match standing {
+        Standing::Stopped { epoch } => Some(format!("stopped early, after epoch {epoch}")),
+        _ => None,
+    })
 }
 
 /// The end of a sweep that is not complete: what failed, and how to run just that again.
@@ -44,7 +53,7 @@ fn failure(standing: &Standing) -> Option<String> {
             Some(format!("failed{times}: {}", brief(&failure.reason)))
         }
         Standing::Unreadable(reason) => Some(format!("unreadable: {}", brief(reason))),
-        Standing::Done { .. } | Standing::Running | Standing::Missing => None,
+        Standing::Done { .. } | Standing::Running | Standing::Missing | Standing::Stopped { .. } => None,
     }
 }
 
@@ -97,6 +106,16 @@ mod tests {
         sweep quick: 4 trials: 1 done, 1 running, 1 failed, 1 missing
           fbe47f6d82b435a8  seed=1: running
           a61e75dcd6780103  seed=2: failed (2 attempts): memory ran out
+        ");
+        let stopped = [
+            Standing::Missing,
+            Standing::Stopped { epoch: 2 },
+            Standing::Missing,
+            Standing::Stopped { epoch: 2 },
+        ];
+        insta::assert_snapshot!(status("quick", &trials, &stopped), @r"
+        sweep quick: 4 trials: 0 done, 0 running, 0 failed, 2 missing, 2 stopped early
+          fbe47f6d82b435a8  seed=1 and 1 more: stopped early, after epoch 2
         ");
         insta::assert_snapshot!(closing("cargo xtask sweep quick", Path::new("runs"), &trials, &standings), @r"
         3 of 4 trials have no result (1 done, 1 running, 1 failed, 1 missing)

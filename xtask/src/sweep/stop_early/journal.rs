@@ -1,0 +1,88 @@
+//! `STORE/stop-early/NAME.jsonl`: what happened in a sweep that stops early, one JSON object a line, in its order.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use dml_report::RunStore;
+
+use super::rule::{History, Line};
+
+/// The journal of the sweep `name`.
+pub(crate) fn path(store: &RunStore, name: &str) -> PathBuf {
+    store.root().join("stop-early").join(format!("{name}.jsonl"))
+}
+
+/// All lines but one that a kill cut short; none where there is no file.
+///
+/// # Errors
+/// When the file cannot be read or has a line that is none of ours; the sentence says which.
+pub(crate) fn read(path: &Path) -> Result<Vec<Line>> {
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        text => text.with_context(|| path.display().to_string())?,
+    };
+    let place = |number: usize| format!("{}: line {}", path.display(), number + 1);
+    let lines = text[..whole(&text)].lines().enumerate();
+    lines.map(|(number, line)| serde_json::from_str(line).with_context(|| place(number))).collect()
+}
+
+/// Bytes of the whole lines.
+fn whole(text: &str) -> usize {
+    text.rfind('\n').map_or(0, |end| end + 1)
+}
+
+/// A journal that no other sweep writes.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+    /// Locked until the process ends, however it ends.
+    file: File,
+    /// Bytes of its whole lines.
+    length: u64,
+    pub history: History,
+}
+
+impl Journal {
+    /// Opens the journal, or begins one.
+    ///
+    /// # Errors
+    /// When it cannot be read or written, or another sweep writes it.
+    pub(crate) fn open(store: &RunStore, name: &str) -> Result<Self> {
+        let path = path(store, name);
+        let context = || path.display().to_string();
+        fs::create_dir_all(path.parent().expect("it lies in a folder")).with_context(context)?;
+        let file = File::options().create(true).append(true).open(&path).with_context(context)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                bail!("{}: another sweep with --stop-early writes it", path.display())
+            }
+            Err(TryLockError::Error(error)) => return Err(error).with_context(context),
+        }
+        let mut history = History::default();
+        for (number, line) in read(&path)?.iter().enumerate() {
+            history.apply(line).with_context(|| format!("{}: line {}", path.display(), number + 1))?;
+        }
+        let length = whole(&fs::read_to_string(&path).with_context(context)?) as u64;
+        file.set_len(length).with_context(context)?;
+        Ok(Self { path, file, length, history })
+    }
+
+    /// Lets something happen and writes it down, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot happen, or cannot be written: then the sweep cannot go on.
+    pub(crate) fn append(&mut self, line: &Line) -> Result<()> {
+        let context = || self.path.display().to_string();
+        self.history.apply(line).with_context(context)?;
+        let text = serde_json::to_string(line).expect("plain data") + "\n";
+        if let Err(error) = self.file.write_all(text.as_bytes()) {
+            self.file.set_len(self.length).with_context(context)?;
+            return Err(error).with_context(context);
+        }
+        self.length += text.len() as u64;
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! Asynchronous successive halving (Li et al. 2020, "A system for massively parallel hyperparameter tuning", algorithm 2) as a pure
+//! function: from what has happened, in its order, to the next decision.
+//!
+//! Rungs are the epochs `first_epochs * reduction_factor^k`. A group is the trials that compete. At a rung of a group trials are ranked
+//! by score, the largest first; equal ones stand in the order in which the trials began, and those without a finite score, or that
+//! diverged on the way, come last. Whenever there is room for a trial, the first of these is decided:
+//!
+//! 1. *promote*: from the highest rung down, and group by group, the best trial that rests among the first `⌊n / reduction_factor⌋` of the
+//!    n that arrived there so far goes on to the next rung (or to its end, if that comes first);
+//! 2. *start*: the next trial that has not begun goes to the first rung;
+//! 3. *`last_one`*: where nothing of a group is under way and none of those that competed has come to its end, the best of its highest
+//!    rung goes on, so that every group ends with a result. (The paper's supply of trials has no end, so it needs no such rule.)
+//!
+//! Trials that come to their end on the way to the first rung (baselines, few epochs) do not compete.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use anyhow::{Context, Result, ensure};
+use dml_report::FORMAT;
+use serde::{Deserialize, Serialize};
+
+use super::StopEarly;
+
+/// A line of the journal: something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "line", rename_all = "snake_case")]
+pub(crate) enum Line {
+    /// A sweep began, or went on; these of its trials may be started and promoted from now on.
+    Begin { format: u32, settings: StopEarly, trials: Vec<Entry> },
+    /// A trial was sent on its way.
+    Decision(Decision),
+    /// A trial that was sent on its way came to rest.
+    Arrival { id: String, outcome: Outcome },
+}
+
+/// A trial and those that it competes with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub id: String,
+    pub group: String,
+}
+
+/// A trial is trained until an epoch, or to its end if that comes first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Decision {
+    pub why: Why,
+    pub id: String,
+    pub until_epoch: u32,
+}
+
+/// The part of the rule that a decision follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Why {
+    Start,
+    Promote,
+    LastOne,
+}
+
+/// How a trial came to rest.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    /// At the rung, with its score; none for embeddings that are not finite.
+    Rung { value: Option<f64> },
+    /// With a result: it diverged before the rung.
+    Diverged,
+    /// With a result: the rung was not before its end.
+    Finished,
+    /// Without anything.
+    Failed,
+}
+
+/// All that has happened.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    settings: Option<StopEarly>,
+    entrants: Vec<Entrant>,
+    places: HashMap<String, usize>,
+    /// In order of appearance.
+    groups: Vec<Group>,
+}
+
+#[derive(Debug)]
+struct Entrant {
+    id: String,
+    group: usize,
+    takes_part: bool,
+    sent_to: Option<u32>,
+    outcome: Option<Outcome>,
+}
+
+#[derive(Debug)]
+struct Group {
+    name: String,
+    /// Rung by epoch: who arrived there, the best first.
+    rungs: BTreeMap<u32, Vec<(Option<f64>, usize)>>,
+}
+
+impl Entrant {
+    fn is_under_way(&self) -> bool {
+        self.takes_part && self.sent_to.is_some() && self.outcome.is_none()
+    }
+
+    fn rests_at(&self, epoch: u32) -> bool {
+        self.takes_part
+            && self.sent_to == Some(epoch)
+            && matches!(self.outcome, Some(Outcome::Rung { value: Some(_) }))
+    }
+}
+
+impl History {
+    /// What happens next.
+    ///
+    /// # Errors
+    /// When it cannot follow what happened before.
+    pub(crate) fn apply(&mut self, line: &Line) -> Result<()> {
+        match line {
+            Line::Begin { format, settings, trials } => {
+                ensure!(*format == FORMAT, "has format {format}, this version reads {FORMAT}");
+                ensure!(
+                    self.settings.as_ref().is_none_or(|before| before == settings),
+                    "was begun with other settings of [stop_early]; set those again, or delete the file to decide anew from the scores \
+                     that the trials keep"
+                );
+                self.settings = Some(settings.clone());
+                self.entrants.iter_mut().for_each(|entrant| entrant.takes_part = false);
+                for entry in trials {
+                    self.enter(entry);
+                }
+            }
+            Line::Decision(Decision { id, until_epoch, .. }) => {
+                let entrant = self.entrant(id)?;
+                (entrant.sent_to, entrant.outcome) = (Some(*until_epoch), None);
+            }
+            Line::Arrival { id, outcome } => {
+                let entrant = self.entrant(id)?;
+                let epoch =
+                    entrant.sent_to.with_context(|| format!("trial {id} arrives, but was never started"))?;
+                entrant.outcome = Some(*outcome);
+                match outcome {
+                    Outcome::Rung { value } => self.rank(id, epoch, *value),
+                    Outcome::Diverged => self.rank(id, epoch, None),
+                    Outcome::Finished | Outcome::Failed => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn entrant(&mut self, id: &str) -> Result<&mut Entrant> {
+        let place = self.places.get(id).with_context(|| format!("trial {id} was never entered"))?;
+        Ok(&mut self.entrants[*place])
+    }
+
+    fn enter(&mut self, Entry { id, group }: &Entry) {
+        if let Some(&place) = self.places.get(id) {
+            let entrant = &mut self.entrants[place];
+            entrant.takes_part = true;
+            // What failed is tried anew.
+            entrant.outcome = entrant.outcome.filter(|outcome| *outcome != Outcome::Failed);
+            return;
+        }
+        let known = self.groups.iter().position(|known| known.name == *group);
+        let group = known.unwrap_or_else(|| {
+            self.groups.push(Group { name: group.clone(), rungs: BTreeMap::new() });
+            self.groups.len() - 1
+        });
+        self.places.insert(id.clone(), self.entrants.len());
+        self.entrants.push(Entrant { id: id.clone(), group, takes_part: true, sent_to: None, outcome: None });
+    }
+
+    fn rank(&mut self, id: &str, epoch: u32, value: Option<f64>) {
+        let place = self.places[id];
+        let ranked = self.groups[self.entrants[place].group].rungs.entry(epoch).or_default();
+        let is_better = |&(other, at): &(Option<f64>, usize)| {
+            let (other, value) = (other.unwrap_or(f64::NEG_INFINITY), value.unwrap_or(f64::NEG_INFINITY));
+            other.total_cmp(&value).then(place.cmp(&at)).is_gt()
+        };
+        ranked.insert(ranked.partition_point(is_better), (value, place));
+    }
+
+    /// The decision that the rule takes now; none while only arrivals can bring one, or at the end.
+    pub(crate) fn next(&self) -> Option<Decision> {
+        let StopEarly { first_epochs, reduction_factor, .. } = self.settings.as_ref()?;
+        let decision =
+            |why, entrant: &Entrant, until_epoch| Decision { why, id: entrant.id.clone(), until_epoch };
+        let resting = |ranked: &[(Option<f64>, usize)], epoch| {
+            ranked.iter().map(|&(_, place)| &self.entrants[place]).find(|entrant| entrant.rests_at(epoch))
+        };
+        let epochs: BTreeSet<u32> =
+            self.groups.iter().flat_map(|group| group.rungs.keys().copied()).collect();
+        for epoch in epochs.into_iter().rev() {
+            for ranked in self.groups.iter().filter_map(|group| group.rungs.get(&epoch)) {
+                let quota = ranked.len() / *reduction_factor as usize;
+                if let Some(entrant) = resting(&ranked[..quota], epoch) {
+                    return Some(decision(Why::Promote, entrant, epoch.saturating_mul(*reduction_factor)));
+                }
+            }
+        }
+        if let Some(entrant) =
+            self.entrants.iter().find(|entrant| entrant.takes_part && entrant.sent_to.is_none())
+        {
+            return Some(decision(Why::Start, entrant, *first_epochs));
+        }
+        let mut waits = vec![true; self.groups.len()];
+        for entrant in &self.entrants {
+            let finished =
+                entrant.outcome == Some(Outcome::Finished) && entrant.sent_to > Some(*first_epochs);
+            waits[entrant.group] &= !(entrant.is_under_way() || finished);
+        }
+        let waiting = self.groups.iter().zip(waits).filter(|(_, waits)| *waits);
+        waiting.into_iter().find_map(|(group, _)| {
+            let mut rungs = group.rungs.iter().rev();
+            let (entrant, epoch) =
+                rungs.find_map(|(&epoch, ranked)| Some((resting(ranked, epoch)?, epoch)))?;
+            Some(decision(Why::LastOne, entrant, epoch.saturating_mul(*reduction_factor)))
+        })
+    }
+
+    /// Ids of the trials that were sent on their way and have not arrived.
+    pub(crate) fn under_way(&self) -> impl Iterator<Item = &str> {
+        self.entrants.iter().filter(|entrant| entrant.is_under_way()).map(|entrant| entrant.id.as_str())
+    }
+
+    /// The epoch that a trial was last sent to.
+    pub(crate) fn sent_to(&self, id: &str) -> Option<u32> {
+        self.entrants[*self.places.get(id)?].sent_to
+    }
+
+    /// The epoch after which a trial rests, if it does.
+    pub(crate) fn resting(&self, id: &str) -> Option<u32> {
+        let entrant = &self.entrants[*self.places.get(id)?];
+        entrant.sent_to.filter(|_| matches!(entrant.outcome, Some(Outcome::Rung { .. })))
+    }
+
+    /// Whether a beginning would change nothing.
+    pub(crate) fn has_begun(&self, begin: &Line) -> bool {
+        let Line::Begin { settings, trials, .. } = begin else { return false };
+        let taking_part = self.entrants.iter().filter(|entrant| entrant.takes_part);
+        let n_open = taking_part.clone().filter(|entrant| entrant.outcome != Some(Outcome::Failed)).count();
+        self.settings.as_ref() == Some(settings)
+            && n_open == trials.len()
+            && taking_part.zip(trials).all(|(entrant, entry)| entrant.id == entry.id)
+    }
+}
+
+#[cfg(test)]
+mod tests;

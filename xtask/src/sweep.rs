@@ -28,6 +28,7 @@ use dml_report::RunStore;
 pub(crate) use arguments::{Executor, Selected, SweepArguments};
 pub(crate) use expand::Trial;
 pub(crate) use file::Sweep;
+pub(crate) use stop_early::n_stopped;
 
 use crate::libtorch;
 use crate::report::{self, Target};
@@ -59,6 +60,9 @@ struct Session<'a> {
 impl Session<'_> {
     fn run(&self) -> Result<ExitCode> {
         let Self { arguments, sweep, store, .. } = self;
+        if let Err(error) = slurm::settle(store) {
+            eprintln!("error: what ended on Slurm cannot be recorded: {error:#}");
+        }
         let early = self.stop_early().context(WrongCall)?;
         if arguments.replay {
             say(&stop_early::replay(store, &sweep.name)?);

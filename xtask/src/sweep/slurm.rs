@@ -4,11 +4,13 @@
 //! STORE/slurm/NAME-N/job.sh     what was submitted
 //!                    tasks/I    trial directories of task I, one a line
 //!                    logs/I     what it said
+//!                    ended/I    empty; there once the trials that it died in are recorded as failed
 //!                    job        the job's number
 //! ```
 //! What is done the store says, and what is under way `squeue` says; `sacct` needs a database that not every cluster has.
 
 mod script;
+mod settle;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -24,6 +26,7 @@ use super::plan::count;
 use super::queue::by_data_set;
 use super::worker::Dml;
 use script::{Job, script};
+pub(crate) use settle::settle;
 
 /// Slurm's `MaxArraySize` is 1001 unless the cluster says otherwise; indices stay below it.
 const MOST_TASKS: usize = 1000;
@@ -70,7 +73,7 @@ pub(crate) fn submit(request: &Request, store: &RunStore, trials: Vec<Trial>) ->
     // What was begun before may be what its task died of: it comes after those that were never tried.
     trials.sort_by_key(|trial| store.trial_directory(&trial.id).join("log.txt").exists());
     let folder = new_folder(&root.join("slurm"), request.name)?;
-    for part in ["tasks", "logs"] {
+    for part in ["tasks", "logs", "ended"] {
         fs::create_dir_all(folder.join(part)).with_context(|| folder.display().to_string())?;
     }
     let mut n_tasks = 0;
@@ -123,26 +126,47 @@ fn sbatch(options: &[String], script: &Path) -> Result<String> {
     Ok(text.trim().split(';').next().unwrap_or_default().to_owned())
 }
 
-/// All tasks of this store's jobs that are still under way. None where there is no `squeue`.
+/// The jobs that were submitted for a store: folder and number.
+fn jobs(store: &RunStore) -> impl Iterator<Item = (PathBuf, String)> {
+    let folders = fs::read_dir(store.root().join("slurm")).into_iter().flatten().flatten();
+    folders.filter_map(|entry| {
+        let number = fs::read_to_string(entry.path().join("job")).ok()?;
+        Some((entry.path(), number.trim().to_owned()))
+    })
+}
+
+/// The trial directories of a task.
+fn trials(folder: &Path, index: &str) -> Vec<PathBuf> {
+    let list = fs::read_to_string(folder.join("tasks").join(index)).unwrap_or_default();
+    list.lines().map(PathBuf::from).collect()
+}
+
+fn id(directory: &Path) -> String {
+    directory.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// All tasks of this store's jobs that are still under way. None where `squeue` cannot say.
 pub(crate) fn tasks(store: &RunStore) -> Vec<Task> {
+    let jobs: Vec<_> = jobs(store).collect();
+    let squeue = if jobs.is_empty() { None } else { squeue() }.unwrap_or_default();
     let mut tasks = Vec::new();
-    for entry in fs::read_dir(store.root().join("slurm")).into_iter().flatten().flatten() {
-        let folder = entry.path();
-        let Ok(job) = fs::read_to_string(folder.join("job")) else { continue };
-        // A job that Slurm has forgotten is an error to squeue, and over.
-        let options = ["--noheader", "--array", "--format=%K %T", "--jobs", job.trim()];
-        let Ok(output) = Command::new("squeue").args(options).output() else { return Vec::new() };
-        for (index, state) in under_way(&String::from_utf8_lossy(&output.stdout)) {
-            let list = fs::read_to_string(folder.join("tasks").join(index)).unwrap_or_default();
-            let ids = list.lines().filter_map(|line| line.rsplit('/').next()).map(str::to_owned).collect();
-            tasks.push(Task { job: job.trim().to_owned(), state: state.to_owned(), trials: ids });
+    for (folder, job) in jobs {
+        for (_, index, state) in under_way(&squeue).filter(|(number, _, _)| *number == job) {
+            let trials = trials(&folder, index).iter().map(|directory| id(directory)).collect();
+            tasks.push(Task { job: job.clone(), state: state.to_owned(), trials });
         }
     }
     tasks
 }
 
-/// Index and state of each task that squeue names and that has not ended.
-fn under_way(squeue: &str) -> impl Iterator<Item = (&str, &str)> {
+/// Job, index and state of every task on the cluster, one a line; `None` where Slurm is not to be had or does not answer.
+fn squeue() -> Option<String> {
+    let output = Command::new("squeue").args(["--noheader", "--array", "--format=%F %K %T"]).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Job, index and state of each task that squeue names and that has not ended.
+fn under_way(squeue: &str) -> impl Iterator<Item = (&str, &str, &str)> {
     const OVER: [&str; 8] = [
         "BOOT_FAIL",
         "CANCELLED",
@@ -153,7 +177,11 @@ fn under_way(squeue: &str) -> impl Iterator<Item = (&str, &str)> {
         "OUT_OF_MEMORY",
         "TIMEOUT",
     ];
-    squeue.lines().filter_map(|line| line.trim().split_once(' ')).filter(|(_, state)| !OVER.contains(state))
+    let words = squeue.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?, words.next()?, words.next()?))
+    });
+    words.filter(|(_, _, state)| !OVER.contains(state))
 }
 
 /// Ids of the trials that a task will still come to.
@@ -187,8 +215,9 @@ mod tests {
 
     #[test]
     fn tasks_that_have_ended_are_not_under_way() {
-        let squeue = "3 PENDING\n0 RUNNING\n1 COMPLETED\n2 OUT_OF_MEMORY\n";
-        assert_eq!(under_way(squeue).collect::<Vec<_>>(), [("3", "PENDING"), ("0", "RUNNING")]);
+        let squeue = "7 3 PENDING\n7 0 RUNNING\n7 1 COMPLETED\n7 2 OUT_OF_MEMORY\n9 N/A RUNNING\n";
+        let expected = [("7", "3", "PENDING"), ("7", "0", "RUNNING"), ("9", "N/A", "RUNNING")];
+        assert_eq!(under_way(squeue).collect::<Vec<_>>(), expected);
         let task =
             |state: &str, id: &str| Task { job: "7".into(), state: state.into(), trials: vec![id.into()] };
         let tasks = [task("PENDING", "a"), task("RUNNING", "b"), task("PENDING", "c")];

@@ -4,6 +4,11 @@ use std::path::Path;
 
 use super::super::worker::{Dml, ENVIRONMENT};
 
+/// How the log of a task says that a process has ended, before its exit code.
+pub(crate) const ENDED: &str = "dml run ended with exit code";
+/// How it then says in which trial, before its id, where the process died without telling.
+pub(crate) const DIED: &str = "it died in trial";
+
 /// What the script depends on.
 #[derive(Debug)]
 pub(crate) struct Job<'a> {
@@ -35,7 +40,8 @@ pub(crate) fn script(job: &Job) -> String {
 #SBATCH --requeue
 #SBATCH --signal=B:USR1@120
 export {environment}
-mapfile -t trials < {tasks}/"$SLURM_ARRAY_TASK_ID"
+list={tasks}/$SLURM_ARRAY_TASK_ID
+mapfile -t trials < "$list"
 
 # Shortly before the time limit: a checkpoint, and back into the queue.
 trap 'again=1; kill -TERM "$dml"' USR1
@@ -46,12 +52,14 @@ while [ ${{#trials[@]}} -gt 0 ]; do
   {command} "${{trials[@]}}" &
   dml=$!
   while kill -0 "$dml" 2> /dev/null; do wait "$dml"; code=$?; done
+  echo "{ENDED} $code"
   case $code in 0 | 1 | 2 | 130 | 143) break ;; esac
-  # The process died in the first trial without an outcome: the others go on without it, and the next sweep tries it again.
+  # The process died in the first trial that has no outcome since the task was made: the others go on without it.
   left=()
   for trial in "${{trials[@]}}"; do
-    [ -e "$trial/result.json" ] || [ -e "$trial/failure.json" ] || left+=("$trial")
+    [ -e "$trial/result.json" ] || [ "$trial/failure.json" -nt "$list" ] || left+=("$trial")
   done
+  echo "{DIED} ${{left[0]##*/}}"
   trials=("${{left[@]:1}}")
 done
 [ -z "$again" ] || scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"
@@ -90,7 +98,8 @@ mod tests {
         #SBATCH --requeue
         #SBATCH --signal=B:USR1@120
         export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=20000
-        mapfile -t trials < /store/slurm/quick-1/tasks/"$SLURM_ARRAY_TASK_ID"
+        list=/store/slurm/quick-1/tasks/$SLURM_ARRAY_TASK_ID
+        mapfile -t trials < "$list"
 
         # Shortly before the time limit: a checkpoint, and back into the queue.
         trap 'again=1; kill -TERM "$dml"' USR1
@@ -101,12 +110,14 @@ mod tests {
           '/work place/dml' run --device auto --threads 1 "${trials[@]}" &
           dml=$!
           while kill -0 "$dml" 2> /dev/null; do wait "$dml"; code=$?; done
+          echo "dml run ended with exit code $code"
           case $code in 0 | 1 | 2 | 130 | 143) break ;; esac
-          # The process died in the first trial without an outcome: the others go on without it, and the next sweep tries it again.
+          # The process died in the first trial that has no outcome since the task was made: the others go on without it.
           left=()
           for trial in "${trials[@]}"; do
-            [ -e "$trial/result.json" ] || [ -e "$trial/failure.json" ] || left+=("$trial")
+            [ -e "$trial/result.json" ] || [ "$trial/failure.json" -nt "$list" ] || left+=("$trial")
           done
+          echo "it died in trial ${left[0]##*/}"
           trials=("${left[@]:1}")
         done
         [ -z "$again" ] || scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use dml_report::{Report, ReportPaths, ReportSpecs, RunStore, write_report};
 
-use crate::sweep::{Selected, Sweep};
+use crate::sweep::{Selected, Sweep, n_stopped};
 use crate::{WrongCall, say};
 
 /// Tables longer than this are named, not printed.
@@ -70,8 +70,17 @@ fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<ReportPaths> {
         figure: file.figure.clone(),
     };
     let expected: Vec<toml::Table> = sweep.trials.iter().map(|trial| trial.table.clone()).collect();
+    let mut claim = file.claim.clone();
+    let stopped = n_stopped(store, &sweep.name, &sweep.trials);
+    if stopped > 0 {
+        let n = sweep.trials.len();
+        claim = format!(
+            "{}\n\n{stopped} of {n} trials were stopped early: they have no result.",
+            claim.trim_end()
+        );
+    }
     let report =
-        Report { name: &sweep.name, claim: &file.claim, command: &file.command, specs, expected: &expected };
+        Report { name: &sweep.name, claim: &claim, command: &file.command, specs, expected: &expected };
     write_report(&report, store, out).with_context(|| sweep.path.display().to_string())
 }
 

@@ -143,14 +143,28 @@ pub(crate) fn result(store: &RunStore, id: &str) -> Option<Outcome> {
     Some(if diverged { Outcome::Diverged } else { Outcome::Finished })
 }
 
-/// Tells the trials that rest at a rung from those of which nothing is known. A journal that cannot be read tells nothing; the sweep that
-/// needs it says why.
-pub(crate) fn mark_resting(store: &RunStore, name: &str, trials: &[Trial], standings: &mut [Standing]) {
-    let Ok(lines) = journal::read(&journal::path(store, name)) else { return };
+/// What the journal of a sweep tells. One that cannot be read tells nothing; the sweep that needs it says why.
+fn told(store: &RunStore, name: &str) -> History {
     let mut history = History::default();
-    if lines.iter().try_for_each(|line| history.apply(line)).is_err() {
-        return;
+    for line in journal::read(&journal::path(store, name)).unwrap_or_default() {
+        if history.apply(&line).is_err() {
+            return History::default();
+        }
     }
+    history
+}
+
+/// How many trials of a sweep have no result because they were stopped early.
+pub(crate) fn n_stopped(store: &RunStore, name: &str, trials: &[Trial]) -> usize {
+    let history = told(store, name);
+    let rests =
+        |id: &str| history.resting(id).is_some() && !store.trial_directory(id).join("result.json").exists();
+    trials.iter().filter(|trial| rests(&trial.id)).count()
+}
+
+/// Tells the trials that rest at a rung from those of which nothing is known.
+pub(crate) fn mark_resting(store: &RunStore, name: &str, trials: &[Trial], standings: &mut [Standing]) {
+    let history = told(store, name);
     for (trial, standing) in trials.iter().zip(standings) {
         if let (Standing::Missing, Some(epoch)) = (&*standing, history.resting(&trial.id)) {
             *standing = Standing::Stopped { epoch };

@@ -42,6 +42,8 @@ fn only_the_best_are_trained_to_the_end_and_later_the_others_are_too() {
     assert!(ended.stderr.contains("what=q1 and 5 more: stopped early, after epoch 2"), "{}", ended.stderr);
     assert_eq!(replayed(&bench), "13 decisions on 13 arrivals: the rule takes every one again\n");
 
+    let page = fs::read_to_string(bench.path("out/index.html")).unwrap();
+    assert!(page.contains("8 of 9 trials were stopped early: they have no result."), "a hole is explained");
     let status = bench.sweep("--status").stdout;
     assert!(status.contains("9 trials: 1 done, 0 running, 0 failed, 0 missing, 8 stopped early"), "{status}");
     assert!(bench.sweep("--stop-early --plan").stdout.ends_with("to run: nothing\n"));

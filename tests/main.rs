@@ -1,6 +1,6 @@
 //! End to end: the binary `dml` as a user, a script or the sweep engine meets it, on data sets made here.
 //!
-//! Not tested, because it takes a file system of its own or a user who is not root: a store that is read-only, a disk that is full.
+//! A store that is read-only and a disk that is full take a file system of their own: `xtask/tests/damage.sh`.
 
 mod arrays;
 mod store;

@@ -158,18 +158,23 @@ pub(crate) fn cache() -> anyhow::Result<PathBuf> {
     Ok(user.cache_dir().join("dml"))
 }
 
-/// Cargo in `root`, as if typed in a shell: without what `cargo run` told xtask about xtask, which makes
-/// build scripts run again, and with OpenMP threads that sleep while they wait.
+/// Cargo in `root`, as if typed in a shell.
 pub(crate) fn cargo(root: &Path) -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root).env("OMP_WAIT_POLICY", "PASSIVE").env("GOMP_SPINCOUNT", "20000");
+    command(root, env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// A program in `root`, as if typed in a shell: without what `cargo run` told xtask about xtask, which makes build
+/// scripts run again, and with OpenMP threads that sleep while they wait.
+pub(crate) fn command(root: &Path, program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root).env("OMP_WAIT_POLICY", "PASSIVE").env("GOMP_SPINCOUNT", "20000");
     for (name, _) in env::vars_os().filter(|(name, _)| is_about_xtask(name)) {
-        cargo.env_remove(name);
+        command.env_remove(name);
     }
     if exported(root).is_none() {
-        cargo.env_remove("LIBTORCH");
+        command.env_remove("LIBTORCH");
     }
-    cargo
+    command
 }
 
 fn is_about_xtask(variable: &OsStr) -> bool {

@@ -4,6 +4,7 @@
 mod bench;
 mod invariants;
 mod libtorch;
+mod python;
 mod report;
 mod setup;
 mod sweep;
@@ -39,8 +40,8 @@ enum Task {
     Report(report::ReportArguments),
     /// Measures ours beside the tools that people know, in one run
     Bench(bench::BenchArguments),
-    /// Checks format, dependency rules, lints and docs, and runs all tests: what CI runs
-    Test,
+    /// Checks format, dependency rules, lints and docs, and runs all tests
+    Test(test::TestArguments),
 }
 
 fn main() -> ExitCode {
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
         Task::Sweep(arguments) => sweep::run(&root, &arguments),
         Task::Report(arguments) => report::run(&root, &arguments),
         Task::Bench(arguments) => bench::run(&root, &arguments),
-        Task::Test => test::run(&root),
+        Task::Test(arguments) => test::run(&root, &arguments),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,10 +1,8 @@
 // Opens a report in a real Chromium and uses it: load time, sort, filter, a trial, its latent space; no console error, no request.
 //
-//   cargo run -p dml-report --example synthetic_report -- FOLDER 2000
-//   npm install playwright-core          # anywhere; NODE_PATH names its node_modules
-//   NODE_PATH=.../node_modules node crates/dml-report/tests/browser/page.cjs FOLDER/report/index.html [FOLDER for screenshots]
+//   NODE_PATH=.../node_modules node page.cjs REPORT/index.html [FOLDER for screenshots]      # needs playwright-core
 //
-// CHROMIUM names the browser where it is not /usr/bin/chromium (Debian's package chromium).
+// page.sh makes a report of made-up trials for it. CHROMIUM names the browser where it is not /usr/bin/chromium (Debian's package chromium).
 "use strict";
 const assert = require("node:assert/strict");
 const path = require("node:path");

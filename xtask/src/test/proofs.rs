@@ -1,0 +1,92 @@
+//! The proofs against other software and with real kills: minutes each, and each a script that can be run by hand.
+
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::needs::Need;
+use crate::libtorch;
+
+/// One script, and what it needs from outside the checkout.
+struct Proof {
+    name: &'static str,
+    needs: &'static [Need],
+    /// Below the checkout, with its arguments.
+    script: &'static str,
+}
+
+const PROOFS: [Proof; 5] = [
+    Proof {
+        name: "what we write, opened with Python's packages",
+        needs: &[Need::Python(&[
+            "numpy==2.4.6",
+            "pandas==3.1.1",
+            "safetensors==0.8.0",
+            "tensorboard==2.21.0",
+        ])],
+        script: "xtask/tests/interchange.sh",
+    },
+    Proof {
+        name: "the report's page in Chromium",
+        needs: &[
+            Need::Programs { programs: &["chromium"], debian: &["chromium"] },
+            Need::Programs { programs: &["node", "npm"], debian: &["nodejs", "npm"] },
+            Need::Npm("playwright-core@1.65.1"),
+        ],
+        script: "crates/dml-report/tests/browser/page.sh",
+    },
+    Proof {
+        name: "full disks, read-only stores, damaged files",
+        needs: &[Need::Mount],
+        script: "xtask/tests/damage.sh",
+    },
+    Proof { name: "three kill -9 of everything", needs: &[], script: "xtask/tests/kill.sh 3" },
+    Proof {
+        name: "a real Slurm",
+        needs: &[Need::Programs {
+            programs: &["munged", "slurmctld", "slurmd", "sbatch"],
+            debian: &["slurmctld", "slurmd", "slurm-client", "munge"],
+        }],
+        script: "xtask/tests/slurm/check.sh",
+    },
+];
+
+/// Runs the proofs until one fails; its script and how it ended. One whose needs cannot be met is skipped, with the reason.
+///
+/// # Errors
+/// When a script cannot be started.
+pub(super) fn run(root: &Path) -> Result<Option<(&'static str, ExitStatus)>> {
+    for Proof { name, needs, script } in &PROOFS {
+        let variables: Vec<_> = match needs.iter().map(Need::meet).collect::<Result<_>>() {
+            Ok(variables) => variables,
+            Err(reason) => {
+                eprintln!("xtask test: SKIPPED: {name}: {reason:#}");
+                continue;
+            }
+        };
+        let start = Instant::now();
+        eprintln!("xtask test: {name}: {script}");
+        let variables = variables.into_iter().flatten();
+        let status = libtorch::command(root, "bash").args(script.split(' ')).envs(variables).status()?;
+        if !status.success() {
+            return Ok(Some((script, status)));
+        }
+        eprintln!("xtask test: passed in {:.1} s", start.elapsed().as_secs_f64());
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_proof_is_a_script_that_is_there() {
+        for Proof { script, .. } in &PROOFS {
+            let path = crate::root().join(script.split(' ').next().unwrap());
+            assert!(path.is_file(), "{}", path.display());
+        }
+    }
+}

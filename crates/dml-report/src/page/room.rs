@@ -18,8 +18,10 @@ use crate::table::Mark;
 
 /// Points of a latent space that the page holds.
 const MOST_POINTS: usize = 600;
-/// Characters of latent spaces that the page holds, and of pictures.
-const MOST: usize = 8 << 20;
+/// Characters of latent spaces that the page holds.
+const MOST_SPACES: usize = 8 << 20;
+/// Characters of pictures that the page holds.
+const MOST_PICTURES: usize = 4 << 20;
 /// Pictures of a trial that its dialog shows.
 const PICTURES: [&str; 2] = ["decoded.png", "reconstructions.png"];
 
@@ -43,7 +45,7 @@ pub(super) fn fill(parts: &Parts, store: &RunStore) -> Result<Room, ReportError>
     let (mut pictures, mut picture_bytes) = (BTreeMap::new(), 0);
     for trial in order {
         let directory = store.trial_directory(&trial.id);
-        if space_bytes > MOST {
+        if space_bytes > MOST_SPACES {
             if directory.join("latent.npz").exists() {
                 spaces.insert(trial.id.as_str(), Value::Null);
             }
@@ -58,7 +60,7 @@ pub(super) fn fill(parts: &Parts, store: &RunStore) -> Result<Room, ReportError>
             if !path.exists() {
                 continue;
             }
-            let url = (picture_bytes <= MOST).then(|| png_url(&path)).transpose()?;
+            let url = (picture_bytes <= MOST_PICTURES).then(|| png_url(&path)).transpose()?;
             picture_bytes += url.as_ref().map_or(0, String::len);
             pictures.entry(trial.id.as_str()).or_insert_with(BTreeMap::new).insert(name, url);
         }

@@ -92,6 +92,8 @@ pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
             verdicts.iter().filter(|v| v.ruling == ruling).map(|v| v.case_text()).collect();
         match cases.len() {
             0 => None,
+            1 if all == 1 => Some(ruling.word().to_string()),
+            2 if all == 2 => Some(format!("{} in both cases", ruling.word())),
             n if n == all => Some(format!("{} in all {all} cases", ruling.word())),
             n => Some(format!("{} in {n} of {all} cases ({})", ruling.word(), cases.join("; "))),
         }
@@ -102,9 +104,14 @@ pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
     let one_seed =
         verdicts.iter().any(|v| v.lost[3] > 0 || v.difference.is_some_and(|d| d.half_width.is_none()));
     let sentences = [
-        Some(format!("That it raises {score} is {}.", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))),
+        Some(format!(
+            "That it raises {score} is {}.",
+            parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        )),
         (nulls > 0).then(|| {
-            format!("In {nulls} of them the treatment is the null model: it knows no more of the classes than a guesser.")
+            let cases =
+                if nulls == all { "The".to_string() } else { format!("In {nulls} of {all} cases the") };
+            format!("{cases} treatment is the null model: it knows no more of the classes than a guesser.")
         }),
         one_seed.then(|| "With one seed nothing can be decided: it needs more seeds.".to_string()),
     ];

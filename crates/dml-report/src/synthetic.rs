@@ -24,7 +24,7 @@ pub(crate) fn spec() -> TableSpec {
         rows = ["data.labelled_percent", "model.system", "routine.alpha"]
         scores = ["test_folds.knn.accuracy", "test_folds.knn.ami"]
         best_within = ["data.labelled_percent"]
-        note = "No published number has a seed."
+        note = "Made up."
         "#,
     )
     .unwrap()

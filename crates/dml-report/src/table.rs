@@ -265,6 +265,9 @@ fn notes(
         let keys = mixed.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         notes.push(format!("Careful: rows are means over trials that differ in more than the seed: {keys}."));
     }
+    if spec.published.is_some() {
+        notes.push("No published number has a seed or an interval.".to_string());
+    }
     if left_out > 0 {
         notes.push(format!("{left_out} rows of the published table have no trial in this sweep."));
     }

@@ -28,9 +28,11 @@ fn ours_stands_beside_the_published_with_interval_and_number_of_seeds() {
 
     Baselines that this sweep does not run: system pca.
 
+    No published number has a seed or an interval.
+
     24 rows of the published table have no trial in this sweep.
 
-    No published number has a seed.
+    Made up.
     "#);
 }
 
@@ -66,9 +68,11 @@ fn holes_divergences_and_missing_scores_are_shown_as_such() {
 
     Baselines that this sweep does not run: system pca.
 
+    No published number has a seed or an interval.
+
     24 rows of the published table have no trial in this sweep.
 
-    No published number has a seed.
+    Made up.
     "#);
 }
 
@@ -98,8 +102,9 @@ fn one_seed_has_no_interval_and_says_so() {
     \par\raggedright\footnotesize One seed: there are no intervals, and the number in bold is only the largest of its group, which need not be the better model. Run more seeds.
     \par\raggedright\footnotesize $\ddagger$: a baseline that is at least as good as the best model of its group.
     \par\raggedright\footnotesize Baselines that this sweep does not run: system pca.
+    \par\raggedright\footnotesize No published number has a seed or an interval.
     \par\raggedright\footnotesize 24 rows of the published table have no trial in this sweep.
-    \par\raggedright\footnotesize No published number has a seed.
+    \par\raggedright\footnotesize Made up.
     \end{table}
     "#);
 }

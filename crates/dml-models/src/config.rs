@@ -24,10 +24,10 @@ pub enum ConfigError {
     #[error("{0}")]
     Conflict(String),
     /// The loss refuses its settings.
-    #[error("loss: {0}")]
+    #[error(transparent)]
     Loss(#[from] dml_losses::LossError),
     /// The prior refuses its settings.
-    #[error("prior: {0}")]
+    #[error(transparent)]
     Prior(#[from] dml_priors::PriorError),
 }
 

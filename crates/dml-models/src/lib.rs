@@ -21,6 +21,7 @@ mod routine;
 
 mod checkpoint;
 mod device;
+mod heap;
 mod likelihood;
 mod stack;
 mod train;

@@ -70,6 +70,7 @@ pub fn train(
     fit: &MixtureFit,
     observe: &mut dyn FnMut(&Stack, &EpochLosses) -> Progress,
 ) -> Result<bool, TrainError> {
+    crate::heap::keep();
     let epochs = stack.members[0].config.training.epochs;
     while stack.epoch < epochs && stack.members.iter().any(|m| m.diverged.is_none()) {
         fit_when_due(stack, data, fit)?;

@@ -86,7 +86,7 @@ pub enum PriorError {
     #[error("hypercube logvar {0} must be in [-30, 30]")]
     Logvar(f64),
     /// A number of components that no posterior can be held against.
-    #[error("components = {0} must be in 1 to {MOST_COMPONENTS}")]
+    #[error("the prior's components = {0} must be in 1 to {MOST_COMPONENTS}")]
     Components(i64),
     /// A mixture without its numbers.
     #[error("prior kind \"mixture\" needs a mixture fitted on embeddings first")]
@@ -233,9 +233,12 @@ mod tests {
         assert_eq!(cube(2.0, 31.0).unwrap(), "hypercube logvar 31 must be in [-30, 30]");
         let vamp = |components| PriorConfig::Vamp { components, init: PseudoInputs::Data }.check();
         assert_eq!(vamp(10_000), Ok(()));
-        assert_eq!(vamp(0).unwrap_err().to_string(), "components = 0 must be in 1 to 10000");
+        assert_eq!(vamp(0).unwrap_err().to_string(), "the prior's components = 0 must be in 1 to 10000");
         let mixture = PriorConfig::Mixture { components: 1_000_000 }.check();
-        assert_eq!(mixture.unwrap_err().to_string(), "components = 1000000 must be in 1 to 10000");
+        assert_eq!(
+            mixture.unwrap_err().to_string(),
+            "the prior's components = 1000000 must be in 1 to 10000"
+        );
     }
 
     #[test]

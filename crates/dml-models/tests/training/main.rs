@@ -243,3 +243,18 @@ fn a_sampled_embedding_of_an_image_is_the_same_in_any_selection() {
     assert_ne!(all.row(0), all.row(3), "two images of one class, two draws");
     assert_eq!(stack.embed(0, images().slice(ndarray::s![..0, ..])).dim(), (0, 2));
 }
+
+#[test]
+fn components_made_of_images_are_at_most_as_many_as_these() {
+    let n = images().nrows();
+    let refused = |components: i64, init| {
+        let mut config = trial(System::Vae, RoutineConfig::JointAlpha { alpha: 0.5 });
+        config.prior = PriorConfig::Vamp { components, init };
+        let stack = Stack::new(vec![config], &[&[0, 1]], &data(Device::Cpu), Device::Cpu);
+        stack.err().map(|error| error.to_string())
+    };
+    assert_eq!(refused(n as i64, PseudoInputs::Data), None);
+    assert_eq!(refused(n as i64 + 1, PseudoInputs::Random), None);
+    let sentence = "prior.components = 241 is more than there are training images; it must be at most 240";
+    assert_eq!(refused(n as i64 + 1, PseudoInputs::Data).unwrap(), sentence);
+}

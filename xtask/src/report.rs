@@ -79,8 +79,11 @@ fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<ReportPaths> {
             claim.trim_end()
         );
     }
-    let report =
-        Report { name: &sweep.name, claim: &claim, command: &file.command, specs, expected: &expected };
+    let command = match file.seeds {
+        n if n > 1 && !file.command.contains("--seeds") => format!("{} --seeds {n}", file.command),
+        _ => file.command.clone(),
+    };
+    let report = Report { name: &sweep.name, claim: &claim, command: &command, specs, expected: &expected };
     write_report(&report, store, out).with_context(|| sweep.path.display().to_string())
 }
 

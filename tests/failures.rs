@@ -126,6 +126,8 @@ fn what_the_data_set_cannot_give_is_not_retried() {
         without.clone() + "evaluation.split = 'validation'",
         without.clone() + "data.validation = 300",
         "data.labelled_percent = 0.1".to_string(),
+        "model.system = 'metric_vae'\nprior = { kind = 'vamp', components = 5000, init = 'data' }"
+            .to_string(),
     ]
     .map(|settings| store.add(&settings));
     let (sentences, retries): (Vec<String>, Vec<bool>) = reasons(&store, &bad).into_iter().unzip();
@@ -133,8 +135,9 @@ fn what_the_data_set_cannot_give_is_not_retried() {
     tiny_without_validation has no validation split; set data.validation to the number of training images to hold out
     300 validation rows cannot be held out of tiny_without_validation's 300 training rows: hold out fewer than 300
     0.1 percent of 300 labels rounds to none: keep at least one
+    prior.components = 5000 is more than there are training images; it must be at most 300
     ");
-    assert_eq!(retries, [false; 3]);
+    assert_eq!(retries, [false; 4]);
     // And where it can, it does.
     let good = store.add(&(without + "evaluation.split = 'validation'\ndata.validation = 60"));
     run(&[], &[&good]).well();

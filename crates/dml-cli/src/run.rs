@@ -235,12 +235,13 @@ impl Session {
             return Ok(all_well);
         }
         let guarded = std::panic::AssertUnwindSafe(|| members::run(self, &able, &masks));
-        let reason = match std::panic::catch_unwind(guarded) {
+        let (reason, retry) = match std::panic::catch_unwind(guarded) {
             Ok(Ok(())) => return Ok(all_well),
-            Ok(Err(error)) => format!("{error:#}"),
-            Err(panic) => log::panic_message(panic.as_ref()),
+            // What the data set is too small for stays too much.
+            Ok(Err(error)) => (format!("{error:#}"), !error.is::<dml_models::ConfigError>()),
+            Err(panic) => (log::panic_message(panic.as_ref()), true),
         };
-        self.fail(&able, &reason, true)
+        self.fail(&able, &reason, retry)
     }
 
     /// Records why trials have no result, and tells everybody. False: not all ended well.

@@ -179,6 +179,16 @@ impl FigureSpec {
             | Self::Images { title, .. } => title,
         }
     }
+
+    /// Which trials.
+    pub fn select_mut(&mut self) -> &mut Selection {
+        match self {
+            Self::Latent { select, .. }
+            | Self::Curves { select, .. }
+            | Self::Score { select, .. }
+            | Self::Images { select, .. } => select,
+        }
+    }
 }
 
 impl ReportSpecs {

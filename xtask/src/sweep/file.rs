@@ -24,7 +24,8 @@ pub(crate) struct SweepFile {
     pub seeds: u32,
     /// Measured seconds of one trial on one core, for the estimate before anything has run.
     pub seconds_per_trial: f64,
-    /// The sweep of the same folder whose base this one takes, under what its own says; and its `ignore` and `baselines`, unless it has its own.
+    /// The sweep of the same folder whose base this one takes, under what its own says; and its `ignore`, `baselines` and `select`,
+    /// unless it has its own.
     #[serde(default)]
     pub extends: Option<String>,
     /// Sweeps of the same folder whose trials, tables, verdicts and figures are added to this one's.
@@ -42,6 +43,9 @@ pub(crate) struct SweepFile {
     /// Trials that stand in every table of the report, for every model to beat.
     #[serde(default)]
     pub baselines: Option<Selection>,
+    /// What all tables and figures of this file select, but for the keys in which one has its own select.
+    #[serde(default)]
+    pub select: Option<Selection>,
     /// How `--stop-early` stops trials.
     #[serde(default)]
     pub stop_early: Option<StopEarly>,
@@ -91,6 +95,13 @@ impl Sweep {
             file.base = overlaid(other.file.base, file.base);
             file.ignore = file.ignore.or(other.file.ignore);
             file.baselines = file.baselines.or(other.file.baselines);
+            file.select = file.select.or(other.file.select);
+        }
+        let tables = file.table.iter_mut().map(|table| &mut table.select);
+        for select in tables.chain(file.figure.iter_mut().map(FigureSpec::select_mut)) {
+            for (key, values) in file.select.iter().flat_map(|all| &all.0) {
+                select.0.entry(key.clone()).or_insert_with(|| values.clone());
+            }
         }
         let only_others = file.base.is_empty() && !file.include.is_empty();
         let mut trials =
@@ -252,6 +263,25 @@ mod tests {
         let expected =
             "seed = 1\nmodel = { system = 'dml', encoder = { kind = 'conv', channels = [4] } }\nepochs = 2";
         assert_eq!(trials[1].table, expected.parse().unwrap());
+    }
+
+    #[test]
+    fn what_all_tables_select_is_said_once_and_each_has_the_last_word() {
+        let table = |name: &str, select: &str| {
+            format!(
+                "[[table]]\nname = '{name}'\ntitle = 't'\nrows = ['seed']\nscores = ['s']\nselect = {select}\n"
+            )
+        };
+        let base = "[base]\nseed = 0\nepochs = 20\n[select]\nepochs = 20\n";
+        let own =
+            "extends = 'whole'\n".to_string() + &table("a", "{ seed = 0 }") + &table("b", "{ epochs = 10 }");
+        let root = sweeps(&[("whole", base), ("own", &own), ("none", &format!("select = {{}}\n{own}"))]);
+        let selected = |name: &str| {
+            let tables = Sweep::find(root.path(), name, None).unwrap().file.table;
+            tables.iter().map(|table| toml::to_string(&table.select.0).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(selected("own"), ["epochs = 20\nseed = 0\n", "epochs = 10\n"]);
+        assert_eq!(selected("none"), ["seed = 0\n", "epochs = 10\n"]);
     }
 
     #[test]

@@ -244,7 +244,7 @@ fn notes(
         cells().filter(|c| c.ours.map_or(0, |e| e.n) + c.diverged + c.unscored < c.asked).count();
     if holes > 0 {
         notes.push(format!(
-            "{holes} of {} cells have trials that have not run yet: “·” is a hole.",
+            "{holes} of {} cells have trials without a result: “·” is a hole.",
             cells().count()
         ));
     }

@@ -86,7 +86,7 @@ fn a_report_of_nothing_yet_is_made_and_says_so() {
     let paths = write_report(&report(&synthetic.expected), &store, &folder.path().join("report")).unwrap();
     assert_eq!(paths.results, 0);
     let tables = fs::read_to_string(paths.tables).unwrap();
-    assert!(tables.contains("16 of 16 cells have trials that have not run yet"), "{tables}");
+    assert!(tables.contains("16 of 16 cells have trials without a result"), "{tables}");
     assert!(fs::read_to_string(paths.verdicts).unwrap().contains("nothing can be said"));
 }
 

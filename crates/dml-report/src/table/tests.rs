@@ -60,7 +60,7 @@ fn holes_divergences_and_missing_scores_are_shown_as_such() {
 
     Mean over seeds ± half of its 95% t interval (number of seeds). Bold: the best model of its group; ≈: a model whose interval overlaps the best one's.
 
-    6 of 16 cells have trials that have not run yet: “·” is a hole.
+    6 of 16 cells have trials without a result: “·” is a hole.
 
     In 6 of 16 cells training diverged for some seeds, which the mean leaves out.
 

@@ -57,9 +57,10 @@ pub struct Verdict {
     pub null_model: bool,
     /// Pairs that the sweep asks for.
     pub pairs: usize,
-    /// Of these, lost because the treatment diverged, because the control did, for want of a result, and for want of another seed to
-    /// choose the tuned keys by.
-    pub lost: [usize; 4],
+    /// Of these, lost because the treatment diverged, because the control did, for want of a result (of the pair or of a trial that
+    /// the tuned keys are chosen by), for want of another seed to choose the tuned keys by, and because another pair of the same seed
+    /// is lost: a seed counts with all its pairs or not at all.
+    pub lost: [usize; 5],
     /// How tuned keys got their values, in words.
     pub choice: String,
 }

@@ -1,10 +1,18 @@
 //! Treatment and control side by side, equal in everything that the proposal does not touch.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evidence::{Evidence, SEED};
 use crate::select::{key_text, score_text, value_text};
 use crate::spec::{ChoiceSpec, VerdictSpec};
+
+/// Why a pair is lost: its place in [`Pairs::lost`].
+const TREATMENT_DIVERGED: usize = 0;
+const CONTROL_DIVERGED: usize = 1;
+const NO_RESULT: usize = 2;
+const NO_OTHER_SEED: usize = 3;
+const OTHER_PAIR: usize = 4;
 
 /// A difference that the sweep gives.
 pub(super) struct Pair {
@@ -17,8 +25,8 @@ pub(super) struct Pair {
 pub(super) struct Pairs {
     pub(super) found: Vec<Pair>,
     pub(super) asked: usize,
-    /// Treatment diverged, control diverged, no result, nothing to choose by.
-    pub(super) lost: [usize; 4],
+    /// Treatment diverged, control diverged, no result, nothing to choose by, another pair of its seed is lost.
+    pub(super) lost: [usize; 5],
     pub(super) choice: String,
 }
 
@@ -41,8 +49,9 @@ impl Pairs {
                 strata.entry(signature(trial)).or_default().entry(trial.seed()).or_default();
             if spec.treatment.matches(trial.trial) { treatments.push(trial) } else { controls.push(trial) }
         }
-        let mut pairs = Self { found: Vec::new(), asked: 0, lost: [0; 4], choice: String::new() };
+        let mut pairs = Self { found: Vec::new(), asked: 0, lost: [0; 5], choice: String::new() };
         let mut chosen = BTreeMap::new();
+        let mut incomplete = BTreeSet::new();
         for (signed, stratum) in &strata {
             let deciding: Vec<&Evidence> =
                 deciding.iter().filter(|t| signature(t) == *signed).copied().collect();
@@ -52,64 +61,83 @@ impl Pairs {
                 }
                 pairs.asked += 1;
                 let treatments = match &spec.choose {
-                    None => treatments.clone(),
+                    None => Ok(treatments.clone()),
+                    Some(_) if on.is_none() && stratum.len() == 1 => Err(NO_OTHER_SEED),
                     Some(choose) => {
-                        if on.is_none() && stratum.len() == 1 {
-                            pairs.lost[3] += 1;
-                            continue;
-                        }
-                        let best = best(choose, on.is_some().then_some(&deciding), stratum, seed);
-                        if let Some(best) = &best {
-                            *chosen.entry(best.clone()).or_insert(0) += 1;
-                        }
-                        treatments.iter().filter(|t| Some(setting(t, choose)) == best).copied().collect()
+                        best(choose, on.is_some().then_some(&deciding), stratum, seed).map(|best| {
+                            let of_best = |t: &&&Evidence| setting(t, choose) == best;
+                            let treatments = treatments.iter().filter(of_best).copied().collect();
+                            *chosen.entry(best).or_insert(0) += 1;
+                            treatments
+                        })
                     }
                 };
-                pairs.add(spec, seed, controls, &treatments);
+                match treatments.and_then(|treatments| Pair::of(spec, seed, controls, &treatments)) {
+                    Ok(pair) => pairs.found.push(pair),
+                    Err(why) => {
+                        pairs.lost[why] += 1;
+                        incomplete.insert(seed.clone());
+                    }
+                }
             }
         }
+        // The mean of such a seed would go over other strata than those of the other seeds.
+        let before = pairs.found.len();
+        pairs.found.retain(|pair| !incomplete.contains(&pair.seed));
+        pairs.lost[OTHER_PAIR] = before - pairs.found.len();
         pairs.choice = choice_words(spec, &chosen);
         pairs
     }
+}
 
-    fn add(&mut self, spec: &VerdictSpec, seed: &str, controls: &[&Evidence], treatments: &[&Evidence]) {
-        let (control, treatment) = (mean(controls, &spec.score), mean(treatments, &spec.score));
-        if let (Some(control), Some(treatment)) = (control, treatment) {
-            let null = spec.null_score.as_ref().and_then(|score| mean(treatments, score));
-            self.found.push(Pair { seed: seed.to_string(), difference: treatment - control, null });
-        } else {
-            let diverged = |trials: &[&Evidence]| trials.iter().any(|t| t.diverged());
-            let why = match (treatment, control) {
-                (None, _) if diverged(treatments) => 0,
-                (_, None) if diverged(controls) => 1,
-                _ => 2,
-            };
-            self.lost[why] += 1;
-        }
+impl Pair {
+    /// The difference, or why there is none.
+    fn of(
+        spec: &VerdictSpec,
+        seed: &str,
+        controls: &[&Evidence],
+        treatments: &[&Evidence],
+    ) -> Result<Self, usize> {
+        let lost =
+            |trials: &[&Evidence], why| if trials.iter().any(|t| t.diverged()) { why } else { NO_RESULT };
+        let treatment = mean(treatments, &spec.score).ok_or_else(|| lost(treatments, TREATMENT_DIVERGED))?;
+        let control = mean(controls, &spec.score).ok_or_else(|| lost(controls, CONTROL_DIVERGED))?;
+        let null = spec.null_score.as_ref().and_then(|score| mean(treatments, score));
+        Ok(Self { seed: seed.to_string(), difference: treatment - control, null })
     }
 }
 
-/// The tuned setting with the best mean: on the deciding trials of all seeds, or else on the other seeds.
+/// The tuned setting with the best mean, on the deciding trials of all seeds, or else on the other seeds; settings under which some
+/// trials diverged come last. An error while one of these trials has not ended, or when all of them diverged.
 fn best(
     choose: &ChoiceSpec,
     deciding: Option<&Vec<&Evidence>>,
     stratum: &Stratum,
     seed: &str,
-) -> Option<String> {
+) -> Result<String, usize> {
     let others =
         || stratum.iter().filter(|(other, _)| *other != seed).flat_map(|(_, (_, treatments))| treatments);
     let voters: Vec<&Evidence> = deciding.map_or_else(|| others().copied().collect(), Clone::clone);
-    let settings: BTreeSet<String> = voters.iter().map(|t| setting(t, choose)).collect();
-    let mean_of = |s: &String| {
-        let voters: Vec<&Evidence> = voters.iter().filter(|t| setting(t, choose) == *s).copied().collect();
-        mean(&voters, &choose.by)
-    };
-    let scored = settings.into_iter().filter_map(|s| Some((mean_of(&s)?, s)));
-    scored.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, setting)| setting)
+    let mut settings: BTreeMap<String, (usize, Vec<f64>)> = BTreeMap::new();
+    for voter in voters {
+        let (diverged, scores) = settings.entry(setting(voter, choose)).or_default();
+        match voter.score(&choose.by) {
+            Some(score) => scores.push(score),
+            None if voter.diverged() => *diverged += 1,
+            None => return Err(NO_RESULT),
+        }
+    }
+    let ranked = settings.into_iter().filter(|(_, (_, scores))| !scores.is_empty());
+    let ranked = ranked.map(|(setting, (diverged, scores))| {
+        (Reverse(diverged), scores.iter().sum::<f64>() / scores.len() as f64, setting)
+    });
+    let best = ranked.max_by(|(a, x, _), (b, y, _)| a.cmp(b).then(x.total_cmp(y)));
+    best.map(|(_, _, setting)| setting).ok_or(TREATMENT_DIVERGED)
 }
 
+/// `None` unless all trials have the score: a mean over some of them is of something else.
 fn mean(trials: &[&Evidence], score: &str) -> Option<f64> {
-    let scores: Vec<f64> = trials.iter().filter_map(|t| t.score(score)).collect();
+    let scores: Vec<f64> = trials.iter().map(|t| t.score(score)).collect::<Option<_>>()?;
     (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)
 }
 
@@ -164,5 +192,7 @@ fn choice_words(spec: &VerdictSpec, chosen: &BTreeMap<String, usize>) -> String 
         .map(|(setting, n)| format!("{setting} in {n} of {total}"))
         .collect::<Vec<_>>()
         .join(", ");
-    format!("{how}: {counts} pairs.")
+    format!(
+        "{how}: {counts} pairs. Nothing is chosen before all trials that decide have ended; a setting that diverged in one comes last."
+    )
 }

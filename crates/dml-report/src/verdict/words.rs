@@ -48,7 +48,7 @@ impl Verdict {
                 "One seed: nothing can be chosen on other seeds, so nothing is compared. It needs more seeds (three at the very least, better ten)."
                     .to_string()
             } else {
-                format!("No pair of treatment and control has a {score} yet; nothing can be said.")
+                format!("No seed has a {score} for all pairs of treatment and control; nothing can be said.")
             };
         };
         let verb = if difference.mean < 0.0 { "lower" } else { "higher" };
@@ -69,12 +69,17 @@ impl Verdict {
         )
     }
 
-    /// Pairs lost for want of a choice are the finding itself.
+    /// Pairs lost for want of another seed are the finding itself.
     fn lost_words(&self) -> Option<String> {
-        let why = ["the treatment diverged", "the control diverged", "a result is missing"];
-        let lost = self.lost.iter().zip(why).filter(|(n, _)| **n > 0);
+        let why = [
+            (0, "the treatment diverged"),
+            (1, "the control diverged"),
+            (2, "a result is missing"),
+            (4, "their seed has lost another pair"),
+        ];
+        let lost = why.map(|(cause, why)| (self.lost[cause], why)).into_iter().filter(|(n, _)| *n > 0);
+        let total: usize = lost.clone().map(|(n, _)| n).sum();
         let parts: Vec<String> = lost.map(|(n, why)| format!("{n} because {why}")).collect();
-        let total: usize = self.lost[..3].iter().sum();
         (total > 0).then(|| format!("{total} of {} pairs are lost: {}.", self.pairs, parts.join(", ")))
     }
 }
@@ -162,6 +167,7 @@ pub(crate) fn csv(verdicts: &[Verdict]) -> String {
         "lost_control_diverged",
         "lost_no_result",
         "lost_no_choice",
+        "lost_other_pair_of_seed",
     ];
     writer.write_record(header).expect("memory");
     let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.6}"));

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::arrays::TINY_WITHOUT_VALIDATION;
 use crate::store::{Running, Store, files, outcome, result, run, text};
 
-/// More than [`Running::AHEAD`], so that a trial cannot be over before it is interrupted.
-const EPOCHS: usize = Running::AHEAD + 5;
+/// A trial that was read until epoch 9 is at most [`Running::AHEAD`] beyond, so it cannot be over before it is interrupted.
+const EPOCHS: usize = Running::AHEAD + 12;
 const SETTINGS: &str = "model.system = 'metric_vae'\nroutine = { kind = 'joint_gamma', gamma = 2.0 }\nprior = { kind = 'vamp', components = 3, init = 'data' }";
 
 fn settings() -> String {
@@ -26,10 +26,16 @@ fn a_trial_that_rested_ends_with_the_bytes_of_one_that_did_not() {
     let (store, calm) = (Store::new(), Store::new());
     let (trial, other) = ([store.add(&settings())], [calm.add(&settings())]);
     for until in ["2", "6"] {
+        fs::write(
+            trial[0].join("failure.json"),
+            json!({"reason": "no", "attempts": 1, "retry": true, "log": []}).to_string(),
+        )
+        .unwrap();
         let ran = run(&["--until-epoch", until], &trial).well();
         let told = ran.told(&trial[0]);
         assert_eq!(told[told.len() - 3..], [&format!("epoch {until} of {EPOCHS}"), "scoring", "rung"]);
         assert!(!trial[0].join("result.json").exists());
+        assert!(!trial[0].join("failure.json").exists(), "whoever rests has not failed");
         let value = &ran.events.last().unwrap()["value"];
         assert_eq!(rungs(&trial[0])["rungs"]["test_folds.knn.accuracy"][until], *value);
         assert!(value.as_f64().is_some_and(|value| value > 0.5), "three corners are easy to tell: {value}");

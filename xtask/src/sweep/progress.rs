@@ -154,7 +154,8 @@ impl Progress {
 
     /// A trial that rested is sent on.
     pub(crate) fn sent_on(&mut self) {
-        self.tally.resting -= 1;
+        // It may not have been counted: one that rests after a failure stands as failed when the sweep begins.
+        self.tally.resting = self.tally.resting.saturating_sub(1);
     }
 
     /// Another process finished the trial.

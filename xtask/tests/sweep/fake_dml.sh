@@ -28,10 +28,12 @@ for dir; do
   attempts=$(sed -n 's/.*"attempts": *\([0-9]*\).*/\1/p' "$dir/failure.json" 2> /dev/null)
   attempts=$((attempts + 1))
   case $what in
-    q?) # Eight epochs, and a validation score that is better the larger the digit.
+    [qw]?) # Eight epochs, and a validation score that is better the larger the digit; w dies once on every way.
+      [[ $what == q? || $attempts -gt 1 ]] || kill -KILL $$
       nap 0.05
       if [ "${until:-8}" -lt 8 ]; then
-        say '{"event":"rung","id":"%s","epoch":%d,"score":"s","value":0.%s}\n' "$id" "$until" "${what#q}"
+        rm -f "$dir/failure.json"
+        say '{"event":"rung","id":"%s","epoch":%d,"score":"s","value":0.%s}\n' "$id" "$until" "${what#?}"
         continue
       fi ;;
     diverges) outcome=diverged kind='"kind":"diverged","epoch":1,"reason":"a weight is not finite"' ;;

@@ -119,8 +119,7 @@ impl Rung {
         let rungs = Rungs::read(&job.directory.join("rungs.json"))?.rungs;
         let value = rungs.get(&self.score.name).and_then(|epochs| epochs.get(&self.epoch));
         let value = value.filter(|_| self.is_before_the_end(&job.trial));
-        value.inspect(|value| self.tell(session, job, **value));
-        Ok(value.is_some())
+        value.map_or(Ok(false), |value| self.rests(session, job, *value).map(|()| true))
     }
 
     /// Scores a member that rests here, and writes that down.
@@ -145,12 +144,14 @@ impl Rung {
         rungs.rungs.entry(self.score.name.clone()).or_default().insert(self.epoch, value);
         write_atomically(&path, (serde_json::to_string_pretty(&rungs)? + "\n").as_bytes())?;
         job.log.line(&format!("rests after epoch {}: validation {} {value:?}", self.epoch, self.score.name));
-        self.tell(session, job, value);
-        Ok(())
+        self.rests(session, job, value)
     }
 
-    fn tell(&self, session: &Session, job: &Job, value: Option<f64>) {
+    /// Whoever rests has not failed: the way to the next rung is a new attempt.
+    fn rests(&self, session: &Session, job: &Job, value: Option<f64>) -> Result<()> {
+        session.store.forgive(&job.id)?;
         session.say(&Event::Rung { id: &job.id, epoch: self.epoch, score: &self.score.name, value });
+        Ok(())
     }
 }
 

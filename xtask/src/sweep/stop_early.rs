@@ -96,9 +96,7 @@ impl Tournament {
         // hashes, which is random enough and the same everywhere.
         entries.sort_by(|a, b| a.id.cmp(&b.id));
         let begin = Line::Begin { format: FORMAT, settings: settings.clone(), trials: entries };
-        if !journal.history.has_begun(&begin) {
-            journal.append(&begin)?;
-        }
+        journal.append(&begin)?;
         let trials = trials.iter().map(|trial| (trial.id.clone(), trial.clone())).collect();
         Ok(Self { settings: settings.clone(), journal, trials })
     }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::bench::{Bench, Ended};
 
 const SECTION: &str =
@@ -62,6 +64,31 @@ fn only_the_best_are_trained_to_the_end_and_later_the_others_are_too() {
 }
 
 #[test]
+fn a_trial_that_failed_once_and_then_rests_has_not_failed() {
+    let bench = nine(1);
+    bench.rewrite(&format!("{SECTION}{}", grid("w")), 1);
+    let ended = bench.sweep("--stop-early --jobs 2");
+    assert_eq!(ended.code, Some(0), "each dies once on every way: {ended:?}");
+    let status = bench.sweep("--status").stdout;
+    assert!(status.contains("1 done, 0 running, 0 failed, 0 missing, 8 stopped early"), "{status}");
+}
+
+#[test]
+fn a_result_that_was_deleted_is_made_again() {
+    let bench = nine(1);
+    assert_eq!(bench.sweep("--stop-early --jobs 1").code, Some(0));
+    let trials = fs::read_dir(bench.path("store/trials")).unwrap();
+    let mut results = trials.map(|trial| trial.unwrap().path().join("result.json"));
+    let result = results.find(|path| path.exists()).unwrap();
+    let (bytes, ran) = (fs::read(&result).unwrap(), bench.ran().len());
+    fs::remove_file(&result).unwrap();
+    assert_eq!(bench.sweep("--stop-early --jobs 1").code, Some(0));
+    assert_eq!(bench.ran()[ran..], ["q9 0 until 18"]);
+    assert_eq!(fs::read(&result).unwrap(), bytes);
+    replayed(&bench);
+}
+
+#[test]
 fn a_killed_sweep_goes_on_with_its_decisions_and_replays() {
     let bench = nine(2);
     for killed_at in [2, 9, 14] {
@@ -71,10 +98,10 @@ fn a_killed_sweep_goes_on_with_its_decisions_and_replays() {
         child.wait().unwrap();
         Bench::until("no process is left", || bench.processes() == 0);
         replayed(&bench);
-        // As if the kill had come while a line was written.
+        // As if the kill had come while a line was written, inside a character.
         let journal = bench.path("store/stop-early/sweep.jsonl");
-        let text = fs::read_to_string(&journal).unwrap();
-        fs::write(&journal, &text[..text.len() - 9]).unwrap();
+        let text = fs::read(&journal).unwrap();
+        fs::write(&journal, [&text[..text.len() - 9], b"\xc3"].concat()).unwrap();
         replayed(&bench);
     }
     let ended = bench.sweep("--stop-early --jobs 2");
@@ -148,13 +175,15 @@ fn what_cannot_stop_early_is_refused_with_one_sentence() {
 
 #[test]
 fn a_journal_has_one_writer_and_one_setting() {
-    let bench = nine(1);
+    let bench = Bench::new(&[], 1);
+    bench.rewrite(&format!("{SECTION}[[grid]]\nwhat = 'silent'\n"), 1);
     let child = bench.start("--stop-early --jobs 1");
     Bench::until("a trial runs", || !bench.ran().is_empty());
     let second = bench.sweep("--stop-early");
     assert!(second.stderr.contains("another sweep with --stop-early writes it"), "{second:?}");
     assert_eq!(second.code, Some(1));
-    assert_eq!(Ended::from(child.wait_with_output().unwrap()).code, Some(0));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(Ended::from(child.wait_with_output().unwrap()).code, Some(130));
     let journal = fs::read_to_string(bench.path("store/stop-early/sweep.jsonl")).unwrap();
     bench.rewrite(&format!("{}{}", SECTION.replace("factor = 3", "factor = 2"), grid("q")), 1);
     let other = bench.sweep("--stop-early");

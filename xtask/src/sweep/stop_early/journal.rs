@@ -19,18 +19,18 @@ pub(crate) fn path(store: &RunStore, name: &str) -> PathBuf {
 /// # Errors
 /// When the file cannot be read or has a line that is none of ours; the sentence says which.
 pub(crate) fn read(path: &Path) -> Result<Vec<Line>> {
-    let text = match fs::read_to_string(path) {
+    let bytes = match fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        text => text.with_context(|| path.display().to_string())?,
+        bytes => bytes.with_context(|| path.display().to_string())?,
     };
     let place = |number: usize| format!("{}: line {}", path.display(), number + 1);
-    let lines = text[..whole(&text)].lines().enumerate();
-    lines.map(|(number, line)| serde_json::from_str(line).with_context(|| place(number))).collect()
+    let lines = bytes[..whole(&bytes)].split_inclusive(|byte| *byte == b'\n').enumerate();
+    lines.map(|(number, line)| serde_json::from_slice(line).with_context(|| place(number))).collect()
 }
 
-/// Bytes of the whole lines.
-fn whole(text: &str) -> usize {
-    text.rfind('\n').map_or(0, |end| end + 1)
+/// How many bytes are whole lines: a kill may cut inside a character.
+fn whole(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
 }
 
 /// A journal that no other sweep writes.
@@ -65,7 +65,7 @@ impl Journal {
         for (number, line) in read(&path)?.iter().enumerate() {
             history.apply(line).with_context(|| format!("{}: line {}", path.display(), number + 1))?;
         }
-        let length = whole(&fs::read_to_string(&path).with_context(context)?) as u64;
+        let length = whole(&fs::read(&path).with_context(context)?) as u64;
         file.set_len(length).with_context(context)?;
         Ok(Self { path, file, length, history })
     }

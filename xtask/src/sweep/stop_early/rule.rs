@@ -157,8 +157,8 @@ impl History {
         if let Some(&place) = self.places.get(id) {
             let entrant = &mut self.entrants[place];
             entrant.takes_part = true;
-            // What failed is tried anew.
-            entrant.outcome = entrant.outcome.filter(|outcome| *outcome != Outcome::Failed);
+            // It has no result: what failed is tried anew, and so is one whose result was deleted.
+            entrant.outcome = entrant.outcome.filter(|outcome| matches!(outcome, Outcome::Rung { .. }));
             return;
         }
         let known = self.groups.iter().position(|known| known.name == *group);
@@ -177,6 +177,8 @@ impl History {
             let (other, value) = (other.unwrap_or(f64::NEG_INFINITY), value.unwrap_or(f64::NEG_INFINITY));
             other.total_cmp(&value).then(place.cmp(&at)).is_gt()
         };
+        // One whose result was deleted arrives once more.
+        ranked.retain(|&(_, at)| at != place);
         ranked.insert(ranked.partition_point(is_better), (value, place));
     }
 
@@ -232,16 +234,6 @@ impl History {
     pub(crate) fn resting(&self, id: &str) -> Option<u32> {
         let entrant = &self.entrants[*self.places.get(id)?];
         entrant.sent_to.filter(|_| matches!(entrant.outcome, Some(Outcome::Rung { .. })))
-    }
-
-    /// Whether a beginning would change nothing.
-    pub(crate) fn has_begun(&self, begin: &Line) -> bool {
-        let Line::Begin { settings, trials, .. } = begin else { return false };
-        let taking_part = self.entrants.iter().filter(|entrant| entrant.takes_part);
-        let n_open = taking_part.clone().filter(|entrant| entrant.outcome != Some(Outcome::Failed)).count();
-        self.settings.as_ref() == Some(settings)
-            && n_open == trials.len()
-            && taking_part.zip(trials).all(|(entrant, entry)| entrant.id == entry.id)
     }
 }
 

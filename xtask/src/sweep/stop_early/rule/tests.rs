@@ -159,6 +159,20 @@ fn what_failed_or_joins_later_takes_part_and_what_is_dropped_does_not() {
     assert!(complaint.to_string().contains("other settings of [stop_early]"), "{complaint}");
 }
 
+#[test]
+fn what_is_entered_again_has_lost_its_result_and_stands_at_its_rung_once() {
+    let mut story = Story::of(begin(settings(2, 2), 0..2, 1));
+    story.decided();
+    story.arrives(0, Outcome::Diverged);
+    story.scores(1, 0.5);
+    assert_eq!(story.decided(), ["promote 1 to 4"]);
+    story.arrives(1, Outcome::Finished);
+    story.tell(begin(settings(2, 2), 0..2, 1));
+    assert_eq!(story.history.under_way().collect::<Vec<_>>(), ["0", "1"]);
+    story.arrives(0, Outcome::Diverged);
+    assert_eq!(story.history.groups[0].rungs[&2].len(), 2);
+}
+
 /// The trials before a line that arrived at a group's rung, best first, told in the plainest way.
 fn ranked(lines: &[Line], epoch: u32, group: usize, n_groups: usize) -> Vec<usize> {
     let mut sent_to = HashMap::new();

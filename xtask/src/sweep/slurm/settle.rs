@@ -1,13 +1,13 @@
 //! What the store does not know of a task that has ended: a process that was killed could not record its own failure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
-use dml_report::{RunStore, write_atomically};
+use dml_report::RunStore;
 
 use super::super::event::Event;
 use super::super::state::is_claimed;
@@ -18,22 +18,23 @@ use super::{id, jobs, squeue, trials, under_way};
 /// Lines of each log that a failure keeps.
 const KEPT_LINES: usize = 20;
 
-/// Records as failed the trials that tasks died in which are no longer under way: each once, as one more attempt. What was
-/// interrupted with its checkpoint has not failed. Does nothing where Slurm does not answer.
+/// Records as failed the trials that tasks died in which are no longer under way: each once, as one more attempt (twice, if two
+/// commands come to it at the same moment). What was interrupted with its checkpoint has not failed. Does nothing where Slurm does
+/// not answer.
 ///
 /// # Errors
 /// When the store cannot be written.
 pub(crate) fn settle(store: &RunStore) -> Result<()> {
     let jobs: Vec<_> = jobs(store).collect();
     let Some(squeue) = (if jobs.is_empty() { None } else { squeue() }) else { return Ok(()) };
+    let under_way: HashSet<_> = under_way(&squeue).map(|(job, index, _)| (job, index)).collect();
     for (folder, job) in jobs {
         for task in
             fs::read_dir(folder.join("tasks")).with_context(|| folder.display().to_string())?.flatten()
         {
             let index = task.file_name().to_string_lossy().into_owned();
             let ended = folder.join("ended").join(&index);
-            let is_under_way = under_way(&squeue).any(|(number, i, _)| number == job && i == index);
-            if is_under_way || ended.exists() {
+            if ended.exists() || under_way.contains(&(job.as_str(), index.as_str())) {
                 continue;
             }
             let said = text(&folder.join("logs").join(&index));
@@ -48,7 +49,7 @@ pub(crate) fn settle(store: &RunStore) -> Result<()> {
                     store.fail(&id, &format!("its process in Slurm task {job}_{index} {how}"), true, log)?;
                 }
             }
-            write_atomically(&ended, b"")?;
+            fs::write(&ended, "").with_context(|| ended.display().to_string())?;
         }
     }
     Ok(())
@@ -64,7 +65,8 @@ fn last<'a>(lines: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a st
     lines.into_iter().skip(first)
 }
 
-/// The trials that a task's processes died in, and how they died, from the log of the task.
+/// The trials that a task's processes died in, and how they died, from the log of the task. Where a later process told how the trial
+/// ended, that stands.
 fn deaths(log: &str) -> BTreeMap<String, String> {
     let mut deaths = BTreeMap::new();
     let mut begun = Vec::new();
@@ -74,6 +76,7 @@ fn deaths(log: &str) -> BTreeMap<String, String> {
             Some(Event::Started { id, .. }) => begun.push(id),
             Some(Event::Finished { id, .. } | Event::Skipped { id, .. } | Event::Failed { id, .. }) => {
                 begun.retain(|other| *other != id);
+                deaths.remove(&id);
             }
             Some(_) => {}
             None => {
@@ -136,6 +139,14 @@ mod tests {
         assert!(told(&log).is_empty());
         assert!(told(&(log.clone() + &started("a") + &finished("a") + ENDED + " 0\n")).is_empty());
         assert_eq!(told(&(log + &started("a"))).len(), 1);
+    }
+
+    #[test]
+    fn what_a_later_process_told_stands_in_place_of_a_death() {
+        let died = started("a") + &format!("{ENDED} 137\n{DIED} a\n");
+        let failed = r#"{"event":"failed","id":"a","reason":"no","retry":true}"#.to_owned() + "\n";
+        assert_eq!(told(&(died.clone() + ENDED + " 143\n")).len(), 1);
+        assert!(told(&(died + &started("a") + &failed + ENDED + " 1\n")).is_empty());
     }
 
     #[test]

@@ -51,10 +51,15 @@ pub(crate) fn run(root: &Path, arguments: &TestArguments) -> anyhow::Result<Exit
         }
         eprintln!("xtask test: passed in {:.1} s", start.elapsed().as_secs_f64());
     }
-    if arguments.all
-        && let Some((script, status)) = proofs::run(root)?
-    {
-        return Ok(failed(script, status));
+    if arguments.all {
+        let proofs::Outcome { failed: at, skipped } = proofs::run(root)?;
+        if let Some((script, status)) = at {
+            return Ok(failed(script, status));
+        }
+        // Once more, where it is seen.
+        for line in skipped {
+            eprintln!("{line}");
+        }
     }
     let (words, variable) = TESTS;
     eprintln!("xtask test: cargo {words}");

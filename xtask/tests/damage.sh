@@ -1,7 +1,13 @@
 #!/bin/bash
 # A disk that fills up, a store that cannot be written, a damaged result and a truncated checkpoint: a sweep says it in one sentence each,
 # loses nothing else, and ends, once that is mended, with the bytes of the undisturbed sweep. Mounts a small tmpfs, seen by nobody else.
-[ "${1:-}" = mounts ] || exec unshare --map-root-user --mount "${BASH_SOURCE[0]}" mounts
+if [ "${1:-}" != mounts ]; then
+  # Built here: cargo has no business in a user namespace.
+  (cd "$(dirname "${BASH_SOURCE[0]}")/../.." && cargo build --quiet --package xtask --package dml-cli) || exit
+  options=--mount
+  [ "$(id -u)" = 0 ] || options="--map-root-user --mount"
+  built=true exec unshare $options "${BASH_SOURCE[0]}" mounts
+fi
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 sweep_file four 20
 disk=$work/disk

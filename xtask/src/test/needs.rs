@@ -45,11 +45,13 @@ impl Need {
             }
             Self::Mount => {
                 let mut unshare = Command::new("unshare");
-                let status =
-                    unshare.args(["--map-root-user", "--mount", "true"]).stderr(Stdio::null()).status();
+                if !rustix::process::geteuid().is_root() {
+                    unshare.arg("--map-root-user");
+                }
+                unshare.args(["--mount", "mount", "-t", "tmpfs", "none"]).arg(env::temp_dir());
                 ensure!(
-                    status.is_ok_and(|s| s.success()),
-                    "this system lets us mount nothing (unshare --mount)"
+                    unshare.stderr(Stdio::null()).status().is_ok_and(|status| status.success()),
+                    "this system lets us mount nothing (unshare --mount mount -t tmpfs)"
                 );
                 Ok(None)
             }

@@ -17,6 +17,9 @@ struct Proof {
     script: &'static str,
 }
 
+/// Its standard library makes the data.
+const PYTHON3: Need = Need::Programs { programs: &["python3"], debian: &["python3"] };
+
 const PROOFS: [Proof; 5] = [
     Proof {
         name: "what we write, opened with Python's packages",
@@ -39,30 +42,45 @@ const PROOFS: [Proof; 5] = [
     },
     Proof {
         name: "full disks, read-only stores, damaged files",
-        needs: &[Need::Mount],
+        needs: &[PYTHON3, Need::Mount],
         script: "xtask/tests/damage.sh",
     },
-    Proof { name: "three kill -9 of everything", needs: &[], script: "xtask/tests/kill.sh 3" },
+    Proof { name: "three kill -9 of everything", needs: &[PYTHON3], script: "xtask/tests/kill.sh 3" },
     Proof {
         name: "a real Slurm",
-        needs: &[Need::Programs {
-            programs: &["munged", "slurmctld", "slurmd", "sbatch"],
-            debian: &["slurmctld", "slurmd", "slurm-client", "munge"],
-        }],
+        needs: &[
+            PYTHON3,
+            Need::Programs {
+                programs: &["munged", "slurmctld", "slurmd", "sbatch"],
+                debian: &["slurmctld", "slurmd", "slurm-client", "munge"],
+            },
+        ],
         script: "xtask/tests/slurm/check.sh",
     },
 ];
 
-/// Runs the proofs until one fails; its script and how it ended. One whose needs cannot be met is skipped, with the reason.
+/// What came of the proofs.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// The first script that failed, and how it ended.
+    pub failed: Option<(&'static str, ExitStatus)>,
+    /// A line for each whose needs cannot be met here, with the reason.
+    pub skipped: Vec<String>,
+}
+
+/// Runs the proofs until one fails.
 ///
 /// # Errors
 /// When a script cannot be started.
-pub(super) fn run(root: &Path) -> Result<Option<(&'static str, ExitStatus)>> {
+pub(super) fn run(root: &Path) -> Result<Outcome> {
+    let mut skipped = Vec::new();
     for Proof { name, needs, script } in &PROOFS {
         let variables: Vec<_> = match needs.iter().map(Need::meet).collect::<Result<_>>() {
             Ok(variables) => variables,
             Err(reason) => {
-                eprintln!("xtask test: SKIPPED: {name}: {reason:#}");
+                let line = format!("xtask test: SKIPPED: {name}: {reason:#}");
+                eprintln!("{line}");
+                skipped.push(line);
                 continue;
             }
         };
@@ -71,11 +89,11 @@ pub(super) fn run(root: &Path) -> Result<Option<(&'static str, ExitStatus)>> {
         let variables = variables.into_iter().flatten();
         let status = libtorch::command(root, "bash").args(script.split(' ')).envs(variables).status()?;
         if !status.success() {
-            return Ok(Some((script, status)));
+            return Ok(Outcome { failed: Some((script, status)), skipped });
         }
         eprintln!("xtask test: passed in {:.1} s", start.elapsed().as_secs_f64());
     }
-    Ok(None)
+    Ok(Outcome { failed: None, skipped })
 }
 
 #[cfg(test)]

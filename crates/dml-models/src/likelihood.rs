@@ -1,12 +1,13 @@
 //! How probable a VAE finds images.
 
+use dml_priors::Prior;
 use ndarray::ArrayView2;
 use tch::{Kind, Tensor, no_grad_guard};
 
 use crate::stack::{Stack, to_tensor, unit_range};
 
-/// Latent points decoded at once.
-const BLOCK: usize = 2000;
+/// Latent points at once: few enough that their distances to some hundreds of components stay in memory that is used again, see `heap`.
+const BLOCK: usize = 200;
 
 /// Log-likelihoods of binary images under a VAE, in nats an image, averaged over images.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +30,7 @@ impl Stack {
         let _guard = no_grad_guard();
         let parameters = self.of_member(member);
         let config = &self.members[member].config;
+        let prior = self.prior_at_rest(member, &parameters);
         let n_at_once = (BLOCK / samples).max(1);
         let (mut log_likelihood, mut elbo) = (0.0, 0.0);
         for start in (0..images.nrows()).step_by(n_at_once) {
@@ -41,7 +43,7 @@ impl Stack {
                 let index = (start as u64) << 20 | part as u64;
                 let shape = [n_samples as i64, 1, (end - start) as i64, config.model.latent_dim];
                 let noise = crate::random::normal(config.seed, "likelihood", index, &shape);
-                weights.push(self.log_weights(member, &parameters, &block, &noise.to_device(self.device)));
+                weights.push(self.log_weights(&prior, &parameters, &block, &noise.to_device(self.device)));
             }
             let weights = Tensor::cat(&weights, 0).to_kind(Kind::Double); // [samples, b]
             let mean = weights.logsumexp(0, false) - (samples as f64).ln();
@@ -52,16 +54,30 @@ impl Stack {
         Likelihood { negative_log_likelihood: -log_likelihood / n, negative_elbo: -elbo / n }
     }
 
+    /// A member's prior; a VampPrior as the mixture that it is while its encoder rests, so that its pseudo-inputs are encoded once.
+    fn prior_at_rest(&self, member: usize, parameters: &[Tensor]) -> Prior {
+        let prior = self.prior_of_member(member).expect("a trained VAE has a prior");
+        if !matches!(prior, Prior::Vamp) {
+            return prior;
+        }
+        let options = (Kind::Float, self.device);
+        let pseudo_inputs = self.objective.pseudo_inputs.map(|place| &parameters[place]);
+        let encode = |images: &Tensor| self.model.posterior(parameters, images);
+        let latent_dim = self.members[member].config.model.latent_dim;
+        let components = prior
+            .components(latent_dim, options, pseudo_inputs, &encode)
+            .expect("pseudo-inputs can be listed in any dimension");
+        let k = components.mean.size()[1];
+        Prior::Mixture { log_weights: Tensor::full([1, k], -(k as f64).ln(), options), components }
+    }
+
     /// log p(x given z) + log p(z) - log q(z given x) for `noise` `[S, 1, b, d]` and `images` `[1, b, pixels]`: `[S, b]`.
-    fn log_weights(&self, member: usize, parameters: &[Tensor], images: &Tensor, noise: &Tensor) -> Tensor {
+    fn log_weights(&self, prior: &Prior, parameters: &[Tensor], images: &Tensor, noise: &Tensor) -> Tensor {
         let (size, rows) = (noise.size(), noise.size()[0] * noise.size()[2]);
         let q = self.model.posterior(parameters, images);
         let z = q.sample(noise).reshape([1, rows, size[3]]); // rows: sample by sample
         let of_posterior = q.log_density_of_noise(noise).reshape([1, rows]);
-        let encode = |images: &Tensor| self.model.posterior(parameters, images);
-        let pseudo_inputs = self.objective.pseudo_inputs.map(|place| &parameters[place]);
-        let prior = self.prior_of_member(member).expect("a trained VAE has a prior");
-        let of_prior = prior.log_density(&z, pseudo_inputs, &encode);
+        let of_prior = prior.log_density(&z, None, &|_| unreachable!("a prior at rest has no pseudo-inputs"));
         let logits = self.model.decode_logits(parameters, &z).expect("a VAE has a decoder");
         let repeated = images.repeat([1, size[0], 1]); // [1, S * b, pixels]
         let of_images = logits

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_table_of_every_sweep_has_each_baseline_and_no_row_twice() {
+    fn every_table_of_every_sweep_has_each_baseline_and_no_row_twice_and_no_figure_mixes_trials() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let store = RunStore::open(&folder.path().join("store")).unwrap();
@@ -103,7 +103,10 @@ mod tests {
             let name = path.file_stem().unwrap().to_string_lossy().into_owned();
             let sweep = Sweep::find(root, &name, None).unwrap();
             let out = folder.path().join(&name);
-            make(&sweep, &store, &out).unwrap();
+            let paths = make(&sweep, &store, &out).unwrap();
+            let page = fs::read_to_string(paths.page).unwrap();
+            let mixed = page.split("Careful").nth(1).map(|after| after.chars().take(200).collect::<String>());
+            assert_eq!(mixed, None, "{name}: a table or figure mixes trials");
             for table in &sweep.file.table {
                 let text = fs::read_to_string(out.join(format!("tables/{}.md", table.name))).unwrap();
                 let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();

@@ -55,6 +55,11 @@ impl Drawn {
     fn with(caption: String, draw: impl Fn(&Theme) -> String) -> Self {
         Self { svgs: Some([draw(&LIGHT), draw(&DARK)]), caption }
     }
+
+    /// With more to say in the caption, drawn or not.
+    fn saying(self, words: &str) -> Self {
+        Self { caption: self.caption + words, ..self }
+    }
 }
 
 /// Draws a figure of a specification.
@@ -69,10 +74,13 @@ pub(crate) fn draw(
             latent::draw(&groups(trials, select, panels, ranks), store)?
         }
         FigureSpec::Curves { select, curves, lines, .. } => {
-            curves::draw(&groups(trials, select, lines, ranks), lines, curves)
+            let groups = groups(trials, select, lines, ranks);
+            curves::draw(&groups, curves).saying(&varying_words(&groups, lines))
         }
         FigureSpec::Score { select, x, score, lines, .. } => {
-            score::draw(&groups(trials, select, lines, ranks), lines, x, score)
+            let groups = groups(trials, select, lines, ranks);
+            let shown = [lines.as_slice(), std::slice::from_ref(x)].concat();
+            score::draw(&groups, x, score).saying(&varying_words(&groups, &shown))
         }
         FigureSpec::Images { select, file, panels, .. } => {
             images::draw(&groups(trials, select, panels, ranks), file, store)?
@@ -103,25 +111,27 @@ fn groups<'t, 'a>(
     grouped.map(|(values, trials)| Group { label: group_label(keys, &values), trials }).collect()
 }
 
-/// Names alone, numbers with their key: `dml, latent dim 2`.
+/// Names alone, numbers with their key: `dml, latent dim 2`; `–` where none of the keys means anything.
 fn group_label(keys: &[String], values: &[Option<Value>]) -> String {
-    let parts = keys.iter().zip(values).filter_map(|(key, value)| match value {
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(value) => Some(format!("{} {}", key_text(key), value_text(value))),
-        None => None,
-    });
-    parts.collect::<Vec<_>>().join(", ")
+    let parts: Vec<String> = keys
+        .iter()
+        .zip(values)
+        .filter_map(|(key, value)| match value {
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(value) => Some(format!("{} {}", key_text(key), value_text(value))),
+            None => None,
+        })
+        .collect();
+    if parts.is_empty() && !keys.is_empty() { "–".to_string() } else { parts.join(", ") }
 }
 
 /// Says over which keys a figure's means go besides the seed.
-fn varying_words(groups: &[Group], shown: &[&str]) -> String {
+fn varying_words(groups: &[Group], shown: &[String]) -> String {
     let mut keys = BTreeSet::new();
     for Group { trials, .. } in groups {
         let first = trials[0];
         let differs = |key: &str| trials.iter().any(|t| t.value(key) != first.value(key));
-        keys.extend(
-            first.leaves.keys().filter(|key| *key != SEED && !shown.contains(&key.as_str()) && differs(key)),
-        );
+        keys.extend(first.leaves.keys().filter(|key| *key != SEED && !shown.contains(key) && differs(key)));
     }
     let keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();
     if keys.is_empty() {

@@ -5,7 +5,7 @@ use plotters::style::Color;
 
 use super::chart::{Area, Drawing, Names, axes, canvas, legend, legend_height, padded, titled};
 use super::theme::Theme;
-use super::{Drawn, Group, left_out_words, varying_words};
+use super::{Drawn, Group, left_out_words};
 
 const MOST_LINES: usize = 11;
 const PANEL_HEIGHT: u32 = 680;
@@ -13,18 +13,16 @@ const PANEL_HEIGHT: u32 = 680;
 /// A curve of a group: epoch and mean over its trials, where any of them has a value.
 type Line = Vec<(f64, f64)>;
 
-pub(super) fn draw(groups: &[Group], keys: &[String], curves: &[String]) -> Drawn {
+pub(super) fn draw(groups: &[Group], curves: &[String]) -> Drawn {
     let some_curve = |g: &&Group| curves.iter().any(|curve| !mean_curve(g, curve).is_empty());
     let all: Vec<&Group> = groups.iter().filter(some_curve).collect();
     let drawn = &all[..all.len().min(MOST_LINES)];
     if drawn.is_empty() {
         return Drawn::nothing("No trial of this figure has curves yet.");
     }
-    let shown: Vec<&str> = keys.iter().map(String::as_str).collect();
     let left_out = left_out_words(all.len() - drawn.len(), "lines")
         .map_or_else(String::new, |words| format!(" {words}"));
-    let caption =
-        format!("Loss terms over epochs, mean over seeds.{left_out}{}", varying_words(groups, &shown));
+    let caption = format!("Loss terms over epochs, mean over seeds.{left_out}");
     let labels: Vec<String> = drawn.iter().map(|g| g.label.clone()).collect();
     let panels: Vec<(&String, Vec<Line>)> =
         curves.iter().map(|curve| (curve, drawn.iter().map(|g| mean_curve(g, curve)).collect())).collect();

@@ -10,7 +10,7 @@ use plotters::style::Color;
 
 use super::chart::{Area, Drawing, Names, WIDTH, axes, canvas, dot, legend, legend_height, padded};
 use super::theme::Theme;
-use super::{Drawn, Group, left_out_words, varying_words};
+use super::{Drawn, Group, left_out_words};
 use crate::estimate::Estimate;
 use crate::select::{key_text, number, score_text};
 
@@ -20,7 +20,7 @@ const MOST_LINES: usize = 11;
 /// A group: x and the estimate there, in the order of x.
 type Line = Vec<(f64, Estimate)>;
 
-pub(super) fn draw(groups: &[Group], keys: &[String], x: &str, score: &str) -> Drawn {
+pub(super) fn draw(groups: &[Group], x: &str, score: &str) -> Drawn {
     let all: Vec<(&Group, Line)> =
         groups.iter().map(|g| (g, line(g, x, score))).filter(|(_, line)| !line.is_empty()).collect();
     let drawn = &all[..all.len().min(MOST_LINES)];
@@ -37,7 +37,6 @@ pub(super) fn draw(groups: &[Group], keys: &[String], x: &str, score: &str) -> D
     };
     let (low, high) = points().fold((f64::INFINITY, 0.0_f64), |(low, high), p| (low.min(p.0), high.max(p.0)));
     let logarithmic = low > 0.0 && high / low >= 20.0;
-    let shown: Vec<&str> = keys.iter().map(String::as_str).chain([x]).collect();
     let seeds = points().map(|(_, e)| e.n).max().unwrap_or(0);
     let what = if seeds > 1 {
         "Mean over seeds; the band is its 95% t interval."
@@ -46,7 +45,7 @@ pub(super) fn draw(groups: &[Group], keys: &[String], x: &str, score: &str) -> D
     };
     let left_out = left_out_words(all.len() - drawn.len(), "lines")
         .map_or_else(String::new, |words| format!(" {words}"));
-    let caption = format!("{what}{left_out}{}", varying_words(groups, &shown));
+    let caption = format!("{what}{left_out}");
     let labels: Vec<String> = drawn.iter().map(|(g, _)| g.label.clone()).collect();
     let (x_name, score_name) = (key_text(x), score_text(score));
     Drawn::with(caption, |theme| {

@@ -80,5 +80,18 @@ fn a_figure_without_its_inputs_says_what_is_missing() {
     assert!(figures[2].pictures.is_none() && figures[2].caption.contains("latent.npz"));
     assert!(figures[3].pictures.is_none() && figures[3].caption.contains("decoded.png"));
     synthetic.results.clear();
-    assert!(draw_all(&synthetic, &store).iter().all(|figure| figure.pictures.is_none()));
+    let figures = draw_all(&synthetic, &store);
+    assert!(figures.iter().all(|figure| figure.pictures.is_none()));
+    assert!(figures[1].caption.contains("also go over data.labelled_percent"), "{}", figures[1].caption);
+}
+
+#[test]
+fn a_group_in_which_no_key_means_anything_has_a_label() {
+    let keys = ["model.system".to_string(), "routine.gamma".to_string()];
+    let label = |system: Option<&str>, gamma: Option<f64>| {
+        group_label(&keys, &[system.map(Value::from), gamma.map(Value::from)])
+    };
+    assert_eq!(label(Some("dml"), Some(2.0)), "dml, gamma 2");
+    assert_eq!(label(Some("dml"), None), "dml");
+    assert_eq!(label(None, None), "–");
 }

@@ -115,13 +115,11 @@ impl Table {
         let head = |values: &Keyed| places(spec).map(|place| values[place].clone()).collect();
         sorted.sort_by(|(a, _, _), (b, _, _)| ranks.order_all(&spec.best_within, &head(a), &head(b)));
 
-        let mut used = BTreeSet::new();
         let mut mixed = BTreeSet::new();
         let mut rows = Vec::new();
         for (values, baseline, trials) in sorted {
             mixed.extend(varying_keys(&trials));
             let row = published.as_ref().and_then(|p| p.row_of(trials[0].trial));
-            used.extend(row);
             let printed = row.zip(published.as_ref()).map(|(row, p)| p.scores(row)).unwrap_or_default();
             let cell = |score: &String| {
                 Cell::of(&trials, score, printed.get(score.as_str()).map(|s| (*s).to_string()))
@@ -130,7 +128,9 @@ impl Table {
             rows.push(Row { values, baseline, cells, trials: trials.iter().map(|t| t.id.clone()).collect() });
         }
         mark(&mut rows, spec);
-        let left_out = published.map_or(0, |p| p.len() - used.len());
+        let has_trial =
+            |p: &Published| trials.iter().filter_map(|t| p.row_of(t.trial)).collect::<BTreeSet<_>>();
+        let left_out = published.map_or(0, |p| p.len() - has_trial(&p).len());
         let mut table = Self {
             name: spec.name.clone(),
             title: spec.title.clone(),

@@ -199,6 +199,8 @@ fn escape_latex(text: &str) -> String {
             '\\' => "\\textbackslash{}".to_string(),
             '^' => "\\textasciicircum{}".to_string(),
             '~' => "\\textasciitilde{}".to_string(),
+            '<' => "\\textless{}".to_string(),
+            '>' => "\\textgreater{}".to_string(),
             '±' => "$\\pm$".to_string(),
             '≈' => "$\\approx$".to_string(),
             '‡' => "$\\ddagger$".to_string(),

@@ -140,7 +140,25 @@ fn a_mean_over_more_than_seeds_is_owned_up_to() {
 }
 
 #[test]
+fn a_published_row_that_another_table_shows_is_not_left_out() {
+    let mut spec = spec();
+    spec.select = toml::from_str("'data.labelled_percent' = 0.1").unwrap();
+    let synthetic = Synthetic::new(1);
+    let table = Table::build(&spec, &common(), &synthetic.results, &synthetic.expected).unwrap();
+    let note = "24 rows of the published table have no trial in this sweep.";
+    assert!(table.notes.iter().any(|n| n == note), "{:?}", table.notes);
+}
+
+#[test]
 fn a_sweep_with_nothing_in_it_gives_a_table_that_says_so() {
     let table = Table::build(&spec(), &common(), &[], &[]).unwrap();
     assert!(table.markdown().contains("no trial for this table"));
+}
+
+#[test]
+fn latex_prints_comparison_signs() {
+    let mut spec = spec();
+    spec.note = "a < b > c_d".into();
+    let latex = Table::build(&spec, &common(), &[], &[]).unwrap().latex();
+    assert!(latex.contains(r"a \textless{} b \textgreater{} c\_d"), "{latex}");
 }

@@ -81,6 +81,11 @@ pub(crate) fn score_text(score: &str) -> String {
     }
 }
 
+/// Whether a key is this one, or stands in the table of this name.
+pub(crate) fn is_in(key: &str, of: &str) -> bool {
+    key.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// A trial's leaves under dotted keys; an array is a leaf.
 pub(crate) fn flatten(trial: &toml::Table) -> BTreeMap<String, &Value> {
     fn walk<'a>(table: &'a toml::Table, prefix: &str, leaves: &mut BTreeMap<String, &'a Value>) {

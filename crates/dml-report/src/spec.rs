@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use crate::ReportError;
-use crate::select::{Selection, flatten};
+use crate::select::{Selection, flatten, is_in};
 
 /// A key, its values, and for each the keys that mean nothing for trials of this value:
 /// `{ "model.system" = { pixels = ["model.latent_dim"] } }`.
@@ -217,6 +217,15 @@ impl ReportSpecs {
                 return wrong(format!("no trial of the sweep has the key \"{key}\"; there are {there}"));
             }
         }
+        for verdict in &self.verdict {
+            let unknown = |of: &&String| !known.is_empty() && !known.iter().any(|key| is_in(key, of));
+            if let Some(key) = verdict.unpaired.iter().find(unknown) {
+                return Err(ReportError::Spec(format!(
+                    "verdict \"{}\": unpaired has \"{key}\", which is neither a key nor a table of the sweep's trials",
+                    verdict.name
+                )));
+            }
+        }
         for table in &self.table {
             if let Some(key) = table.best_within.iter().find(|key| !table.rows.contains(key)) {
                 let name = &table.name;
@@ -228,13 +237,15 @@ impl ReportSpecs {
         Ok(())
     }
 
-    /// Kind and name of each part, and the trial keys that it speaks of.
-    fn parts(&self) -> Vec<(&'static str, &str, Vec<&String>)> {
+    /// Kind and name of each part, and the trial keys that it speaks of. What `[ignore]` lists may be a key of another sweep, which
+    /// takes it over.
+    fn parts<'a>(&'a self) -> Vec<(&'static str, &'a str, Vec<&'a String>)> {
         let tables = self.table.iter();
         let tables = tables.map(|t| ("table", t.name.as_str(), t.select.0.keys().chain(&t.rows).collect()));
         let verdicts = self.verdict.iter().map(|v| {
             let selected = [&v.treatment, &v.control, &v.select].into_iter().flat_map(|s| s.0.keys());
-            let chosen = v.choose.iter().flat_map(|choose| &choose.keys);
+            let on = |choose: &'a ChoiceSpec| choose.on.iter().flat_map(|on| on.0.keys());
+            let chosen = v.choose.iter().flat_map(|choose| choose.keys.iter().chain(on(choose)));
             ("verdict", v.name.as_str(), selected.chain(&v.each).chain(chosen).collect())
         });
         let figures = self.figure.iter().map(|figure| {
@@ -247,6 +258,9 @@ impl ReportSpecs {
             };
             ("figure", figure.name(), select.0.keys().chain(keys).chain(x).collect())
         });
-        tables.chain(verdicts).chain(figures).collect()
+        let sections =
+            [("baselines", self.baselines.0.keys().collect()), ("ignore", self.ignore.keys().collect())];
+        let sections = sections.into_iter().map(|(name, keys)| ("section", name, keys));
+        sections.chain(tables).chain(verdicts).chain(figures).collect()
     }
 }

@@ -112,6 +112,22 @@ fn a_wrong_specification_is_named() {
     assert!(
         of_trials(|s| s.verdict[0].each = vec!["percent".into()]).contains("verdict \"decoder\": no trial")
     );
+    let choice = |s: &mut ReportSpecs| {
+        s.verdict[0].choose.as_mut().unwrap().on =
+            toml::from_str("'evaluation.spilt' = 'validation'").unwrap();
+    };
+    assert!(
+        of_trials(choice)
+            .contains("verdict \"decoder\": no trial of the sweep has the key \"evaluation.spilt\"")
+    );
+    assert_eq!(
+        of_trials(|s| s.verdict[0].unpaired = vec!["routine".into(), "priro".into()]),
+        "verdict \"decoder\": unpaired has \"priro\", which is neither a key nor a table of the sweep's trials"
+    );
+    let sections = |s: &mut ReportSpecs| s.baselines = toml::from_str("'model.sytem' = 'pca'").unwrap();
+    assert!(of_trials(sections).contains("section \"baselines\": no trial of the sweep has the key"));
+    let sections = |s: &mut ReportSpecs| drop(s.ignore.insert("model.sytem".into(), BTreeMap::new()));
+    assert!(of_trials(sections).contains("section \"ignore\": no trial of the sweep has the key"));
     assert!(message(|s| s.table.push(s.table[0].clone())).contains("\"table-1\": it is there twice"));
     assert!(message(|s| s.table[0].name = "Table 1".into()).contains("a-z, 0-9 and -"));
     assert!(message(|s| s.table[0].best_within.push("seed".into())).contains("best_within has \"seed\""));

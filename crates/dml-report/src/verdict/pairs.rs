@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evidence::{Evidence, SEED};
-use crate::select::{key_text, score_text, value_text};
+use crate::select::{is_in, key_text, score_text, value_text};
 use crate::spec::{ChoiceSpec, VerdictSpec};
 
 /// Why a pair is lost: its place in [`Pairs::lost`].
@@ -40,8 +40,9 @@ impl Pairs {
         let (deciding, judged): (Vec<&Evidence>, Vec<&Evidence>) =
             trials.iter().partition(|t| on.is_some_and(|on| on.matches(t.trial)));
         let on_keys: Vec<&str> = on.into_iter().flat_map(|on| on.0.keys()).map(String::as_str).collect();
-        let signature =
-            |t: &Evidence| rest(t, |key| key == SEED || covers(&loose, key) || on_keys.contains(&key));
+        let signature = |t: &Evidence| {
+            rest(t, |key| key == SEED || loose.iter().any(|l| is_in(key, l)) || on_keys.contains(&key))
+        };
 
         let mut strata: BTreeMap<String, Stratum> = BTreeMap::new();
         for trial in judged {
@@ -154,12 +155,6 @@ fn loose_keys(spec: &VerdictSpec) -> Vec<String> {
     let chosen = spec.choose.iter().flat_map(|choose| &choose.keys);
     let keys = spec.treatment.0.keys().chain(spec.control.0.keys()).chain(chosen).chain(&spec.unpaired);
     keys.map(|key| key.strip_suffix(".kind").unwrap_or(key).to_string()).collect()
-}
-
-fn covers(loose: &[String], key: &str) -> bool {
-    loose
-        .iter()
-        .any(|l| key.strip_prefix(l.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
 fn rest(trial: &Evidence, is_loose: impl Fn(&str) -> bool) -> String {

@@ -7,6 +7,7 @@ kills=${1:-50} RANDOM=${2:-1}
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 sweep_file twelve 150
 run() { sweep twelve "$work/$1" --seeds 3 --quiet -- --checkpoint-seconds 0; }
+epochs() { cat "$work"/killed/trials/*/log.txt 2> /dev/null | grep --count '^epoch' || true; }
 children() { grep --files-with-matches --no-messages "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status | cut -d/ -f3; }
 
 start=$SECONDS
@@ -19,7 +20,8 @@ compare() {
 }
 while [ $killed -lt "$kills" ]; do
   by=exec run killed > /dev/null 2> "$work/said" &
-  engine=$!
+  engine=$! before=$(epochs)
+  while [ "$(epochs)" -le "$before" ] && kill -0 $engine 2> /dev/null; do sleep 0.05; done # Until a model trains.
   sleep $((RANDOM % 2)).$((RANDOM % 900 + 100))
   kill -KILL $engine $(children $engine) 2> /dev/null || true
   code=0
@@ -37,4 +39,5 @@ while [ $killed -lt "$kills" ]; do
 done
 run killed > /dev/null
 compare
+[ $training -gt 0 ] || { echo "no kill came while a model trained, so nothing is proved" >&2; exit 1; }
 echo "killed $killed times, $training times while a model trained; $resumed trials went on from a checkpoint: results, weights and report are the same, byte for byte"

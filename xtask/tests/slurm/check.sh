@@ -4,7 +4,10 @@
 slurm=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$slurm/../common.sh"
 at_end="$slurm/down.sh $work/slurm"
-"$slurm/up.sh" "$work/slurm"
+is_taken() { (: < "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
+port=$((20000 + RANDOM % 10000))
+while is_taken $port || is_taken $((port + 1)); do port=$((port + 2)); done
+"$slurm/up.sh" "$work/slurm" $port
 export SLURM_CONF=$work/slurm/slurm.conf
 
 sweep_file eight 600
@@ -12,8 +15,9 @@ here() { sweep eight "$work/local" --seeds 2 --quiet; }
 on_slurm() { sweep eight "$work/cluster" --seeds 2 --executor slurm "$@" -- --checkpoint-seconds 0; }
 status() { sweep eight "$work/cluster" --seeds 2 --status; }
 tasks() { squeue --noheader --array --format='%K %A %T' "$@"; } # index, job, state
-until_true() { # SENTENCE COMMAND: for five minutes at most
-  for _ in $(seq 600); do eval "$2" && return; sleep 0.5; done
+none() { local left; left=$(tasks) && [ -z "$left" ]; } # A squeue that fails says nothing too.
+until_true() { # SENTENCE COMMAND: for a quarter of an hour at most
+  for _ in $(seq 1800); do eval "$2" && return; sleep 0.5; done
   echo "waited in vain: $1" >&2
   tasks >&2
   exit 1
@@ -28,9 +32,12 @@ echo "== the same as an array of two tasks at a time"
 on_slurm --at-once 2
 until_true "two tasks train" '[ "$(epochs 0)" -ge 1 ] && [ "$(epochs 1)" -ge 1 ]'
 
-read -r _ job _ < <(tasks --states=RUNNING | grep '^0 ')
+read -r _ job _ < <(tasks --states=RUNNING | grep '^0 ') || {
+  echo "task 0 ended before task 1 trained: this machine needs longer trials than 600 epochs" >&2
+  exit 1
+}
 victim=$(scontrol listpids "$job" | awk '$1 > 0 { print $1 }' | while read -r pid; do
-  [ "$(cat "/proc/$pid/comm" 2> /dev/null)" = dml ] && echo "$pid"
+  if [ "$(cat "/proc/$pid/comm" 2> /dev/null)" = dml ]; then echo "$pid"; fi
 done | head -1)
 echo "== kill -9 of process $victim of task 0, requeue of task 1"
 kill -KILL "$victim"
@@ -38,7 +45,7 @@ read -r _ job _ < <(tasks --states=RUNNING | grep '^1 ')
 scontrol requeue "$job"
 until_true "task 1 is back in the queue" 'tasks --states=PENDING | grep -q "^1 "'
 scontrol update JobId="$job" StartTime=now # Slurm lets a requeued job wait two minutes.
-until_true "the array ends" '[ -z "$(tasks)" ]'
+until_true "the array ends" none
 grep --quiet '"resumed_at":[1-9]' "$(log 1)" || { echo "task 1 did not resume from its checkpoint" >&2; exit 1; }
 
 echo "== what is left: the trial of the killed process, which the store tells, and nothing else"
@@ -49,7 +56,7 @@ grep 'failed: its process in Slurm task [0-9]*_0 was killed by signal 9' "$work/
 sweep eight "$work/cluster" --seeds 2 --plan --retries 0 | grep 'to run: nothing' > /dev/null
 on_slurm | tee "$work/submitted"
 grep '1 trial in 1 task;' "$work/submitted" > /dev/null
-until_true "the second array ends" '[ -z "$(tasks)" ]'
+until_true "the second array ends" none
 
 echo "== the report"
 on_slurm --quiet > /dev/null

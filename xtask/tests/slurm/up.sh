@@ -16,7 +16,7 @@ for program in munged slurmctld slurmd sbatch; do
 done
 
 # Settings that matter: no accounting database and no cgroups (containers have none); a killed task gets KillWait seconds for its
-# checkpoint; a node that was down comes back by itself; jobs are looked at every second.
+# checkpoint; a node that was down comes back by itself; jobs are looked at every second; two CPUs, whatever the machine has.
 cat > "$dir/slurm.conf" << EOF
 ClusterName=dml
 SlurmctldHost=$host(127.0.0.1)
@@ -42,9 +42,10 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
 ReturnToService=2
+SlurmdParameters=config_overrides
 KillWait=20
 MinJobAge=300
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) State=UNKNOWN
+NodeName=$host NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
 PartitionName=test Nodes=$host Default=YES MaxTime=INFINITE State=UP
 EOF
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The checks that need a GPU; docs/gpu.md says what they are.
 #   gpu.sh pack   on a machine that builds: puts the programs, trials and MNIST into target/gpu (25 MB)
-#   gpu.sh run    on a machine with a GPU and a Python with torch 2.11: runs them and prints a table
+#   gpu.sh run    on a machine with a GPU and a Python with torch 2.11: runs them and prints a table; fails where the GPU is missing or differs
 set -eu
 cd "$(dirname "$0")/../../.."
 out=target/gpu
@@ -38,12 +38,13 @@ run() {
     export OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=20000 DML_DATASETS="$PWD/$out/mnist"
     cuda=${1:-cuda:0}
     gunzip -f -k "$out"/mnist/*.gz
-    "$out/training" devices --nocapture
+    DML_TEST_DEVICE="$cuda" "$out/training" devices --nocapture
     "$out/dml" run --offline --device cpu --threads 4 "$out"/cpu/trials/* >/dev/null
     "$out/dml" run --offline --device "$cuda" "$out"/cuda/trials/* >/dev/null
     "$out/dml" run --offline --device "$cuda" --stack 4 "$out"/stack/trials/* >/dev/null
     python3 - "$out" <<'PYTHON'
 import json, pathlib, statistics, sys
+apart = False
 print("system           where   accuracy: mean   sd over seeds   seconds a trial")
 for system in ["dml_autoencoder", "metric_vae"]:
     means = {}
@@ -60,6 +61,8 @@ for system in ["dml_autoencoder", "metric_vae"]:
     for where in ["cuda", "stack"]:
         fits = abs(means[where][0] - mean) < noise
         print(f"{system} {where} is {'' if fits else 'NOT '}within seed noise of the CPU")
+        apart |= not fits
+sys.exit(apart)
 PYTHON
 }
 

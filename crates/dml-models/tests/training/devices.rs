@@ -7,9 +7,10 @@ use tch::{Device, Tensor};
 
 use crate::common::{CLASSES, images, neighbours, rows, run, stack_on, trial};
 
-/// The first CUDA device, or the CPU with a line that says so.
+/// The device that `DML_TEST_DEVICE` names, which must be there. Without it the first CUDA device, or the CPU with a line that says so.
 fn other_device() -> Device {
-    let device = dml_models::device("auto").unwrap();
+    let name = std::env::var("DML_TEST_DEVICE").unwrap_or_else(|_| "auto".to_string());
+    let device = dml_models::device(&name).unwrap();
     if device == Device::Cpu {
         eprintln!("NOT COMPARED WITH CUDA: there is no CUDA device here, the CPU was compared with itself");
     } else {

@@ -10,7 +10,7 @@ const LARGEST: usize = (32 << 20) - (8 << 10);
 ///
 /// A step frees its gradients and activations, and the next one wants as much again. glibc gives back what is free at the top of its heap
 /// beyond twice the largest block that was ever mapped and freed (mallopt(3), `M_MMAP_THRESHOLD`), so each step would have the system
-/// clear its pages anew: a tenth of the time of an MLP [512, 256] at batch 64. Mapping and freeing such a block once raises that limit to
+/// clear its pages anew. Mapping and freeing such a block once raises that limit to
 /// 64 MiB; no page of it is touched. Other C libraries take no notice.
 pub(crate) fn keep() {
     static ONCE: Once = Once::new();

@@ -60,15 +60,11 @@ impl Stack {
         if !matches!(prior, Prior::Vamp) {
             return prior;
         }
-        let options = (Kind::Float, self.device);
-        let pseudo_inputs = self.objective.pseudo_inputs.map(|place| &parameters[place]);
-        let encode = |images: &Tensor| self.model.posterior(parameters, images);
-        let latent_dim = self.members[member].config.model.latent_dim;
-        let components = prior
-            .components(latent_dim, options, pseudo_inputs, &encode)
-            .expect("pseudo-inputs can be listed in any dimension");
+        let components = self.components(&prior, member, parameters);
+        let components = components.expect("pseudo-inputs can be listed in any dimension");
         let k = components.mean.size()[1];
-        Prior::Mixture { log_weights: Tensor::full([1, k], -(k as f64).ln(), options), components }
+        let log_weights = Tensor::full([1, k], -(k as f64).ln(), (Kind::Float, self.device));
+        Prior::Mixture { log_weights, components }
     }
 
     /// log p(x given z) + log p(z) - log q(z given x) for `noise` `[S, 1, b, d]` and `images` `[1, b, pixels]`: `[S, b]`.

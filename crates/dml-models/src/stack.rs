@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dml_data::ImageShape;
 use dml_losses::CrossBatchMemory;
-use dml_priors::{Gaussian, Prior, PriorConfig, PseudoInputs};
+use dml_priors::{Gaussian, Prior, PriorConfig, PriorError, PseudoInputs};
 use ndarray::{Array2, ArrayView2};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
@@ -225,12 +225,23 @@ impl Stack {
         let _guard = no_grad_guard();
         let parameters = self.of_member(member);
         let prior = self.prior_of_member(member)?;
-        let pseudo_inputs = self.objective.pseudo_inputs.map(|place| &parameters[place]);
-        let encode = |images: &Tensor| self.model.posterior(&parameters, images);
+        let components = self.components(&prior, member, &parameters).ok()?;
         let latent = self.members[member].config.model.latent_dim;
-        let components = prior.components(latent, (Kind::Float, self.device), pseudo_inputs, &encode).ok()?;
         let [mean, logvar] = [components.mean, components.logvar].map(|t| to_array(&t.reshape([-1, latent])));
         Some((mean, logvar))
+    }
+
+    /// The components of a member's prior, `[1, K, d]`.
+    pub(crate) fn components(
+        &self,
+        prior: &Prior,
+        member: usize,
+        parameters: &[Tensor],
+    ) -> Result<Gaussian, PriorError> {
+        let pseudo_inputs = self.objective.pseudo_inputs.map(|place| &parameters[place]);
+        let encode = |images: &Tensor| self.model.posterior(parameters, images);
+        let latent_dim = self.members[member].config.model.latent_dim;
+        prior.components(latent_dim, (Kind::Float, self.device), pseudo_inputs, &encode)
     }
 }
 

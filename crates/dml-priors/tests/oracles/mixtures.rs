@@ -85,6 +85,13 @@ fn densities_of_mixtures_equal_a_loop_over_components() {
     let encode = encoder(&weights);
     let expected = looped_log_density(&z, &[1.0 / 7.0; 7], &encode(&pseudo_inputs));
     assert_close(&Prior::Vamp.log_density(&z, Some(&pseudo_inputs), &encode), &expected, 1e-13);
+
+    // And as the mixture that it is while its encoder rests.
+    let options = (Kind::Double, Device::Cpu);
+    let components = Prior::Vamp.components(3, options, Some(&pseudo_inputs), &encode).unwrap();
+    let log_weights = Tensor::full([7], -7_f64.ln(), options);
+    let rests = Prior::Mixture { log_weights, components };
+    assert_close(&rests.log_density(&z, None, &no_encoder), &expected, 1e-13);
 }
 
 #[test]

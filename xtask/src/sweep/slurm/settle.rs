@@ -29,11 +29,12 @@ pub(crate) fn settle(store: &RunStore) -> Result<()> {
     let Some(squeue) = (if jobs.is_empty() { None } else { squeue() }) else { return Ok(()) };
     let under_way: HashSet<_> = under_way(&squeue).map(|(job, index, _)| (job, index)).collect();
     for (folder, job) in jobs {
-        for task in
-            fs::read_dir(folder.join("tasks")).with_context(|| folder.display().to_string())?.flatten()
-        {
+        let context = || folder.display().to_string();
+        let endings = folder.join("ended");
+        fs::create_dir_all(&endings).with_context(context)?; // An older version's job has none.
+        for task in fs::read_dir(folder.join("tasks")).with_context(context)?.flatten() {
             let index = task.file_name().to_string_lossy().into_owned();
-            let ended = folder.join("ended").join(&index);
+            let ended = endings.join(&index);
             if ended.exists() || under_way.contains(&(job.as_str(), index.as_str())) {
                 continue;
             }

@@ -197,6 +197,14 @@ fn wrong_calls_end_with_2_and_one_sentence() {
     assert_eq!(ended.code, Some(2));
     let sentence = "sweep.toml: grid 1: there is no key `waht`; a trial has `data`, `seed`, `what`\n";
     assert!(ended.stderr.ends_with(sentence), "{}", ended.stderr);
+    let ended = bench.sweep("--executor slurm --sbatch=--output=mine");
+    assert_eq!(ended.code, Some(2));
+    assert!(
+        ended.stderr.contains("leave out --output=mine: the logs are in STORE/slurm/"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!bench.path("store/slurm").exists());
     fs::create_dir(bench.path("store")).unwrap();
     fs::write(bench.path("store/store.json"), "{\"format\": 9}").unwrap();
     bench.rewrite("", 1);

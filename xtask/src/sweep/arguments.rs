@@ -7,6 +7,7 @@ use anyhow::Result;
 use dml_report::RunStore;
 
 use super::file::Sweep;
+use super::slurm;
 
 /// Which trials, in which store: what every command on a sweep takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -110,7 +111,9 @@ pub(crate) struct SweepArguments {
     #[arg(long, value_enum, default_value_t)]
     pub executor: Executor,
     /// Options for sbatch, as in --sbatch="--partition=gpu --time=4:00:00"
-    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
+    ///
+    /// Not --output, --error and --open-mode: a task's log is where the sweep reads how the task died.
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true, value_parser = slurm::options)]
     pub sbatch: Vec<String>,
     /// Slurm tasks at a time [default: as many as Slurm likes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

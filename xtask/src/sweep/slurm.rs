@@ -57,6 +57,27 @@ pub(crate) struct Task {
     pub trials: Vec<String>,
 }
 
+/// What the user says to `sbatch`, unless it would put the tasks' logs where [`settle`] does not find them.
+///
+/// # Errors
+/// A sentence that names the option and what to do instead.
+pub(crate) fn options(text: &str) -> Result<String, String> {
+    // Also glued to their value, or abbreviated as far as sbatch understands it.
+    let is = |word: &str, short: &str, long: &str, least: usize| {
+        let name = word.split('=').next().unwrap_or_default();
+        (!short.is_empty() && word.starts_with(short)) || (name.len() >= least && long.starts_with(name))
+    };
+    let moves_logs = |word: &&str| {
+        is(word, "-o", "--output", 4) || is(word, "-e", "--error", 4) || is(word, "", "--open-mode", 4)
+    };
+    match text.split_whitespace().find(moves_logs) {
+        None => Ok(text.to_owned()),
+        Some(word) => Err(format!(
+            "leave out {word}: the logs are in STORE/slurm/NAME-N/logs, where the sweep reads how a task died"
+        )),
+    }
+}
+
 /// Trials per task: several, but not so few tasks that a small sweep stays on one node, nor more than an array may have.
 fn task_size(trials: usize) -> usize {
     (trials / FEW_TASKS).clamp(1, LARGEST_TASK).max(trials.div_ceil(MOST_TASKS))
@@ -116,7 +137,12 @@ fn new_folder(parent: &Path, name: &str) -> Result<PathBuf> {
 
 fn sbatch(options: &[String], script: &Path) -> Result<String> {
     let words = options.iter().flat_map(|option| option.split_whitespace());
-    let output = Command::new("sbatch").arg("--parsable").args(words).arg(script).output();
+    let mut command = Command::new("sbatch");
+    // These would win over the script's own.
+    for variable in ["SBATCH_OUTPUT", "SBATCH_ERROR", "SBATCH_OPEN_MODE"] {
+        command.env_remove(variable);
+    }
+    let output = command.arg("--parsable").args(words).arg(script).output();
     let output = output.context("cannot start sbatch: is Slurm's client on this machine?")?;
     if !output.status.success() {
         bail!("sbatch refused {}: {}", script.display(), String::from_utf8_lossy(&output.stderr).trim());
@@ -211,6 +237,20 @@ mod tests {
         for trials in [8000_usize, 8001, 10_000, 11_520, 1_000_000] {
             assert!(trials.div_ceil(task_size(trials)) <= MOST_TASKS, "{trials}");
         }
+    }
+
+    #[test]
+    fn what_would_move_the_logs_is_refused_in_any_spelling() {
+        let moves =
+            ["--output=x", "-o x", "-ox", "--outp x", "--error=x", "-e x", "--err=x", "--open-mode=truncate"];
+        for option in moves {
+            let said = options(&format!("--partition=gpu {option}")).unwrap_err();
+            let word = option.split(' ').next().unwrap();
+            assert!(said.starts_with(&format!("leave out {word}: the logs are in ")), "{said}");
+        }
+        let fine =
+            "--partition=gpu --exclusive --export=ALL --exclude=n1 --overcommit --oversubscribe -p output";
+        assert_eq!(options(fine).as_deref(), Ok(fine));
     }
 
     #[test]

@@ -159,7 +159,12 @@ mod tests {
             format!("{:#}", Trial::parse(&TRIAL.replace(from, to)).unwrap_err())
         };
         insta::assert_snapshot!(message("labelled_percent = 0.1", "labelled_percent = 0.0"), @"data.labelled_percent = 0 is out of range; it must be above 0 and at most 100");
-        insta::assert_snapshot!(message("learning_rate = 0.001", "learning_rate = -1.0"), @"training.learning_rate = -1 is out of range; it must be above 0");
+        insta::assert_snapshot!(message("learning_rate = 0.001", "learning_rate = -1.0"), @"training.learning_rate = -1.0 is out of range; it must be above 0, from 1.2e-38 to 3.4e38");
+        insta::assert_snapshot!(message("learning_rate = 0.001", "learning_rate = 4e38"), @"training.learning_rate = 4e38 is out of range; it must be above 0, from 1.2e-38 to 3.4e38");
+        // Above 0 as it stands there, and 0 where it counts.
+        insta::assert_snapshot!(message("epsilon = 1e-8", "epsilon = 1e-46"), @"training.epsilon = 1e-46 is out of range; it must be above 0, from 1.2e-38 to 3.4e38");
+        let near_one = TRIAL.replace("beta2 = 0.999", "beta2 = 0.9999999999999999");
+        assert!(Trial::parse(&near_one).is_ok(), "1 in f32, but 1 - beta2 is not 0");
         assert!(message("seed = 0\n", "").contains("missing field `seed`"));
         assert!(message("beta = 1.0", "beta = 1.0\nbeto = 2").contains("unknown field `beto`"));
         assert!(message("kind = \"triplet\"", "kind = \"triple\"").contains("unknown variant `triple`"));

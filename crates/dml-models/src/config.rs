@@ -260,13 +260,13 @@ pub enum LabelledEpoch {
 pub struct TrainingConfig {
     /// Number of epochs, at least 1.
     pub epochs: u32,
-    /// Step size, above 0.
+    /// Step size, above 0, also in f32.
     pub learning_rate: f64,
     /// Decay of the first moment, in [0, 1).
     pub beta1: f64,
     /// Decay of the second moment, in [0, 1).
     pub beta2: f64,
-    /// Added to the root of the second moment, above 0.
+    /// Added to the root of the second moment, above 0, also in f32.
     pub epsilon: f64,
 }
 
@@ -323,11 +323,15 @@ impl TrainConfig {
             "0 to 1000000",
         )?;
         range("training.epochs", training.epochs, training.epochs >= 1, "at least 1")?;
-        let rate = training.learning_rate;
-        range("training.learning_rate", rate, rate > 0.0 && rate.is_finite(), "above 0")?;
+        // Steps are taken in f32, where a smaller number is 0. Of the betas only 1 - beta gets there, which is large enough for any below 1.
+        let is_positive = |value: f64| (f32::MIN_POSITIVE..=f32::MAX).contains(&(value as f32));
+        for (key, value) in
+            [("training.learning_rate", training.learning_rate), ("training.epsilon", training.epsilon)]
+        {
+            range(key, format!("{value:?}"), is_positive(value), "above 0, from 1.2e-38 to 3.4e38")?;
+        }
         range("training.beta1", training.beta1, (0.0..1.0).contains(&training.beta1), "in [0, 1)")?;
         range("training.beta2", training.beta2, (0.0..1.0).contains(&training.beta2), "in [0, 1)")?;
-        range("training.epsilon", training.epsilon, training.epsilon > 0.0, "above 0")?;
         match self.routine {
             RoutineConfig::AlternateEpochs { alpha, .. }
             | RoutineConfig::AlternateBatches { alpha, .. }

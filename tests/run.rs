@@ -28,7 +28,13 @@ fn a_trial_trains_and_gets_all_scores_it_asks_for() {
     epoch 1 of 3
     epoch 2 of 3
     epoch 3 of 3
-    scoring
+    scoring embedding
+    scoring test_folds.knn
+    scoring labelled.knn
+    scoring train.knn
+    scoring clustering
+    scoring retrieval
+    scoring figures
     finished scored
     ");
     let found = result(&trial);
@@ -84,7 +90,9 @@ fn classes_that_the_pixels_tell_apart_are_scored_as_such() {
     let store = Store::new();
     let trial = store.add("model.system = 'pixels'\nevaluation = { clustering = true, retrieval = true }");
     let ran = run(&[], &[&trial]).well();
-    assert_eq!(ran.told(&trial), ["started with 0 of 0", "scoring", "finished scored"]);
+    let told = ran.told(&trial);
+    assert_eq!((told[0].as_str(), told.last().unwrap().as_str()), ("started with 0 of 0", "finished scored"));
+    assert!(told[1..told.len() - 1].iter().all(|event| event.starts_with("scoring ")), "{told:?}");
     for (name, score) in scores(&result(&trial)) {
         assert!((score - 1.0).abs() < 1e-12, "{name} is {score}");
     }
@@ -242,7 +250,14 @@ fn a_vae_is_scored_by_the_likelihood_of_binary_images() {
         training.epochs = 12
         evaluation.likelihood_samples = 20",
     );
-    run(&[], &[&trial]).well();
+    let ran = run(&[], &[&trial]).well();
+    // Ten images at a time, of 90.
+    let told = ran.told(&trial);
+    let likelihood = told.iter().filter_map(|event| event.strip_prefix("scoring likelihood, "));
+    assert_eq!(
+        likelihood.collect::<Vec<_>>(),
+        ["11%", "22%", "33%", "44%", "55%", "66%", "77%", "88%", "100%"]
+    );
     let found = result(&trial);
     let of = |name: &str| scores(&found)[&format!("likelihood.{name}")];
     let (likelihood, elbo) = (of("negative_log_likelihood"), of("negative_elbo"));

@@ -33,7 +33,9 @@ fn a_trial_that_rested_ends_with_the_bytes_of_one_that_did_not() {
         .unwrap();
         let ran = run(&["--until-epoch", until], &trial).well();
         let told = ran.told(&trial[0]);
-        assert_eq!(told[told.len() - 3..], [&format!("epoch {until} of {EPOCHS}"), "scoring", "rung"]);
+        let last =
+            [&format!("epoch {until} of {EPOCHS}"), "scoring embedding", "scoring test_folds.knn", "rung"];
+        assert_eq!(told[told.len() - 4..], last);
         assert!(!trial[0].join("result.json").exists());
         assert!(!trial[0].join("failure.json").exists(), "whoever rests has not failed");
         let value = &ran.events.last().unwrap()["value"];

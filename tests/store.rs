@@ -143,6 +143,7 @@ fn words(event: &Value) -> String {
     match event["event"].as_str().unwrap() {
         "started" => format!("started with {} of {}", event["resumed_at"], event["epochs"]),
         "epoch" => format!("epoch {} of {}", event["epoch"], event["epochs"]),
+        "scoring" => format!("scoring {}", word("step")),
         "finished" => format!("finished {}", word("outcome")),
         "skipped" => format!("skipped {}", word("why")),
         "failed" => format!("failed, retry {}", event["retry"]),

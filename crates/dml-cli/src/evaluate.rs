@@ -20,13 +20,15 @@ pub(crate) fn evaluated_split<'a>(trial: &Trial, data: &'a Dataset) -> Result<&'
     }
 }
 
-/// All scores that the trial asks for. `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it is asked only for what is needed.
+/// All scores that the trial asks for. `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it is asked only for what is needed. `say` is
+/// told of each step before it begins.
 pub(crate) fn score(
     trial: &Trial,
     data: &Dataset,
     labelled: &[usize],
     queries: &Array2<f32>,
     embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>,
+    say: &dyn Fn(&str),
 ) -> Result<Scores> {
     let asks = |protocol| trial.evaluation.protocols.contains(&protocol);
     let split = evaluated_split(trial, data)?;
@@ -44,12 +46,17 @@ pub(crate) fn score(
     let evaluation = Evaluation { train, labelled: &labelled, test, seed: trial.seed };
     let mut scores = Scores::new();
     for &protocol in &trial.evaluation.protocols {
-        scores.extend(evaluation.readouts(protocol, &trial.evaluation.readouts)?);
+        for &readout in &trial.evaluation.readouts {
+            say(&format!("{}.{}", protocol.name(), readout.name()));
+            scores.extend(evaluation.readouts(protocol, &[readout])?);
+        }
     }
     if trial.evaluation.clustering {
+        say("clustering");
         scores.extend(evaluation.clustering()?);
     }
     if trial.evaluation.retrieval {
+        say("retrieval");
         scores.extend(evaluation.retrieval()?);
     }
     Ok(scores)

@@ -9,13 +9,42 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event<'a> {
-    Started { id: &'a str, epochs: u32, resumed_at: u32 },
-    Epoch { id: &'a str, epoch: u32, epochs: u32, losses: &'a BTreeMap<String, Option<f64>> },
-    Scoring { id: &'a str },
-    Rung { id: &'a str, epoch: u32, score: &'a str, value: Option<f64> },
-    Finished { id: &'a str, outcome: &'static str, seconds: f64 },
-    Skipped { id: &'a str, why: &'static str },
-    Failed { id: &'a str, reason: &'a str, retry: bool },
+    Started {
+        id: &'a str,
+        epochs: u32,
+        resumed_at: u32,
+    },
+    Epoch {
+        id: &'a str,
+        epoch: u32,
+        epochs: u32,
+        losses: &'a BTreeMap<String, Option<f64>>,
+    },
+    /// A step of scoring begins: whoever starts this process takes long silence for a hang.
+    Scoring {
+        id: &'a str,
+        step: &'a str,
+    },
+    Rung {
+        id: &'a str,
+        epoch: u32,
+        score: &'a str,
+        value: Option<f64>,
+    },
+    Finished {
+        id: &'a str,
+        outcome: &'static str,
+        seconds: f64,
+    },
+    Skipped {
+        id: &'a str,
+        why: &'static str,
+    },
+    Failed {
+        id: &'a str,
+        reason: &'a str,
+        retry: bool,
+    },
 }
 
 /// Prints the event. `Err` when nobody reads any more: whoever started this process is gone.

@@ -21,11 +21,18 @@ pub struct Likelihood {
 impl Stack {
     /// The likelihood of images `[n, pixels]` of 0 and 255 under one member, whose decoder gives Bernoulli probabilities:
     /// `log p(x) = log 1/S sum over s of p(x given z_s) p(z_s) / q(z_s given x)`, each `z_s` drawn from `q(z given x)` (Burda et al. 2016,
-    /// equation 8; with Tomczak & Welling 2018's VampPrior where the prior is one).
+    /// equation 8; with Tomczak & Welling 2018's VampPrior where the prior is one). It takes long: `observe` hears after each block how many
+    /// images are done.
     ///
     /// # Panics
     /// When the model has no posterior, no prior or no decoder, or `samples` is 0.
-    pub fn likelihood(&self, member: usize, images: ArrayView2<u8>, samples: usize) -> Likelihood {
+    pub fn likelihood(
+        &self,
+        member: usize,
+        images: ArrayView2<u8>,
+        samples: usize,
+        observe: &mut dyn FnMut(usize),
+    ) -> Likelihood {
         assert!(samples > 0, "at least one sample");
         let _guard = no_grad_guard();
         let parameters = self.of_member(member);
@@ -49,6 +56,7 @@ impl Stack {
             let mean = weights.logsumexp(0, false) - (samples as f64).ln();
             log_likelihood += mean.sum(Kind::Double).double_value(&[]);
             elbo += weights.mean_dim(0, false, Kind::Double).sum(Kind::Double).double_value(&[]);
+            observe(end);
         }
         let n = images.nrows() as f64;
         Likelihood { negative_log_likelihood: -log_likelihood / n, negative_elbo: -elbo / n }

@@ -12,8 +12,12 @@ pub(crate) enum Event {
     Started { id: String, epochs: u32, resumed_at: u32 },
     /// An epoch, counted from 1, has ended; a loss that it did not ask for is absent or null.
     Epoch { id: String, epoch: u32, epochs: u32, losses: BTreeMap<String, Option<f64>> },
-    /// Training has ended, the classifiers begin.
-    Scoring { id: String },
+    /// Training has ended, or the trial rests, and a step of its scoring begins; an older version does not say which.
+    Scoring {
+        id: String,
+        #[serde(default)]
+        step: String,
+    },
     /// The trial rests after an epoch, with a score of the validation split; null where its embeddings are not finite.
     Rung { id: String, epoch: u32, value: Option<f64> },
     /// `result.json` is there.
@@ -49,6 +53,10 @@ mod tests {
             Event::parse(r#"{"event":"failed","id":"a","reason":"no","retry":true,"more":1}"#),
             Some(failed)
         );
+        let scoring = |step: &str| Some(Event::Scoring { id: "a".into(), step: step.into() });
+        let line = r#"{"event":"scoring","id":"a","step":"test_folds.knn"}"#;
+        assert_eq!(Event::parse(line), scoring("test_folds.knn"));
+        assert_eq!(Event::parse(r#"{"event":"scoring","id":"a"}"#), scoring(""));
         let rung = Event::Rung { id: "a".into(), epoch: 2, value: None };
         assert_eq!(
             Event::parse(r#"{"event":"rung","id":"a","epoch":2,"score":"x","value":null}"#),

@@ -192,7 +192,7 @@ impl Engine<'_> {
                 }
             }
             Event::Epoch { id, epoch, epochs, losses } => self.progress.epoch(&id, epoch, epochs, &losses),
-            Event::Scoring { id } => self.progress.scoring(&id),
+            Event::Scoring { id, step } => self.progress.scoring(&id, &step),
             Event::Rung { id, epoch, value } => {
                 if let Some(trial) = worker.take(&id) {
                     self.progress.rests(&trial, epoch, value);

@@ -122,8 +122,8 @@ impl Progress {
         });
     }
 
-    pub(crate) fn scoring(&mut self, id: &str) {
-        self.update(id, |running| running.text = "scoring".into());
+    pub(crate) fn scoring(&mut self, id: &str, step: &str) {
+        self.update(id, |running| running.text = format!("scoring {step}"));
     }
 
     fn update(&mut self, id: &str, change: impl FnOnce(&mut Running)) {

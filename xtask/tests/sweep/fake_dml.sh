@@ -42,7 +42,7 @@ for dir; do
     silent) exec sleep 60 ;;
     stubborn) trap '' TERM; echo deaf >> "$dir/../../ran"; nap 60 ;;
     leaves) exit 0 ;;
-    slow) for _ in 1 2 3 4 5; do nap 0.1; say '{"event":"scoring","id":"%s"}\n' "$id"; done ;;
+    slow) for _ in 1 2 3 4 5; do nap 0.1; say '{"event":"scoring","id":"%s","step":"knn"}\n' "$id"; done ;;
     fails | fails_for_good)
       retry=$([ "$what" = fails ] && echo true || echo false)
       printf '{"reason": "it did not work", "attempts": %d, "retry": %s, "log": []}\n' $attempts $retry > "$dir/failure.json"

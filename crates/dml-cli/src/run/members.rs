@@ -174,7 +174,8 @@ fn finish(
     stack: Option<(&Stack, usize)>,
     embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>,
 ) -> Result<()> {
-    session.say(&Event::Scoring { id: &job.id });
+    let say = |step: &str| session.say(&Event::Scoring { id: &job.id, step });
+    say("embedding");
     let data = &session.loaded().dataset;
     let queries = embed(evaluated_split(&job.trial, data)?.images.view());
     if queries.iter().any(|value| !value.is_finite()) {
@@ -187,14 +188,22 @@ fn finish(
             Outcome::Diverged { epoch: job.trial.training.epochs, reason },
         );
     }
-    let mut scores = score(&job.trial, data, mask.rows(), &queries, embed)?;
+    let mut scores = score(&job.trial, data, mask.rows(), &queries, embed, &say)?;
     let samples = job.trial.evaluation.likelihood_samples;
     if let (Some((stack, member)), true) = (stack, samples > 0) {
         let images = evaluated_split(&job.trial, data)?.images.view();
-        let likelihood = stack.likelihood(member, images, samples);
+        let mut percent = 0;
+        let likelihood = stack.likelihood(member, images, samples, &mut |done| {
+            let so_far = 100 * done / images.nrows();
+            if so_far > percent {
+                percent = so_far;
+                say(&format!("likelihood, {percent}%"));
+            }
+        });
         scores.insert("likelihood.negative_log_likelihood".into(), likelihood.negative_log_likelihood);
         scores.insert("likelihood.negative_elbo".into(), likelihood.negative_elbo);
     }
+    say("figures");
     artifacts::write(session.store.root(), job, data, &queries, stack)?;
     write(session, job, start, curves, Outcome::Scored { scores })
 }

@@ -130,12 +130,13 @@ impl Rung {
         mask: &Mask,
         (stack, member): (&Stack, usize),
     ) -> Result<()> {
-        session.say(&Event::Scoring { id: &job.id });
+        let say = |step: &str| session.say(&Event::Scoring { id: &job.id, step });
+        say("embedding");
         let (data, trial) = (&session.loaded().dataset, self.evaluating(&job.trial));
         let embed = |images: ArrayView2<u8>| stack.embed(member, images);
         let queries = embed(evaluated_split(&trial, data)?.images.view());
         let value = if queries.iter().all(|value| value.is_finite()) {
-            score(&trial, data, mask.rows(), &queries, &embed)?.remove(&self.score.name)
+            score(&trial, data, mask.rows(), &queries, &embed, &say)?.remove(&self.score.name)
         } else {
             None
         };

@@ -225,12 +225,14 @@ fn importance_sampling_finds_the_likelihood_of_a_model_that_ignores_its_latent_p
         };
         zero(&mut stack, &["decoder.1"]);
         let truth = images().ncols() as f64 * 2f64.ln();
-        let blunt = stack.likelihood(0, binary.view(), 300);
+        let mut done = Vec::new();
+        let blunt = stack.likelihood(0, binary.view(), 300, &mut |images| done.push(images));
+        assert_eq!(done, (1..=binary.nrows()).collect::<Vec<_>>(), "one at a time with so many samples");
         assert!(blunt.negative_elbo >= blunt.negative_log_likelihood);
         let off = blunt.negative_log_likelihood - truth;
         assert!(off.abs() < 0.02, "{blunt:?} against {truth}: 300 samples, {:?}", config.prior);
         zero(&mut stack, &["head"]);
-        let exact = stack.likelihood(0, binary.view(), 3);
+        let exact = stack.likelihood(0, binary.view(), 3, &mut |_| ());
         let off = exact.negative_log_likelihood - truth;
         assert!(off.abs() < 1e-4, "{exact:?} against {truth}: f32 rounding, {:?}", config.prior);
         assert!((exact.negative_elbo - truth).abs() < 1e-4);

@@ -60,6 +60,30 @@ fn a_trial_that_rested_ends_with_the_bytes_of_one_that_did_not() {
 }
 
 #[test]
+fn the_seconds_of_a_trial_are_those_of_all_its_legs() {
+    let store = Store::new();
+    for (seed, before, expected) in [(0, Some(1000.0), 1000.0..1120.0), (1, None, 0.0..120.0)] {
+        let trial = [store.add(&format!("seed = {seed}"))];
+        run(&["--until-epoch", "2"], &trial).well();
+        // As if the first leg had been long, or had been run by a version that did not count.
+        let path = trial[0].join("checkpoint.json");
+        let mut checkpoint: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let counted = checkpoint.as_object_mut().unwrap().remove("seconds").unwrap();
+        assert!(counted.as_f64().unwrap() > 0.0);
+        if let Some(before) = before {
+            checkpoint["seconds"] = before.into();
+        }
+        fs::write(&path, checkpoint.to_string()).unwrap();
+        let ran = run(&[], &trial).well();
+        assert_eq!(ran.events[0]["resumed_at"], 2);
+        let told = ran.events.last().unwrap()["seconds"].as_f64().unwrap();
+        let kept: Value = serde_json::from_slice(&fs::read(trial[0].join("run.json")).unwrap()).unwrap();
+        assert_eq!(kept["seconds"].as_f64(), Some(told));
+        assert!(expected.contains(&told), "{told}");
+    }
+}
+
+#[test]
 fn an_epoch_that_is_not_before_the_end_is_no_rung() {
     let store = Store::new();
     let trials =

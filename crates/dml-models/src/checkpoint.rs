@@ -31,6 +31,9 @@ struct Checkpoint {
     memory_next: i64,
     diverged: Option<(u32, String)>,
     curves: BTreeMap<String, Vec<Option<f64>>>,
+    /// Older versions did not count them.
+    #[serde(default)]
+    seconds: f64,
 }
 
 fn fail(path: &Path, why: impl Display) -> io::Error {
@@ -173,6 +176,7 @@ impl Stack {
             memory_next: self.memory.as_ref().map_or(0, |m| m.next),
             diverged: self.members[member].diverged.clone(),
             curves: self.members[member].curves.clone(),
+            seconds: self.seconds(member),
         };
         let text = serde_json::to_string(&checkpoint).expect("plain data");
         write_text(&folder.join("checkpoint.json"), &text)?;
@@ -235,6 +239,7 @@ impl Stack {
         take_prior(self, member, &mut tensors);
         self.members[member].diverged = checkpoint.diverged;
         self.members[member].curves = checkpoint.curves;
+        self.members[member].seconds_before = checkpoint.seconds;
         self.epoch = checkpoint.epoch;
         Ok(())
     }

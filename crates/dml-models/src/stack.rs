@@ -1,6 +1,7 @@
 //! A stack: M models of one shape in training, each with its own seed, labels, weights and learning rate.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use dml_data::ImageShape;
 use dml_losses::CrossBatchMemory;
@@ -70,6 +71,8 @@ pub struct Member {
     pub curves: BTreeMap<String, Vec<Option<f64>>>,
     /// The first epoch with a value that was not finite, and which value it was.
     pub diverged: Option<(u32, String)>,
+    /// What its checkpoint had taken when this stack was put there.
+    pub(crate) seconds_before: f64,
 }
 
 /// M models of one shape, between two epochs of their training.
@@ -89,6 +92,7 @@ pub struct Stack {
     pub device: Device,
     pub(crate) adam: Adam,
     pub(crate) memory: Option<CrossBatchMemory>,
+    begun: Instant,
 }
 
 impl Stack {
@@ -139,12 +143,19 @@ impl Stack {
             config,
             curves: BTreeMap::new(),
             diverged: None,
+            seconds_before: 0.0,
         });
         let members: Vec<Member> = members.collect();
         if members.iter().any(|m| m.labelled.batch_size() == 0) {
             return Err(ConfigError::Conflict("a model needs at least one labelled image".into()));
         }
-        Ok(Self { model, parameters, objective, members, epoch: 0, device, adam, memory })
+        let begun = Instant::now();
+        Ok(Self { model, parameters, objective, members, epoch: 0, device, adam, memory, begun })
+    }
+
+    /// Seconds since this stack was made, and those that a member's checkpoint had taken before.
+    pub fn seconds(&self, member: usize) -> f64 {
+        self.members[member].seconds_before + self.begun.elapsed().as_secs_f64()
     }
 
     /// Embeddings of images by one member: `[n, pixels]` to `[n, latent_dim]`. Here tensors end.

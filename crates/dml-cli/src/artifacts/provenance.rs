@@ -18,7 +18,7 @@ struct Provenance<'a> {
     host: String,
     /// Seconds since 1970.
     finished_at: u64,
-    /// Of this attempt; a resumed trial's earlier ones are not counted.
+    /// Of this attempt, and of earlier ones up to the checkpoint that each left.
     seconds: f64,
 }
 

@@ -25,7 +25,8 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
         for (job, mask) in jobs.iter().zip(masks) {
             session.say(&Event::Started { id: &job.id, epochs: 0, resumed_at: 0 });
             let baseline = Baseline::fit(&job.trial.model, job.trial.seed, data.train.images.view());
-            finish(session, job, mask, start, Curves::new(), None, &|images| baseline.embed(images))?;
+            let seconds = || start.elapsed().as_secs_f64();
+            finish(session, job, mask, &seconds, Curves::new(), None, &|images| baseline.embed(images))?;
         }
         return Ok(());
     }
@@ -45,12 +46,13 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
     for (member, (job, mask)) in jobs.iter().zip(masks).enumerate() {
         let curves = stack.members[member].curves.clone();
         if let Some((epoch, reason)) = stack.members[member].diverged.clone() {
-            write(session, job, start, curves, Outcome::Diverged { epoch, reason })?;
+            write(session, job, stack.seconds(member), curves, Outcome::Diverged { epoch, reason })?;
             continue;
         }
         save_weights(&stack, member, &job.directory.join("weights.safetensors"))?;
         let embed = |images: ArrayView2<u8>| stack.embed(member, images);
-        finish(session, job, mask, start, curves, Some((&stack, member)), &embed)?;
+        let seconds = || stack.seconds(member);
+        finish(session, job, mask, &seconds, curves, Some((&stack, member)), &embed)?;
     }
     Ok(())
 }
@@ -169,7 +171,7 @@ fn finish(
     session: &Session,
     job: &Job,
     mask: &Mask,
-    start: Instant,
+    seconds: &dyn Fn() -> f64,
     curves: Curves,
     stack: Option<(&Stack, usize)>,
     embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>,
@@ -183,7 +185,7 @@ fn finish(
         return write(
             session,
             job,
-            start,
+            seconds(),
             curves,
             Outcome::Diverged { epoch: job.trial.training.epochs, reason },
         );
@@ -205,15 +207,14 @@ fn finish(
     }
     say("figures");
     artifacts::write(session.store.root(), job, data, &queries, stack)?;
-    write(session, job, start, curves, Outcome::Scored { scores })
+    write(session, job, seconds(), curves, Outcome::Scored { scores })
 }
 
-fn write(session: &Session, job: &Job, start: Instant, curves: Curves, outcome: Outcome) -> Result<()> {
+fn write(session: &Session, job: &Job, seconds: f64, curves: Curves, outcome: Outcome) -> Result<()> {
     let name = match &outcome {
         Outcome::Scored { .. } => "scored",
         Outcome::Diverged { .. } => "diverged",
     };
-    let seconds = start.elapsed().as_secs_f64();
     artifacts::write_provenance(session, job, seconds)?;
     job.log.line(&format!("{name} after {seconds:.1} s"));
     let result =

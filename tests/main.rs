@@ -8,6 +8,7 @@ mod store;
 mod check_and_data;
 mod embed;
 mod failures;
+mod options;
 mod resume;
 mod run;
 mod rungs;

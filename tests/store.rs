@@ -58,7 +58,12 @@ impl Store {
 
     /// Enters the small trial with some of its keys set otherwise, in TOML; its directory.
     pub(crate) fn add(&self, settings: &str) -> PathBuf {
-        let id = self.runs.add(&trial(settings)).unwrap();
+        self.enter(&trial(settings))
+    }
+
+    /// Enters a trial; its directory.
+    pub(crate) fn enter(&self, trial: &toml::Table) -> PathBuf {
+        let id = self.runs.add(trial).unwrap();
         self.runs.trial_directory(&id)
     }
 }
@@ -83,10 +88,15 @@ pub(crate) fn trial(settings: &str) -> toml::Table {
         model.decoder.hidden = [16]
         training.learning_rate = 0.01
     ";
-    merge(&mut trial, format!("data.name = {:?}", text(&TINY)).parse().unwrap());
-    merge(&mut trial, small.parse().unwrap());
-    merge(&mut trial, settings.parse().unwrap());
+    set(&mut trial, &format!("data.name = {:?}", text(&TINY)));
+    set(&mut trial, small);
+    set(&mut trial, settings);
     trial
+}
+
+/// Sets keys otherwise, in TOML.
+pub(crate) fn set(trial: &mut toml::Table, settings: &str) {
+    merge(trial, settings.parse().unwrap());
 }
 
 /// Sets keys at any depth. A table that says its kind takes the whole place of another.

@@ -1,0 +1,280 @@
+//! Every option of a trial file trains and scores, and makes the difference that it should: one that is silently ignored fails here, and so
+//! does a new one that is forgotten here.
+
+mod forgotten;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use dml_models::System;
+use dml_report::{Outcome, TrialResult};
+use toml::Table;
+
+use crate::arrays::{TINY, TINY_WITHOUT_VALIDATION};
+use crate::store::{Store, id, result, run, set, text, trial};
+
+/// What all options are tried around: a system with every part, and images for which a likelihood makes sense.
+const BASE: &str = "
+    data.validation = 60
+    data.binarize = true
+    model.system = 'metric_vae'
+    reconstruction = { kind = 'binary_cross_entropy', reduction = 'sum' }
+    training.epochs = 2
+    evaluation = { protocols = ['test_folds'], retrieval = true }
+";
+
+/// Settings of a trial that gives another result than the base, or none for the base itself; and options around that trial, each of which
+/// gives another result than it.
+const OPTIONS: &[(&str, &[&str])] = &[
+    (
+        "",
+        &[
+            "seed = 1",
+            "data.labelled_percent = 20.0",
+            "data.labelled_sampling = 'stratified'",
+            "data.validation = 90",
+            "data.binarize = false",
+            "model.latent_dim = 3",
+            "model.embedding = 'sample'",
+            "model.encoder.hidden = [8, 8]",
+            "model.decoder.hidden = [8, 8]",
+            "reconstruction.reduction = 'mean'",
+            "kl.beta = 0.5",
+            "kl.warm_up_epochs = 3",
+            "kl.free_bits = 0.5",
+            "sampling.batch_size = 16",
+            "sampling.labelled_epoch = 'pass'",
+            "sampling.memory = 40",
+            "training.epochs = 3",
+            "training.learning_rate = 0.005",
+            "training.beta1 = 0.5",
+            "training.beta2 = 0.9",
+            "training.epsilon = 0.001",
+            "evaluation.split = 'validation'",
+            "evaluation.protocols = ['labelled']",
+            "evaluation.protocols = ['train']",
+            "evaluation.readouts = ['random_forest']",
+            "evaluation.readouts = ['mlp']",
+            "evaluation.readouts = ['linear']",
+            "evaluation.clustering = true",
+            "evaluation.retrieval = false",
+            "evaluation.likelihood_samples = 5",
+            "model.encoder = { kind = 'conv', channels = [4], hidden = 8 }",
+            "model.decoder = { kind = 'conv', channels = [4], hidden = 8 }",
+        ],
+    ),
+    ("data.name = 'TINY'", &[]),
+    (
+        "model.encoder = { kind = 'conv', channels = [4], hidden = 8 }",
+        &["model.encoder.channels = [4, 6]", "model.encoder.hidden = 12"],
+    ),
+    (
+        "model.decoder = { kind = 'conv', channels = [4], hidden = 8 }",
+        &["model.decoder.channels = [4, 6]", "model.decoder.hidden = 12"],
+    ),
+    (
+        "reconstruction = { kind = 'squared_error', reduction = 'sum' }",
+        &["reconstruction.reduction = 'mean'"],
+    ),
+    (
+        "loss = { kind = 'triplet', margin = 0.5, mining = 'all', distance = 'euclidean', normalized = false }",
+        &[
+            "loss.margin = 0.4",
+            "loss.mining = 'semi_hard'",
+            "loss.mining = 'hard'",
+            "loss.distance = 'squared_euclidean'",
+            "loss.normalized = true",
+        ],
+    ),
+    ("loss = { kind = 'sup_con', temperature = 0.1 }", &["loss.temperature = 0.2"]),
+    ("loss = { kind = 'center', lambda = 0.01 }", &["loss.lambda = 0.1"]),
+    (
+        "loss = { kind = 'contrastive', margin = 1.0, normalized = false }",
+        &["loss.margin = 0.5", "loss.normalized = true"],
+    ),
+    ("loss = { kind = 'n_pair', l2_weight = 0.02 }", &["loss.l2_weight = 0.2"]),
+    (
+        "loss = { kind = 'multi_similarity', alpha = 2.0, beta = 50.0, lambda = 1.0, epsilon = 0.1 }",
+        &["loss.alpha = 4.0", "loss.beta = 20.0", "loss.lambda = 0.5", "loss.epsilon = 0.0"],
+    ),
+    (
+        "loss = { kind = 'lifted_structure', margin = 1.0, normalized = false }",
+        &["loss.margin = 0.5", "loss.normalized = true"],
+    ),
+    ("loss = { kind = 'nca', temperature = 1.0 }", &["loss.temperature = 0.5"]),
+    (
+        "loss = { kind = 'proxy_anchor', alpha = 32.0, delta = 0.1 }",
+        &["loss.alpha = 16.0", "loss.delta = 0.2"],
+    ),
+    ("loss = { kind = 'circle', gamma = 80.0, m = 0.25 }", &["loss.gamma = 40.0", "loss.m = 0.4"]),
+    (
+        "loss = { kind = 'weighted', terms = [{ weight = 1.0, loss = { kind = 'nca', temperature = 1.0 } }] }",
+        &[
+            "loss.terms = [{ weight = 2.0, loss = { kind = 'nca', temperature = 1.0 } }]",
+            "loss.terms = [{ weight = 1.0, loss = { kind = 'nca', temperature = 1.0 } }, { weight = 1.0, loss = { kind = 'center', lambda = 0.01 } }]",
+        ],
+    ),
+    (
+        "prior = { kind = 'hypercube', side = 2.0, logvar = 0.0, estimator = 'monte_carlo' }",
+        &[
+            "prior.side = 3.0",
+            "prior.logvar = -1.0",
+            "prior.estimator = 'exact'",
+            "kl.samples = 3",
+            "kl.free_bits = 0.5",
+        ],
+    ),
+    (
+        "prior = { kind = 'vamp', components = 3, init = 'data' }",
+        &["prior.components = 4", "prior.init = 'random'", "kl.samples = 3", "kl.free_bits = 0.5"],
+    ),
+    (
+        "
+            prior = { kind = 'mixture', components = 3 }
+            routine = { kind = 'staged', dml_epochs = 1, gamma = 1.0 }
+            training.epochs = 3
+        ",
+        &[
+            "prior.components = 4",
+            "routine.dml_epochs = 2",
+            "routine.gamma = 2.0",
+            "kl.samples = 3",
+            "kl.free_bits = 1000.0",
+            "kl.warm_up_epochs = 3",
+        ],
+    ),
+    (
+        "routine = { kind = 'alternate_epochs', rule = 'mixed', alpha = 0.25 }",
+        &["routine.alpha = 0.75", "routine.rule = 'pure'"],
+    ),
+    (
+        "routine = { kind = 'alternate_batches', rule = 'mixed', alpha = 0.25 }",
+        &["routine.alpha = 0.75", "routine.rule = 'pure'"],
+    ),
+    ("routine = { kind = 'joint_alpha', alpha = 0.25 }", &["routine.alpha = 0.75"]),
+    ("routine = { kind = 'joint_gamma', gamma = 1.0 }", &["routine.gamma = 2.0"]),
+    ("sampling.labelled = { kind = 'per_class', per_class = 4 }", &["sampling.labelled.per_class = 6"]),
+];
+
+/// The same, of options that give the same result, for a reason.
+const WITHOUT_EFFECT: [(&str, &str, &str); 2] = [
+    (
+        "",
+        "kl.samples = 3",
+        "the KL to the unit prior needs no sample, and the first one is decoded as before",
+    ),
+    ("data.name = 'TINY'", "data.validation = 90", "that data set has a validation split of its own"),
+];
+
+/// An option, and for which systems it means something.
+type Part = (&'static str, fn(System) -> bool);
+
+/// Around each system.
+const PARTS: [Part; 12] = [
+    ("training.learning_rate = 0.005", |system| !system.is_baseline()),
+    ("sampling.batch_size = 16", |system| !system.is_baseline()),
+    ("model.latent_dim = 3", |system| system != System::Pixels),
+    ("loss = { kind = 'nca', temperature = 1.0 }", System::has_metric_loss),
+    ("data.labelled_percent = 20.0", System::has_metric_loss),
+    ("sampling.memory = 40", System::has_metric_loss),
+    ("reconstruction.reduction = 'mean'", System::has_decoder),
+    ("model.decoder.hidden = [8]", System::has_decoder),
+    ("prior = { kind = 'vamp', components = 3, init = 'data' }", System::has_posterior),
+    ("kl.beta = 0.5", System::has_posterior),
+    ("model.embedding = 'sample'", System::has_posterior),
+    ("routine.alpha = 0.25", |system| {
+        system.has_metric_loss() && (system.has_decoder() || system.has_posterior())
+    }),
+];
+
+/// Two trials, and whether their results have to differ.
+struct Case {
+    trials: [Table; 2],
+    differ: bool,
+    words: String,
+}
+
+fn with(mut trial: Table, settings: &str) -> Table {
+    set(&mut trial, &settings.replace("TINY", text(&TINY)));
+    trial
+}
+
+fn cases() -> Vec<Case> {
+    let name = format!("data.name = {:?}", text(&TINY_WITHOUT_VALIDATION));
+    let base = with(with(trial(""), BASE), &name);
+    let mut cases = Vec::new();
+    let mut add = |one: &Table, settings: &str, differ: bool, words: &str| {
+        let trials = [one.clone(), with(one.clone(), settings)];
+        cases.push(Case { trials, differ, words: format!("{settings} ({words})") });
+    };
+    for (settings, options) in OPTIONS {
+        if !settings.is_empty() {
+            add(&base, settings, true, "around the base");
+        }
+        let around = with(base.clone(), settings);
+        options.iter().for_each(|option| add(&around, option, true, settings));
+    }
+    for (settings, option, why) in WITHOUT_EFFECT {
+        add(&with(base.clone(), settings), option, false, why);
+    }
+    for name in &forgotten::variants(&["model.system"])["model.system"] {
+        let settings = format!("model.system = '{name}'");
+        let around = with(base.clone(), &settings);
+        if around != base {
+            add(&base, &settings, true, "around the base");
+        }
+        for (option, means_something) in PARTS {
+            add(&around, option, means_something(system(&around)), &settings);
+        }
+    }
+    cases
+}
+
+fn system(trial: &Table) -> System {
+    trial["model"]["system"].clone().try_into().unwrap()
+}
+
+#[test]
+fn every_option_trains_and_scores_and_makes_its_difference() {
+    let (cases, store) = (cases(), Store::new());
+    let directories: BTreeSet<PathBuf> =
+        cases.iter().flat_map(|case| &case.trials).map(|t| store.enter(t)).collect();
+    run(&[], &directories.iter().collect::<Vec<_>>()).well();
+    let results: BTreeMap<String, TrialResult> =
+        directories.iter().map(|directory| (id(directory), result(directory))).collect();
+    results.values().for_each(assert_sound);
+    let mut wrong = Vec::new();
+    for Case { trials, differ, words } in &cases {
+        let [one, other] = [0, 1].map(|i| &results[&dml_report::trial_id(&trials[i])]);
+        if ((&one.outcome, &one.curves) != (&other.outcome, &other.curves)) != *differ {
+            wrong.push(format!("{words}: should {}", if *differ { "differ" } else { "be equal" }));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// It was scored, all numbers are finite, and there is a curve for each part of its system.
+fn assert_sound(result: &TrialResult) {
+    let Outcome::Scored { scores } = &result.outcome else {
+        panic!("{:?} of {}", result.outcome, result.trial)
+    };
+    assert!(
+        !scores.is_empty() && scores.values().all(|score| score.is_finite()),
+        "{scores:?} of {}",
+        result.trial
+    );
+    let (system, epochs) = (system(&result.trial), result.trial["training"]["epochs"].as_integer().unwrap());
+    let parts = [
+        ("supervised", system.has_metric_loss()),
+        ("reconstruction", system.has_decoder()),
+        ("kl", system.has_posterior()),
+        ("unsupervised", system.has_decoder() || system.has_posterior()),
+    ];
+    assert_eq!(result.curves.is_empty(), system.is_baseline());
+    for (name, curve) in &result.curves {
+        let is_there = parts.iter().find(|part| part.0 == name).unwrap().1;
+        assert_eq!(curve.len() as i64, epochs, "{name} of {}", result.trial);
+        assert_eq!(curve.iter().any(Option::is_some), is_there, "{name} of {}", result.trial);
+        assert!(curve.iter().flatten().all(|loss| loss.is_finite()), "{curve:?} of {}", result.trial);
+    }
+}

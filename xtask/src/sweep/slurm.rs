@@ -57,7 +57,7 @@ pub(crate) struct Task {
     pub trials: Vec<String>,
 }
 
-/// What the user says to `sbatch`, unless it would put the tasks' logs where [`settle`] does not find them.
+/// What the user says to `sbatch`, unless it would put the tasks' logs where the sweep does not find them.
 ///
 /// # Errors
 /// A sentence that names the option and what to do instead.

@@ -31,10 +31,10 @@ scores = ["test_folds.knn.accuracy", "test_folds.knn.ami"]
 END
 }
 
-sweep() { # NAME STORE MORE...: the report goes to STORE-report; `by=exec sweep … &` makes $! the engine itself
+sweep() { # NAME STORE MORE...: the report goes to STORE-report; `by=exec sweep … &` makes $! the engine itself, `device=… sweep …` computes elsewhere
   local name=$1 store=$2
   shift 2
-  ${by:-} "$work/xtask" sweep "$work/$name.toml" --dml "$work/dml" --device cpu --store "$store" --out "$store-report" "$@"
+  ${by:-} "$work/xtask" sweep "$work/$name.toml" --dml "$work/dml" --device "${device:-cpu}" --store "$store" --out "$store-report" "$@"
 }
 
 same() { # STORE STORE: reports, results and weights are equal, byte for byte

@@ -4,6 +4,8 @@ use tch::{Cuda, Device};
 
 /// The device of a name: `cpu`, `cuda:N`, or `auto` for the first CUDA device where there is one and the CPU elsewhere.
 ///
+/// To be called before a program's first gradient: LibTorch looks for its CUDA half once, and this loads it.
+///
 /// # Errors
 /// One sentence when the name is none of these, or the device is not there.
 pub fn device(name: &str) -> Result<Device, String> {

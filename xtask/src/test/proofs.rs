@@ -20,7 +20,7 @@ struct Proof {
 /// Its standard library makes the data.
 const PYTHON3: Need = Need::Programs { programs: &["python3"], debian: &["python3"] };
 
-const PROOFS: [Proof; 5] = [
+const PROOFS: [Proof; 6] = [
     Proof {
         name: "what we write, opened with Python's packages",
         needs: &[Need::Python(&[
@@ -45,6 +45,7 @@ const PROOFS: [Proof; 5] = [
         needs: &[PYTHON3, Need::Mount],
         script: "xtask/tests/damage.sh",
     },
+    Proof { name: "a stand-in for CUDA", needs: &[PYTHON3], script: "xtask/tests/stand_in/check.sh" },
     Proof { name: "three kill -9 of everything", needs: &[PYTHON3], script: "xtask/tests/kill.sh 3" },
     Proof {
         name: "a real Slurm",

@@ -53,12 +53,17 @@ pub(crate) fn trial(system: System, routine: RoutineConfig) -> TrainConfig {
     }
 }
 
-/// Fresh models with these labelled rows.
-pub(crate) fn stack(configs: Vec<TrainConfig>, masks: &[Vec<usize>]) -> Stack {
-    stack_on(Device::Cpu, configs, masks)
+/// The device that `DML_TEST_DEVICE` names, which must be there; the CPU without it.
+pub(crate) fn device() -> Device {
+    dml_models::device(&std::env::var("DML_TEST_DEVICE").unwrap_or_else(|_| "cpu".into())).unwrap()
 }
 
-/// The same elsewhere.
+/// Fresh models with these labelled rows.
+pub(crate) fn stack(configs: Vec<TrainConfig>, masks: &[Vec<usize>]) -> Stack {
+    stack_on(device(), configs, masks)
+}
+
+/// The same on a device of one's choice.
 pub(crate) fn stack_on(device: Device, configs: Vec<TrainConfig>, masks: &[Vec<usize>]) -> Stack {
     let masks: Vec<&[usize]> = masks.iter().map(Vec::as_slice).collect();
     Stack::new(configs, &masks, &data(device), device).unwrap()

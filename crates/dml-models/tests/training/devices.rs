@@ -3,7 +3,7 @@
 use dml_losses::{Distance, LossConfig, Mining};
 use dml_models::{NetworkConfig, RoutineConfig, Stack, System, TrainConfig};
 use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::common::{CLASSES, images, neighbours, rows, run, stack_on, trial};
 
@@ -74,6 +74,13 @@ fn first_gradients(device: Device, config: &TrainConfig, members: u64) -> Vec<(S
     }
     gradients.sort_by(|a, b| a.0.cmp(&b.0));
     gradients
+}
+
+#[test]
+fn tensors_of_two_devices_do_not_mix() {
+    let device = other_device();
+    let [here, there] = [Device::Cpu, device].map(|device| Tensor::ones([2], (Kind::Float, device)));
+    assert_eq!(here.f_add(&there).is_err(), device != Device::Cpu);
 }
 
 #[test]

@@ -4,13 +4,12 @@ mod common;
 mod devices;
 mod stacks;
 
-use common::{CLASSES, data, fit, images, run, same_bits, single, trained, trial};
+use common::{CLASSES, data, device, fit, images, run, same_bits, single, trained, trial};
 use dml_losses::LossConfig;
 use dml_models::{
     LabelledEpoch, LabelledSampling, NetworkConfig, Progress, RoutineConfig, Rule, Stack, System, train,
 };
 use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs};
-use tch::Device;
 
 #[test]
 fn at_alpha_one_a_dml_autoencoder_is_the_plain_autoencoder_bit_for_bit() {
@@ -49,7 +48,7 @@ fn a_resumed_training_equals_an_uninterrupted_one_bit_for_bit() {
         let whole = trained(&config);
         let folder = tempfile::tempdir().unwrap();
         let mut first = single(&config);
-        let complete = train(&mut first, &data(Device::Cpu), &fit, &mut |stack, losses| {
+        let complete = train(&mut first, &data(device()), &fit, &mut |stack, losses| {
             stack.save_checkpoint(0, folder.path()).unwrap();
             if losses.epoch == 2 { Progress::Stop } else { Progress::Continue }
         });
@@ -175,11 +174,11 @@ fn the_staged_routine_fits_its_mixture_once_between_the_stages() {
     let fits = std::cell::Cell::new(0);
     let counted = |embeddings: ndarray::ArrayView2<f32>, k: usize, seed: u64| {
         fits.set(fits.get() + 1);
-        assert_eq!(embeddings.nrows(), data(Device::Cpu).len());
+        assert_eq!(embeddings.nrows(), data(device()).len());
         fit(embeddings, k, seed)
     };
     let mut stack = single(&config);
-    train(&mut stack, &data(Device::Cpu), &counted, &mut |stack, losses| {
+    train(&mut stack, &data(device()), &counted, &mut |stack, losses| {
         assert_eq!(stack.objective.prior.is_some(), losses.epoch > 2);
         Progress::Continue
     })
@@ -257,7 +256,7 @@ fn components_made_of_images_are_at_most_as_many_as_these() {
     let refused = |components: i64, init| {
         let mut config = trial(System::Vae, RoutineConfig::JointAlpha { alpha: 0.5 });
         config.prior = PriorConfig::Vamp { components, init };
-        let stack = Stack::new(vec![config], &[&[0, 1]], &data(Device::Cpu), Device::Cpu);
+        let stack = Stack::new(vec![config], &[&[0, 1]], &data(device()), device());
         stack.err().map(|error| error.to_string())
     };
     assert_eq!(refused(n as i64, PseudoInputs::Data), None);

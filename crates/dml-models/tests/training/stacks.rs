@@ -3,9 +3,8 @@
 use dml_losses::LossConfig;
 use dml_models::{LabelledEpoch, Progress, RoutineConfig, Rule, Stack, System, TrainConfig, train};
 use dml_priors::PriorConfig;
-use tch::Device;
 
-use crate::common::{data, fit, images, neighbours, rows, run, same_bits, stack, trained, trial};
+use crate::common::{data, device, fit, images, neighbours, rows, run, same_bits, stack, trained, trial};
 
 #[test]
 fn a_stack_of_mixed_trials_equals_single_runs() {
@@ -100,7 +99,7 @@ fn a_staged_stack_resumes_with_each_member_at_its_own_mixture_and_a_diverged_one
     run(&mut whole);
     let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
     let mut first = stack(all.clone(), &masks);
-    let complete = train(&mut first, &data(Device::Cpu), &fit, &mut |stack, losses| {
+    let complete = train(&mut first, &data(device()), &fit, &mut |stack, losses| {
         for (member, folder) in folders.iter().enumerate() {
             stack.save_checkpoint(member, folder.path()).unwrap();
         }
@@ -131,6 +130,6 @@ fn a_cross_batch_memory_is_not_stacked() {
     config.sampling.memory = 8;
     let masks = [rows(60), rows(60)];
     let masks: Vec<&[usize]> = masks.iter().map(Vec::as_slice).collect();
-    let two = Stack::new(vec![config.clone(), config], &masks, &data(Device::Cpu), Device::Cpu);
+    let two = Stack::new(vec![config.clone(), config], &masks, &data(device()), device());
     assert!(two.unwrap_err().to_string().contains("sampling.memory"));
 }

@@ -132,6 +132,13 @@ where
     groups
 }
 
+/// Keys other than the seed in which these trials differ, at least one of them, so that their mean goes over more than it seems to.
+pub(crate) fn varying_keys(trials: &[&Evidence]) -> Vec<String> {
+    let first = trials[0];
+    let differs = |key: &str| trials.iter().any(|t| t.value(key) != first.value(key));
+    first.leaves.keys().filter(|key| *key != SEED && differs(key)).cloned().collect()
+}
+
 /// The values of a group's keys in one line.
 pub(crate) fn label(values: &[Option<Value>]) -> String {
     values

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use toml::Value;
 
 use crate::error::ReportError;
-use crate::evidence::{Evidence, Ranks, SEED, group};
+use crate::evidence::{Evidence, Ranks, group, varying_keys};
 use crate::select::{Selection, key_text, value_text};
 use crate::spec::FigureSpec;
 use crate::store::RunStore;
@@ -127,13 +127,8 @@ fn group_label(keys: &[String], values: &[Option<Value>]) -> String {
 
 /// Says over which keys a figure's means go besides the seed.
 fn varying_words(groups: &[Group], shown: &[String]) -> String {
-    let mut keys = BTreeSet::new();
-    for Group { trials, .. } in groups {
-        let first = trials[0];
-        let differs = |key: &str| trials.iter().any(|t| t.value(key) != first.value(key));
-        keys.extend(first.leaves.keys().filter(|key| *key != SEED && !shown.contains(key) && differs(key)));
-    }
-    let keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();
+    let keys: BTreeSet<String> = groups.iter().flat_map(|group| varying_keys(&group.trials)).collect();
+    let keys: Vec<String> = keys.into_iter().filter(|key| !shown.contains(key)).collect();
     if keys.is_empty() {
         String::new()
     } else {

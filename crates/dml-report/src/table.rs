@@ -9,7 +9,7 @@ use toml::Value;
 
 use crate::ReportError;
 use crate::estimate::Estimate;
-use crate::evidence::{Evidence, Keyed, Ranks, SEED, join, label};
+use crate::evidence::{Evidence, Keyed, Ranks, join, label, varying_keys};
 use crate::published::Published;
 use crate::select::{Selection, alternatives, key_text, same, value_text};
 use crate::spec::{ReportSpecs, TableSpec};
@@ -171,13 +171,6 @@ impl Cell {
             mark: Mark::None,
         }
     }
-}
-
-/// Keys other than the seed in which the trials of one row differ although nothing says that they may.
-fn varying_keys(trials: &[&Evidence]) -> Vec<String> {
-    let first = trials[0];
-    let differs = |key: &str| trials.iter().any(|t| t.value(key) != first.value(key));
-    first.leaves.keys().filter(|key| *key != SEED && differs(key)).cloned().collect()
 }
 
 /// Where the keys of `best_within` stand among those of a row.

@@ -3,7 +3,7 @@
 mod pairs;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Value;
 
@@ -47,7 +47,7 @@ pub struct Verdict {
     pub difference: Option<Estimate>,
     /// Two-sided p of the paired t test, multiplied as Holm (1979) says for all verdicts of the report.
     pub adjusted_p: Option<f64>,
-    /// Comparisons that Holm's procedure counts.
+    /// Comparisons that Holm's procedure counts: all that the sweep asks for, also those without a p.
     pub comparisons: usize,
     /// What follows.
     pub ruling: Ruling,
@@ -63,17 +63,19 @@ pub struct Verdict {
     pub lost: [usize; 5],
     /// How tuned keys got their values, in words.
     pub choice: String,
+    /// Keys in which trials differ over which a side of a pair is the mean.
+    pub averaged: Vec<String>,
 }
 
-/// Judges all proposals of a report together.
+/// Judges all proposals of a report together. A comparison that has no p (yet) counts as one whose p is 1, so that a part of a report
+/// supports nothing that the whole of it would not.
 pub(crate) fn judge(specs: &[VerdictSpec], trials: &[Evidence], ranks: &Ranks) -> Vec<Verdict> {
     let mut verdicts: Vec<Verdict> = specs.iter().flat_map(|spec| judge_one(spec, trials, ranks)).collect();
-    let places: Vec<usize> = (0..verdicts.len()).filter(|&i| verdicts[i].adjusted_p.is_some()).collect();
-    let raw: Vec<f64> = places.iter().filter_map(|&i| verdicts[i].adjusted_p).collect();
-    for (&place, adjusted) in places.iter().zip(holm(&raw)) {
-        let verdict = &mut verdicts[place];
+    let mut planned: Vec<&mut Verdict> = verdicts.iter_mut().filter(|v| v.pairs > 0).collect();
+    let raw: Vec<f64> = planned.iter().map(|v| v.adjusted_p.unwrap_or(1.0)).collect();
+    for (verdict, adjusted) in planned.iter_mut().zip(holm(&raw)) {
         let mean = verdict.difference.map_or(0.0, |d| d.mean);
-        verdict.adjusted_p = Some(adjusted);
+        verdict.adjusted_p = verdict.adjusted_p.map(|_| adjusted);
         verdict.comparisons = raw.len();
         verdict.ruling = match (adjusted < LEVEL, mean > 0.0) {
             (false, _) => Ruling::Undecided,
@@ -101,6 +103,7 @@ fn case(spec: &VerdictSpec, values: Vec<Option<Value>>, trials: &[&Evidence]) ->
     let pairs = Pairs::of(spec, trials);
     let differences = by_seed(pairs.found.iter().map(|pair| (pair.seed.as_str(), pair.difference)));
     let nulls = by_seed(pairs.found.iter().filter_map(|pair| Some((pair.seed.as_str(), pair.null?))));
+    let averaged: BTreeSet<&String> = pairs.found.iter().flat_map(|pair| &pair.averaged).collect();
     let null = spec.null_score.clone().zip(Estimate::of(&nulls));
     Verdict {
         name: spec.name.clone(),
@@ -108,6 +111,7 @@ fn case(spec: &VerdictSpec, values: Vec<Option<Value>>, trials: &[&Evidence]) ->
         case: spec.each.iter().cloned().zip(values).collect(),
         score: spec.score.clone(),
         difference: Estimate::of(&differences),
+        averaged: averaged.into_iter().cloned().collect(),
         adjusted_p: p_value(&differences),
         comparisons: 0,
         ruling: Ruling::Undecided,

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::{Evidence, SEED};
+use crate::evidence::{Evidence, SEED, varying_keys};
 use crate::select::{is_in, key_text, score_text, value_text};
 use crate::spec::{ChoiceSpec, VerdictSpec};
 
@@ -19,6 +19,8 @@ pub(super) struct Pair {
     pub(super) seed: String,
     pub(super) difference: f64,
     pub(super) null: Option<f64>,
+    /// Keys in which the trials of a side differ.
+    pub(super) averaged: Vec<String>,
 }
 
 /// All pairs of a case.
@@ -54,8 +56,8 @@ impl Pairs {
         let mut chosen = BTreeMap::new();
         let mut incomplete = BTreeSet::new();
         for (signed, stratum) in &strata {
-            let deciding: Vec<&Evidence> =
-                deciding.iter().filter(|t| signature(t) == *signed).copied().collect();
+            let votes = |t: &&&Evidence| spec.treatment.matches(t.trial) && signature(t) == *signed;
+            let deciding: Vec<&Evidence> = deciding.iter().filter(votes).copied().collect();
             for (seed, (controls, treatments)) in stratum {
                 if controls.is_empty() || treatments.is_empty() {
                     continue;
@@ -104,7 +106,8 @@ impl Pair {
         let treatment = mean(treatments, &spec.score).ok_or_else(|| lost(treatments, TREATMENT_DIVERGED))?;
         let control = mean(controls, &spec.score).ok_or_else(|| lost(controls, CONTROL_DIVERGED))?;
         let null = spec.null_score.as_ref().and_then(|score| mean(treatments, score));
-        Ok(Self { seed: seed.to_string(), difference: treatment - control, null })
+        let averaged = [varying_keys(treatments), varying_keys(controls)].concat();
+        Ok(Self { seed: seed.to_string(), difference: treatment - control, null, averaged })
     }
 }
 

@@ -66,6 +66,21 @@ fn holm_makes_the_same_difference_count_less_among_many() {
 }
 
 #[test]
+fn a_comparison_without_a_result_counts_as_one_that_shows_nothing() {
+    let effect = |percent| if percent < 1.0 { 0.0055 } else { 0.0 };
+    let whole = verdicts(SPEC, &with_effect(10, effect));
+    let mut missing = with_effect(10, effect);
+    missing.lose("dml", 10.0, 10);
+    let mut diverged = with_effect(10, effect);
+    diverged.diverge("dml", 10.0, 9);
+    for part in [missing, diverged] {
+        let part = verdicts(SPEC, &part);
+        assert_eq!((part[0].adjusted_p, part[0].comparisons), (whole[0].adjusted_p, 2));
+        assert_eq!((part[1].adjusted_p, part[1].comparisons, part[1].ruling), (None, 2, Ruling::Undecided));
+    }
+}
+
+#[test]
 fn one_seed_is_undecided_and_asks_for_more() {
     let fixed = SPEC.replace(
         "choose = { keys = [\"routine.alpha\"], by = \"test_folds.knn.accuracy\" }",
@@ -74,6 +89,8 @@ fn one_seed_is_undecided_and_asks_for_more() {
     let verdicts = verdicts(&fixed, &with_effect(1, |_| 0.3));
     assert!(verdicts.iter().all(|v| v.ruling == Ruling::Undecided));
     assert!(verdicts[0].words().contains("needs more seeds"), "{}", verdicts[0].words());
+    let careful = "Careful: a side of a pair is the mean over trials that differ in routine.alpha.";
+    assert!(verdicts[0].words().ends_with(careful), "{}", verdicts[0].words());
 }
 
 #[test]
@@ -253,6 +270,32 @@ fn a_seed_that_has_lost_a_pair_is_left_out_whole() {
     assert_eq!((verdicts[0].pairs, verdicts[0].lost), (8, [0, 0, 1, 0, 1]));
     let words = verdicts[0].words();
     assert!(words.ends_with("2 of 8 pairs are lost: 1 because a result is missing, 1 because their seed has lost another pair."), "{words}");
+}
+
+#[test]
+fn only_trials_of_the_treatment_choose() {
+    let spec = SPEC.replace(
+        "by = \"test_folds.knn.accuracy\"",
+        "by = \"test_folds.knn.accuracy\", on = { 'evaluation.split' = 'validation' }",
+    );
+    let mut synthetic = Synthetic::new(2);
+    // The control, which is bad, has validation trials too, whose files say alpha 0.5.
+    let validation = |trial: &mut toml::Table| {
+        trial.insert(
+            "evaluation".into(),
+            toml::Table::from_iter([("split".to_string(), "validation".into())]).into(),
+        );
+    };
+    twice(&mut synthetic, validation, |trial| {
+        let treated = trial["model"]["system"].as_str() == Some("dml_autoencoder");
+        Some(match (treated, trial["routine"]["alpha"].as_float()) {
+            (true, Some(0.5)) => 0.9,
+            (true, _) => 0.7,
+            (false, _) => 0.1,
+        })
+    });
+    let verdicts = verdicts(&spec, &synthetic);
+    assert!(verdicts[0].choice.contains("alpha 0.5 in 2 of 2"), "{}", verdicts[0].choice);
 }
 
 /// The validation trial of alpha 1 and seed 1.

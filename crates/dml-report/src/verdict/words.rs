@@ -31,6 +31,11 @@ impl Verdict {
         if !self.choice.is_empty() {
             sentences.push(self.choice.clone());
         }
+        if !self.averaged.is_empty() {
+            let keys = self.averaged.join(", ");
+            sentences
+                .push(format!("Careful: a side of a pair is the mean over trials that differ in {keys}."));
+        }
         if let Some((score, null)) = self.null.as_ref().filter(|_| self.null_model) {
             let score = score_text(score);
             sentences.push(format!(

@@ -110,7 +110,7 @@ fn wrong_calls_exit_with_2_and_say_what_would_be_right() {
         (&["run", "x", "--threads", "0"], "'--threads <THREADS>': 0 is not in 1..="),
         (&["run", "x", "--device", "tpu"], "tpu"),
         (&["runn"], "similar subcommand exists: 'run'"),
-        (&["score", "x.npz", "--only", "knn,svm"], "possible values: knn, random_forest"),
+        (&["score", "x.npz", "--only", "knn,svm"], "possible values: knn, nearest, random_forest"),
         (&[], "Usage: dml <COMMAND>"),
     ] {
         let (code, complaint) = complaint_of(arguments);

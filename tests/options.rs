@@ -53,6 +53,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "evaluation.split = 'validation'",
             "evaluation.protocols = ['labelled']",
             "evaluation.protocols = ['train']",
+            "evaluation.readouts = ['nearest']",
             "evaluation.readouts = ['random_forest']",
             "evaluation.readouts = ['mlp']",
             "evaluation.readouts = ['linear']",

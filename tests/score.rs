@@ -67,7 +67,7 @@ fn clusters_far_apart_get_every_score_there_is_and_all_are_one() {
         ["clustering", "labelled", "n_classes", "n_test", "n_train", "readout", "retrieval", "test_folds"];
     assert_eq!(keys(&scores), groups);
     for group in ["readout", "test_folds", "labelled"] {
-        assert_eq!(keys(&scores[group]), ["knn", "linear", "mlp", "random_forest"]);
+        assert_eq!(keys(&scores[group]), ["knn", "linear", "mlp", "nearest", "random_forest"]);
         for (name, readout) in scores[group].as_object().unwrap() {
             assert_eq!(readout, &json!({"accuracy": 1.0, "ami": 1.0}), "{group} {name}");
         }

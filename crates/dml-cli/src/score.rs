@@ -35,6 +35,7 @@ pub(crate) struct ScoreArguments {
 #[value(rename_all = "snake_case")]
 enum Part {
     Knn,
+    Nearest,
     RandomForest,
     Mlp,
     Linear,
@@ -80,6 +81,7 @@ fn scores(arguments: &ScoreArguments) -> Result<Value> {
     let asked = |part| arguments.only.is_empty() || arguments.only.contains(&part);
     let readouts: Vec<Readout> = [
         (Part::Knn, Readout::Knn),
+        (Part::Nearest, Readout::Nearest),
         (Part::RandomForest, Readout::RandomForest),
         (Part::Mlp, Readout::Mlp),
         (Part::Linear, Readout::Linear),

@@ -40,8 +40,10 @@ pub trait Classifier<L = u8>: Debug + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Readout {
-    /// [`NearestNeighbours`]
+    /// [`NearestNeighbours`], the five nearest, scikit-learn's default.
     Knn,
+    /// [`NearestNeighbours`], the nearest alone; of few labels per class, five neighbours are most.
+    Nearest,
     /// [`RandomForest`]
     RandomForest,
     /// [`Mlp`]
@@ -52,22 +54,24 @@ pub enum Readout {
 
 impl Readout {
     /// Every read-out.
-    pub const ALL: [Self; 4] = [Self::Knn, Self::RandomForest, Self::Mlp, Self::Linear];
+    pub const ALL: [Self; 5] = [Self::Knn, Self::Nearest, Self::RandomForest, Self::Mlp, Self::Linear];
 
     /// The name in scores and in files, such as `random_forest`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Knn => "knn",
+            Self::Nearest => "nearest",
             Self::RandomForest => "random_forest",
             Self::Mlp => "mlp",
             Self::Linear => "linear",
         }
     }
 
-    /// The classifier with scikit-learn's defaults; `seed` draws trees, weights and batches.
+    /// The classifier, with scikit-learn's defaults but for the number of neighbours of `Nearest`; `seed` draws trees, weights and batches.
     pub fn classifier<L: Label>(self, seed: u64) -> Box<dyn Classifier<L>> {
         match self {
             Self::Knn => Box::new(NearestNeighbours { k: 5 }),
+            Self::Nearest => Box::new(NearestNeighbours { k: 1 }),
             Self::RandomForest => Box::new(RandomForest { n_trees: 100, seed }),
             Self::Mlp => Box::new(Mlp { seed }),
             Self::Linear => Box::new(LogisticRegression {}),

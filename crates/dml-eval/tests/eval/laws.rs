@@ -85,9 +85,18 @@ fn all_scores(threads: usize, seed: u64) -> Scores {
 #[test]
 fn every_score_is_the_same_on_one_thread_and_on_three_and_another_under_another_seed() {
     let scores = all_scores(1, 4);
-    assert_eq!(scores.len(), 3 * 4 * 2 + 2 * 4 + 3);
+    assert_eq!(scores.len(), 3 * Readout::ALL.len() * 2 + 2 * 4 + 3);
     assert_eq!(scores, all_scores(3, 4));
     assert_ne!(scores, all_scores(1, 5));
+}
+
+#[test]
+fn the_nearest_point_of_a_training_point_is_itself_and_five_outvote_it() {
+    let points = Array2::from_shape_fn((6, 1), |(i, _)| i as f32);
+    let labels = [0_u8, 1, 0, 1, 0, 0];
+    let found = |readout: Readout| readout.classifier(0).fit_predict(points.view(), &labels, points.view());
+    assert_eq!(found(Readout::Nearest).unwrap(), labels);
+    assert_eq!(found(Readout::Knn).unwrap(), [0; 6]);
 }
 
 #[test]

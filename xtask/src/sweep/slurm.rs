@@ -35,6 +35,9 @@ const FEW_TASKS: usize = 32;
 /// More trials than this a task has only where the array would become too large.
 const LARGEST_TASK: usize = 8;
 
+/// Short options of `sbatch` that take no value, so that the letter behind one in the same word is an option too.
+const SHORT_WITHOUT_VALUE: [char; 9] = ['H', 'h', 'k', 'O', 'Q', 's', 'V', 'v', 'W'];
+
 /// What the user says about the job.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
@@ -62,13 +65,12 @@ pub(crate) struct Task {
 /// # Errors
 /// A sentence that names the option and what to do instead.
 pub(crate) fn options(text: &str) -> Result<String, String> {
-    // Also glued to their value, or abbreviated as far as sbatch understands it.
-    let is = |word: &str, short: &str, long: &str, least: usize| {
-        let name = word.split('=').next().unwrap_or_default();
-        (!short.is_empty() && word.starts_with(short)) || (name.len() >= least && long.starts_with(name))
-    };
+    // Also glued to their value, behind other letters that take none, or abbreviated as far as sbatch understands it.
     let moves_logs = |word: &&str| {
-        is(word, "-o", "--output", 4) || is(word, "-e", "--error", 4) || is(word, "", "--open-mode", 4)
+        let short = word.strip_prefix('-').map(|letters| letters.trim_start_matches(SHORT_WITHOUT_VALUE));
+        let long = word.split('=').next().unwrap_or_default();
+        short.is_some_and(|letters| letters.starts_with(['o', 'e']))
+            || (long.len() >= 4 && ["--output", "--error", "--open-mode"].iter().any(|o| o.starts_with(long)))
     };
     match text.split_whitespace().find(moves_logs) {
         None => Ok(text.to_owned()),
@@ -241,15 +243,13 @@ mod tests {
 
     #[test]
     fn what_would_move_the_logs_is_refused_in_any_spelling() {
-        let moves =
-            ["--output=x", "-o x", "-ox", "--outp x", "--error=x", "-e x", "--err=x", "--open-mode=truncate"];
-        for option in moves {
+        let moves = "--output=x|-o x|-ox|--outp x|--error=x|-e x|--err=x|--open-mode=truncate|-Hox|-QWex";
+        for option in moves.split('|') {
             let said = options(&format!("--partition=gpu {option}")).unwrap_err();
             let word = option.split(' ').next().unwrap();
             assert!(said.starts_with(&format!("leave out {word}: the logs are in ")), "{said}");
         }
-        let fine =
-            "--partition=gpu --exclusive --export=ALL --exclude=n1 --overcommit --oversubscribe -p output";
+        let fine = "--partition=gpu --exclusive --export=ALL --exclude=n1 --overcommit --oversubscribe -p output -Hpo -Joe -O";
         assert_eq!(options(fine).as_deref(), Ok(fine));
     }
 

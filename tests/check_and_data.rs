@@ -28,7 +28,10 @@ fn check_tells_ids_and_goes_on_after_a_bad_file() {
     let [of_bad, of_missing] = lines[..] else { panic!("{stderr}") };
     assert_eq!(
         of_bad,
-        format!("error: {}: kl.beta = -1 is out of range; it must be at least 0", bad.display())
+        format!(
+            "error: {}: kl.beta = -1.0 is out of range; it must be 0 or more, at most 3.4e38",
+            bad.display()
+        )
     );
     assert!(of_missing.contains(text(&missing)) && of_missing.contains("No such file"), "{of_missing}");
 }

@@ -105,7 +105,7 @@ pub struct WeightedTerm {
 #[non_exhaustive]
 pub enum LossError {
     /// A number out of its range.
-    #[error("{key} of the loss {kind} is {value}, but has to be {range}")]
+    #[error("{key} of the loss {kind} is {value:?}, but has to be {range}")]
     OutOfRange {
         /// The loss, as in the trial file.
         kind: &'static str,
@@ -202,12 +202,19 @@ fn weighted(terms: &[WeightedTerm], latent_dim: i64, n_classes: i64) -> Result<W
     Ok(Weighted { terms: built })
 }
 
+/// Losses are taken in f32, where a smaller number is 0 and a larger one infinite.
 fn positive(kind: &'static str, key: &'static str, value: f64) -> Result<(), LossError> {
-    check(kind, key, value, value.is_finite() && value > 0.0, "a finite number above 0")
+    check(
+        kind,
+        key,
+        value,
+        (f32::MIN_POSITIVE..=f32::MAX).contains(&(value as f32)),
+        "above 0, from 1.2e-38 to 3.4e38",
+    )
 }
 
 fn not_negative(kind: &'static str, key: &'static str, value: f64) -> Result<(), LossError> {
-    check(kind, key, value, value.is_finite() && value >= 0.0, "a finite number of 0 or more")
+    check(kind, key, value, value >= 0.0 && (value as f32).is_finite(), "0 or more, at most 3.4e38")
 }
 
 fn check(

@@ -308,8 +308,13 @@ impl TrainConfig {
         )?;
         self.model.encoder.check("model.encoder")?;
         self.model.decoder.check("model.decoder")?;
-        range("kl.beta", kl.beta, kl.beta >= 0.0 && kl.beta.is_finite(), "at least 0")?;
-        range("kl.free_bits", kl.free_bits, kl.free_bits >= 0.0 && kl.free_bits.is_finite(), "at least 0")?;
+        // Terms are weighed in f32, where a larger number is infinite.
+        let weight = |key, value: f64| {
+            let fits = value >= 0.0 && (value as f32).is_finite();
+            range(key, format!("{value:?}"), fits, "0 or more, at most 3.4e38")
+        };
+        weight("kl.beta", kl.beta)?;
+        weight("kl.free_bits", kl.free_bits)?;
         range("kl.samples", kl.samples, (1..=1024).contains(&kl.samples), "1 to 1024")?;
         range("sampling.batch_size", sampling.batch_size, sampling.batch_size >= 2, "at least 2")?;
         if let LabelledSampling::PerClass { per_class } = sampling.labelled {
@@ -339,7 +344,7 @@ impl TrainConfig {
                 range("routine.alpha", alpha, (0.0..=1.0).contains(&alpha), "in [0, 1]")?;
             }
             RoutineConfig::JointGamma { gamma } | RoutineConfig::Staged { gamma, .. } => {
-                range("routine.gamma", gamma, gamma >= 0.0 && gamma.is_finite(), "at least 0")?;
+                weight("routine.gamma", gamma)?;
             }
         }
         self.loss.build(self.model.latent_dim, 1)?;

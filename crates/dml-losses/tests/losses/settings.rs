@@ -37,7 +37,9 @@ fn a_missing_or_unknown_setting_is_an_error_that_names_it() {
 fn a_setting_out_of_range_is_an_error_that_says_what_would_be_right() {
     let out_of_range = [
         LossConfig::SupCon { temperature: 0.0 },
+        LossConfig::SupCon { temperature: 1e-46 },
         LossConfig::Center { lambda: -1.0 },
+        LossConfig::Center { lambda: 1e39 },
         LossConfig::Contrastive { margin: f64::NAN, normalized: false },
         LossConfig::Circle { gamma: 1.0, m: 1.5 },
         LossConfig::MultiSimilarity { alpha: 1.0, beta: 1.0, lambda: 2.0, epsilon: 0.0 },
@@ -49,7 +51,7 @@ fn a_setting_out_of_range_is_an_error_that_says_what_would_be_right() {
     let error = LossConfig::Nca { temperature: -2.5 }.build(2, 2).expect_err("negative");
     assert_eq!(
         error.to_string(),
-        "temperature of the loss nca is -2.5, but has to be a finite number above 0"
+        "temperature of the loss nca is -2.5, but has to be above 0, from 1.2e-38 to 3.4e38"
     );
 }
 

@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dml_priors::{Gaussian, Prior};
+use dml_priors::{Gaussian, Prior, PriorConfig};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tch::{Device, Tensor, no_grad_guard};
@@ -85,15 +85,27 @@ pub fn save_weights(stack: &Stack, member: usize, path: &Path) -> io::Result<()>
 /// Reads weights that [`save_weights`] wrote into a stack of one.
 ///
 /// # Errors
-/// When the file cannot be read or does not hold exactly the weights of this model.
+/// When the file cannot be read or does not hold exactly the weights of this model, which is then half-loaded: build it again.
+///
+/// # Panics
+/// When the stack has more than one member.
 pub fn load_weights(stack: &mut Stack, path: &Path) -> io::Result<()> {
+    let members = stack.members.len();
+    assert!(members == 1, "weights are loaded into a stack of one, this one has {members} members");
     let mut tensors = read_tensors(path)?;
     let _guard = no_grad_guard();
     for (name, parameter) in stack.parameters.names.iter().zip(&mut stack.parameters.tensors) {
         copy(path, &mut tensors, name, parameter)?;
     }
     take_prior(stack, 0, &mut tensors);
-    Ok(())
+    nothing_left(path, &tensors)
+}
+
+fn nothing_left(path: &Path, tensors: &BTreeMap<String, Tensor>) -> io::Result<()> {
+    match tensors.keys().next() {
+        None => Ok(()),
+        Some(name) => Err(fail(path, format!("has {name}, which this model has not"))),
+    }
 }
 
 fn copy(
@@ -118,13 +130,16 @@ fn fitted_prior(stack: &Stack, member: usize) -> Vec<(String, Tensor)> {
     parts.map(|(name, t)| (format!("prior.{name}"), t.get(member as i64))).into()
 }
 
-/// Puts a member's fitted mixture in its place among those of its stack.
+/// Puts a member's fitted mixture, if it is there, in its place among those of its stack.
 fn take_prior(stack: &mut Stack, member: usize, tensors: &mut BTreeMap<String, Tensor>) {
-    let mut take = |name: &str| tensors.remove(&format!("prior.{name}"));
-    let (Some(weights), Some(mean), Some(logvar)) = (take("log_weights"), take("mean"), take("logvar"))
-    else {
+    let config = &stack.members[member].config;
+    let names = ["prior.log_weights", "prior.mean", "prior.logvar"];
+    let fits_mixture =
+        config.model.system.has_posterior() && matches!(config.prior, PriorConfig::Mixture { .. });
+    if !fits_mixture || !names.iter().all(|name| tensors.contains_key(*name)) {
         return;
-    };
+    }
+    let [weights, mean, logvar] = names.map(|name| tensors.remove(name).expect("it is there"));
     let members = stack.members.len() as i64;
     let room = |t: &Tensor| {
         t.to_device(stack.device).unsqueeze(0).repeat([&[members][..], &vec![1; t.dim()]].concat())
@@ -237,6 +252,7 @@ impl Stack {
             memory.next = checkpoint.memory_next;
         }
         take_prior(self, member, &mut tensors);
+        nothing_left(&path, &tensors)?;
         self.members[member].diverged = checkpoint.diverged;
         self.members[member].curves = checkpoint.curves;
         self.members[member].seconds_before = checkpoint.seconds;

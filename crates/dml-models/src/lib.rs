@@ -4,6 +4,9 @@
 //! Everything is a *stack* of M independent members of one shape (leading dimension M; a single model is a stack of one),
 //! each with its own seed, labels, weights of the loss terms and learning rate.
 //!
+//! Start with [`TrainingData::new`] (images and labels), [`Stack::new`] (a [`TrainConfig`] and the labelled rows), [`train`], and
+//! [`Stack::embed`]: the example `train_on_your_images` does so. [`save_weights`] and [`load_weights`] keep a model.
+//!
 //! Knows nothing of files of data sets, of classifiers, or of sweeps.
 
 mod config;
@@ -25,6 +28,7 @@ mod heap;
 mod likelihood;
 mod stack;
 mod train;
+mod training_data;
 
 pub use adam::Adam;
 pub use baseline::Baseline;
@@ -41,5 +45,6 @@ pub use model::{Latent, Model};
 pub use objective::{Objective, Terms};
 pub use parameters::Parameters;
 pub use routine::{Factors, factors};
-pub use stack::{Member, Stack, TrainingData};
+pub use stack::{Member, Stack};
 pub use train::{EpochLosses, FittedMixture, MixtureFit, Progress, TrainError, train};
+pub use training_data::TrainingData;

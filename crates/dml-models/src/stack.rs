@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use dml_data::ImageShape;
 use dml_losses::CrossBatchMemory;
 use dml_priors::{Gaussian, Prior, PriorConfig, PriorError, PseudoInputs};
 use ndarray::{Array2, ArrayView2};
@@ -16,49 +15,10 @@ use crate::model::{Latent, Model};
 use crate::network::Builder;
 use crate::objective::Objective;
 use crate::parameters::{Parameters, Start};
+use crate::training_data::TrainingData;
 
 /// Images in a block when a whole data set is embedded.
 const EMBED_BLOCK: i64 = 2000;
-
-/// The training images, on the device, for any number of stacks.
-#[derive(Debug)]
-pub struct TrainingData {
-    /// `[n, pixels]`, u8.
-    pub(crate) images: Tensor,
-    /// Labels of all images; a member sees those of its mask only.
-    pub(crate) labels: Vec<u8>,
-    /// Shape of an image.
-    pub shape: ImageShape,
-    /// Number of classes.
-    pub n_classes: usize,
-}
-
-impl TrainingData {
-    /// Moves the images to the device.
-    ///
-    /// # Shapes
-    /// `images`: `[n, pixels]`; one label for each.
-    pub fn new(
-        images: ArrayView2<u8>,
-        labels: &[u8],
-        shape: ImageShape,
-        n_classes: usize,
-        device: Device,
-    ) -> Self {
-        assert_eq!(images.nrows(), labels.len(), "one label for each image");
-        Self { images: to_tensor(images).to_device(device), labels: labels.to_vec(), shape, n_classes }
-    }
-
-    /// Number of images.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there are no images.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-}
 
 /// One model of a stack.
 #[derive(Debug)]
@@ -75,7 +35,9 @@ pub struct Member {
     pub(crate) seconds_before: f64,
 }
 
-/// M models of one shape, between two epochs of their training.
+/// M models of one shape, between two epochs of their training. What takes a member's number, 0 to M - 1, panics at a larger one.
+///
+/// Pixels are u8 everywhere, and divided by 255 before a network sees them.
 #[derive(Debug)]
 pub struct Stack {
     /// The networks.
@@ -96,11 +58,15 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Fresh models. `masks` are the labelled rows of each.
+    /// Fresh models. `masks` are the labelled rows of each, numbers of images in `data`.
     ///
     /// # Errors
     /// When a config is out of range, when two differ in more than [`TrainConfig::stacks_with`] allows, when a member has no labelled
     /// row, or when the prior takes more components from training images than there are.
+    ///
+    /// # Panics
+    /// When there are more or fewer masks than configs, or a mask has a row that is not in `data`, or whose label is not below
+    /// `data.n_classes`.
     pub fn new(
         configs: Vec<TrainConfig>,
         masks: &[&[usize]],
@@ -109,6 +75,9 @@ impl Stack {
     ) -> Result<Self, ConfigError> {
         let first = configs.first().cloned().ok_or(ConfigError::Conflict("a stack needs a member".into()))?;
         assert_eq!(configs.len(), masks.len(), "one mask for each member");
+        for mask in masks {
+            data.check_mask(mask);
+        }
         if configs.len() > 1 && first.sampling.memory > 0 {
             return Err(ConfigError::Conflict(
                 "a model with sampling.memory is not stacked: set it to 0".into(),
@@ -153,12 +122,14 @@ impl Stack {
         Ok(Self { model, parameters, objective, members, epoch: 0, device, adam, memory, begun })
     }
 
-    /// Seconds since this stack was made, and those that a member's checkpoint had taken before.
+    /// A member's share of the seconds since this stack was made, which are divided by its members, and what it had taken up to
+    /// its checkpoint.
     pub fn seconds(&self, member: usize) -> f64 {
-        self.members[member].seconds_before + self.begun.elapsed().as_secs_f64()
+        self.members[member].seconds_before + self.begun.elapsed().as_secs_f64() / self.members.len() as f64
     }
 
-    /// Embeddings of images by one member: `[n, pixels]` to `[n, latent_dim]`. Here tensors end.
+    /// Embeddings of images by one member: `[n, pixels]`, u8, to `[n, latent_dim]`; of a posterior what [`Embedding`] says. Here tensors
+    /// end.
     pub fn embed(&self, member: usize, images: ArrayView2<u8>) -> Array2<f32> {
         self.embed_tensor(member, &to_tensor(images))
     }
@@ -214,7 +185,8 @@ impl Stack {
         })
     }
 
-    /// What comes out of the decoder for images `[n, pixels]` of the data set: `[n, pixels]` in [0, 1]; `None` without a decoder.
+    /// What comes out of the decoder for images `[n, pixels]`, u8, at their latent points, of a posterior its mean: `[n, pixels]` in
+    /// [0, 1], as pixels divided by 255; `None` without a decoder.
     pub fn reconstruct(&self, member: usize, images: ArrayView2<u8>) -> Option<Array2<f32>> {
         let _guard = no_grad_guard();
         let parameters = self.of_member(member);
@@ -223,7 +195,7 @@ impl Stack {
         Some(to_array(&decoded.squeeze_dim(0)))
     }
 
-    /// Images of latent points `[n, latent_dim]`: `[n, pixels]` in [0, 1]; `None` without a decoder.
+    /// Images of latent points `[n, latent_dim]`: `[n, pixels]` in [0, 1], as pixels divided by 255; `None` without a decoder.
     pub fn decode(&self, member: usize, points: ArrayView2<f32>) -> Option<Array2<f32>> {
         let _guard = no_grad_guard();
         let points = from_array(points).to_device(self.device).unsqueeze(0);

@@ -10,7 +10,8 @@ use crate::batches::shuffled;
 use crate::config::{ConfigError, RoutineConfig};
 use crate::objective::{Noise, Terms};
 use crate::routine::{Factors, factors};
-use crate::stack::{Stack, TrainingData, from_array, unit_range};
+use crate::stack::{Stack, from_array, unit_range};
+use crate::training_data::TrainingData;
 
 /// Names of the curves, in the order of [`Terms`].
 const CURVES: [&str; 4] = ["supervised", "reconstruction", "kl", "unsupervised"];

@@ -4,12 +4,14 @@ mod common;
 mod devices;
 mod stacks;
 
-use common::{CLASSES, data, device, fit, images, run, same_bits, single, trained, trial};
+use common::{CLASSES, data, device, fit, images, rows, run, same_bits, single, stack, trained, trial};
 use dml_losses::LossConfig;
 use dml_models::{
-    LabelledEpoch, LabelledSampling, NetworkConfig, Progress, RoutineConfig, Rule, Stack, System, train,
+    LabelledEpoch, LabelledSampling, NetworkConfig, Progress, RoutineConfig, Rule, Stack, System,
+    TrainConfig, train,
 };
 use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs};
+use tch::Device;
 
 #[test]
 fn at_alpha_one_a_dml_autoencoder_is_the_plain_autoencoder_bit_for_bit() {
@@ -204,6 +206,47 @@ fn weights_survive_safetensors() {
     other.model.latent_dim = 3;
     let message = dml_models::load_weights(&mut single(&other), &path).unwrap_err().to_string();
     assert!(message.contains("head.mean.weight has shape [16, 2], the model wants [16, 3]"), "{message}");
+    let encoder_alone = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
+    let message = dml_models::load_weights(&mut single(&encoder_alone), &path).unwrap_err().to_string();
+    assert!(message.ends_with("has decoder.0.bias, which this model has not"), "{message}");
+}
+
+#[test]
+#[should_panic(expected = "weights are loaded into a stack of one, this one has 2 members")]
+fn weights_are_those_of_one_model() {
+    let config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
+    let mut pair = stack(vec![config.clone(), config], &[rows(60), rows(60)]);
+    let _ = dml_models::load_weights(&mut pair, std::path::Path::new("weights.safetensors"));
+}
+
+#[test]
+#[should_panic(expected = "a mask has row 240, but there are 240 images: rows are 0 to 239")]
+fn a_row_beyond_the_images_is_named() {
+    let config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
+    stack(vec![config], &[vec![0, 240]]);
+}
+
+#[test]
+#[should_panic(expected = "row 2 of a mask has label 2, but there are 2 classes: labels are 0 to 1")]
+fn a_label_beyond_the_classes_is_named() {
+    let config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
+    let mut data = data(Device::Cpu);
+    data.n_classes = 2;
+    let _ = Stack::new(vec![config], &[&[0, 1, 2]], &data, Device::Cpu);
+}
+
+#[test]
+fn a_weight_that_is_infinite_in_f32_is_refused() {
+    let config = trial(System::MetricVae, RoutineConfig::JointGamma { gamma: 1e39 });
+    let refused = |config: &TrainConfig| config.check().unwrap_err().to_string();
+    let range = "is out of range; it must be 0 or more, at most 3.4e38";
+    assert_eq!(refused(&config), format!("routine.gamma = 1e39 {range}"));
+    let mut config = trial(System::MetricVae, RoutineConfig::JointGamma { gamma: 3e38 });
+    config.check().unwrap();
+    config.kl.beta = 1e39;
+    assert_eq!(refused(&config), format!("kl.beta = 1e39 {range}"));
+    (config.kl.beta, config.kl.free_bits) = (-1.0, 0.0);
+    assert_eq!(refused(&config), format!("kl.beta = -1.0 {range}"));
 }
 
 #[test]

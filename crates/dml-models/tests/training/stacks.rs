@@ -68,6 +68,16 @@ fn a_stack_of_mixed_trials_equals_single_runs() {
 }
 
 #[test]
+fn the_seconds_of_the_members_add_up_to_those_of_the_stack() {
+    let begun = std::time::Instant::now();
+    let config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
+    let mut together = stack(vec![config; 4], &vec![rows(60); 4]);
+    run(&mut together);
+    let sum: f64 = (0..4).map(|m| together.seconds(m)).sum();
+    assert!(sum > 0.0 && sum <= begun.elapsed().as_secs_f64(), "{sum}");
+}
+
+#[test]
 fn a_member_that_diverges_does_not_touch_its_neighbours() {
     let mut bad = trial(System::MetricVae, RoutineConfig::JointGamma { gamma: 1.0 });
     bad.training.learning_rate = 1e30;

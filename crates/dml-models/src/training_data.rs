@@ -1,0 +1,69 @@
+//! What members of stacks are trained on.
+
+use dml_data::ImageShape;
+use ndarray::ArrayView2;
+use tch::{Device, Tensor};
+
+use crate::stack::to_tensor;
+
+/// The training images, on the device, for any number of stacks.
+#[derive(Debug)]
+pub struct TrainingData {
+    /// `[n, pixels]`, u8.
+    pub(crate) images: Tensor,
+    /// Labels of all images; a member sees those of its mask only.
+    pub(crate) labels: Vec<u8>,
+    /// Shape of an image.
+    pub shape: ImageShape,
+    /// Number of classes.
+    pub n_classes: usize,
+}
+
+impl TrainingData {
+    /// Moves the images to the device.
+    ///
+    /// # Shapes
+    /// `images`: `[n, pixels]`; one label for each, which is looked at, and has to be below `n_classes`, only where a mask has the row.
+    ///
+    /// # Panics
+    /// When there are more or fewer labels than images, or the images have other than `shape.pixels()` pixels.
+    pub fn new(
+        images: ArrayView2<u8>,
+        labels: &[u8],
+        shape: ImageShape,
+        n_classes: usize,
+        device: Device,
+    ) -> Self {
+        assert_eq!(images.ncols(), shape.pixels(), "pixels of an image, and of its shape");
+        assert_eq!(images.nrows(), labels.len(), "one label for each image");
+        Self { images: to_tensor(images).to_device(device), labels: labels.to_vec(), shape, n_classes }
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are no images.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// A mask that does not fit would show as an index out of bounds later.
+    pub(crate) fn check_mask(&self, mask: &[usize]) {
+        let (n, classes) = (self.len(), self.n_classes);
+        for &row in mask {
+            assert!(
+                row < n,
+                "a mask has row {row}, but there are {n} images: rows are 0 to {}",
+                n.saturating_sub(1)
+            );
+            let label = usize::from(self.labels[row]);
+            assert!(
+                label < classes,
+                "row {row} of a mask has label {label}, but there are {classes} classes: labels are 0 to {}",
+                classes.saturating_sub(1)
+            );
+        }
+    }
+}

@@ -86,6 +86,24 @@ fn events_carry_what_stands_in_the_result() {
 }
 
 #[test]
+fn the_seconds_of_trials_of_one_process_add_up_to_its_own_at_most() {
+    let store = Store::new();
+    for settings in ["training.epochs = 20\nsampling.memory = 0", "model.system = 'pca'"] {
+        let trials: Vec<PathBuf> =
+            (0..4).map(|seed| store.add(&format!("seed = {seed}\n{settings}"))).collect();
+        let begun = std::time::Instant::now();
+        run(&["--stack", "4"], &trials).well();
+        let whole = begun.elapsed().as_secs_f64();
+        let seconds = |trial: &PathBuf| {
+            let text = fs::read(trial.join("run.json")).unwrap();
+            serde_json::from_slice::<Value>(&text).unwrap()["seconds"].as_f64().unwrap()
+        };
+        let sum: f64 = trials.iter().map(seconds).sum();
+        assert!(sum > 0.0 && sum <= whole, "{settings}: {sum} s of {whole} s");
+    }
+}
+
+#[test]
 fn classes_that_the_pixels_tell_apart_are_scored_as_such() {
     let store = Store::new();
     let trial = store.add("model.system = 'pixels'\nevaluation = { clustering = true, retrieval = true }");

@@ -18,7 +18,8 @@ struct Provenance<'a> {
     host: String,
     /// Seconds since 1970.
     finished_at: u64,
-    /// Of this attempt, and of earlier ones up to the checkpoint that each left.
+    /// Of this attempt, and of earlier ones up to the checkpoint that each left: of the training of a stack a share, its time divided by
+    /// its members; of scoring the trial's own.
     seconds: f64,
 }
 

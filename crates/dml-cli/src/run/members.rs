@@ -16,13 +16,13 @@ use crate::events::Event;
 
 /// Trains and scores the jobs, which are of one stack, unless it is interrupted.
 pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()> {
-    let start = Instant::now();
     let data = &session.loaded().dataset;
     for job in jobs {
         job.log.line(&format!("on {}", dml_models::device_name(session.device)));
     }
     if jobs[0].trial.model.system.is_baseline() {
         for (job, mask) in jobs.iter().zip(masks) {
+            let start = Instant::now();
             session.say(&Event::Started { id: &job.id, epochs: 0, resumed_at: 0 });
             let baseline = Baseline::fit(&job.trial.model, job.trial.seed, data.train.images.view());
             let seconds = || start.elapsed().as_secs_f64();
@@ -43,15 +43,17 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
         }
         return Ok(());
     }
+    let shares: Vec<f64> = (0..jobs.len()).map(|member| stack.seconds(member)).collect();
     for (member, (job, mask)) in jobs.iter().zip(masks).enumerate() {
+        let start = Instant::now();
+        let seconds = || shares[member] + start.elapsed().as_secs_f64();
         let curves = stack.members[member].curves.clone();
         if let Some((epoch, reason)) = stack.members[member].diverged.clone() {
-            write(session, job, stack.seconds(member), curves, Outcome::Diverged { epoch, reason })?;
+            write(session, job, seconds(), curves, Outcome::Diverged { epoch, reason })?;
             continue;
         }
         save_weights(&stack, member, &job.directory.join("weights.safetensors"))?;
         let embed = |images: ArrayView2<u8>| stack.embed(member, images);
-        let seconds = || stack.seconds(member);
         finish(session, job, mask, &seconds, curves, Some((&stack, member)), &embed)?;
     }
     Ok(())

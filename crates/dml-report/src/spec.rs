@@ -98,7 +98,7 @@ pub struct ChoiceSpec {
     pub keys: Vec<String>,
     /// The score that decides, by its mean over seeds.
     pub by: String,
-    /// Read `by` from the trials that are equal in all but these keys, as in `{ "evaluation.split" = "validation" }`.
+    /// Read `by` from the treatment's trials that are equal in all but these keys, as in `{ "evaluation.split" = "validation" }`.
     /// Left out: for each seed, from the other seeds.
     pub on: Option<Selection>,
 }

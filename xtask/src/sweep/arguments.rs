@@ -15,7 +15,7 @@ pub(crate) struct Selected {
     /// A sweep of xtask/sweeps, or the path of a sweep file
     #[arg(default_value = "quick", value_name = "NAME|FILE")]
     pub name: String,
-    /// Runs every trial with the seeds 0 to N-1 [default: what the sweep file says]
+    /// Runs every trial with N seeds, the base's and those after it [default: what the sweep file says]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub seeds: Option<u32>,
     /// The run store [default: runs in the checkout]

@@ -27,10 +27,9 @@ pub(crate) struct Trial {
 /// When a grid names a key that the trial does not have, or gives it a value of another type. The sentence names
 /// the grid (counted from 1) and the key, and says what would be right.
 pub(crate) fn expand(file: &SweepFile) -> Result<Vec<Trial>> {
-    ensure!(
-        matches!(file.base.get(SEED_KEY), Some(Value::Integer(_))),
-        "[base] has no `seed`; `seed = 0` would be right (`seeds` then counts it up)"
-    );
+    let Some(&Value::Integer(first)) = file.base.get(SEED_KEY) else {
+        bail!("[base] has no `seed`; `seed = 0` would be right (`seeds` then counts it up)");
+    };
     let mut tables = Vec::new();
     for (index, grid) in file.grid.iter().enumerate() {
         if let Err(error) = expand_grid(&file.base, grid, &mut tables) {
@@ -42,10 +41,10 @@ pub(crate) fn expand(file: &SweepFile) -> Result<Vec<Trial>> {
     }
     let mut seen = HashSet::new();
     let mut trials = Vec::new();
-    for seed in 0..file.seeds {
+    for seed in (first..).take(file.seeds as usize) {
         for table in &tables {
             let mut table = table.clone();
-            table.insert(SEED_KEY.into(), Value::Integer(seed.into()));
+            table.insert(SEED_KEY.into(), Value::Integer(seed));
             let id = trial_id(&table);
             if seen.insert(id.clone()) {
                 trials.push(Trial { id, table, label: String::new() });
@@ -250,11 +249,13 @@ routine = { kind = "joint", gamma = 2.0 }
     fn every_trial_runs_with_every_seed_one_seed_after_the_other() {
         let mut file = parse(&format!("{HEAD}[[grid]]\n'model.latent_dim' = [2, 4]\n")).unwrap();
         file.seeds = 2;
-        let labels: Vec<_> = expand(&file).unwrap().into_iter().map(|trial| trial.label).collect();
-        assert_eq!(
-            labels,
-            ["latent_dim=2 seed=0", "latent_dim=4 seed=0", "latent_dim=2 seed=1", "latent_dim=4 seed=1"]
-        );
+        for first in [0, 7] {
+            file.base.insert(SEED_KEY.into(), Value::Integer(first));
+            let labels: Vec<_> = expand(&file).unwrap().into_iter().map(|trial| trial.label).collect();
+            let expected = [(2, 0), (4, 0), (2, 1), (4, 1)]
+                .map(|(latent_dim, seed)| format!("latent_dim={latent_dim} seed={}", first + seed));
+            assert_eq!(labels, expected);
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) struct SweepFile {
     pub claim: String,
     /// The command that runs it.
     pub command: String,
-    /// Every trial runs with the seeds 0 to `seeds` - 1.
+    /// Every trial runs with so many seeds, the base's and those after it.
     pub seeds: u32,
     /// Measured seconds of one trial on one core, for the estimate before anything has run.
     pub seconds_per_trial: f64,

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use anyhow::{Context, Result, bail};
 use dml_report::{FigureSpec, Ignore, Selection, TableSpec, VerdictSpec};
@@ -84,14 +85,18 @@ impl Sweep {
             let known = names(&folder).join(", ");
             bail!("there is no sweep {name:?}; give the path of a sweep file or one of: {known}");
         }
+        Self::read(path, seeds, &[])
+    }
+
+    /// Reads a sweep file and those that it names; `builders` are the files that led to it.
+    fn read(path: PathBuf, seeds: Option<u32>, builders: &[PathBuf]) -> Result<Self> {
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let mut file = parse(&text).with_context(|| path.display().to_string())?;
         file.seeds = seeds.unwrap_or(file.seeds);
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let builders = [builders, slice::from_ref(&path)].concat();
         if let Some(other) = &file.extends {
-            let other = Self::beside(root, &path, other, file.seeds, |other| {
-                other.extends.is_some() || !other.include.is_empty()
-            })?;
+            let other = Self::beside(other, file.seeds, &builders)?;
             file.base = overlaid(other.file.base, file.base);
             file.ignore = file.ignore.or(other.file.ignore);
             file.baselines = file.baselines.or(other.file.baselines);
@@ -107,7 +112,7 @@ impl Sweep {
         let mut trials =
             if only_others { vec![] } else { expand(&file).with_context(|| path.display().to_string())? };
         for other in file.include.clone() {
-            let other = Self::beside(root, &path, &other, file.seeds, |other| !other.include.is_empty())?;
+            let other = Self::beside(&other, file.seeds, &builders)?;
             let known: HashSet<String> = trials.iter().map(|trial| trial.id.clone()).collect();
             trials.extend(other.trials.into_iter().filter(|trial| !known.contains(&trial.id)));
             let context = || format!("{}: included by {}", other.path.display(), path.display());
@@ -122,22 +127,17 @@ impl Sweep {
         Ok(Self { name, path, file, trials })
     }
 
-    /// A sweep that another one names: it lies in the same folder, and `builds_on_others` is false of it, so that no circle closes.
-    fn beside(
-        root: &Path,
-        path: &Path,
-        name: &str,
-        seeds: u32,
-        builds_on_others: fn(&SweepFile) -> bool,
-    ) -> Result<Self> {
-        let beside = path.with_file_name(format!("{name}.toml"));
-        let context = || format!("{}: named by {}", beside.display(), path.display());
-        let text = fs::read_to_string(&beside).with_context(context)?;
-        let file = parse(&text).with_context(context)?;
-        if builds_on_others(&file) {
-            bail!("{}: builds on others itself, so {} cannot build on it", beside.display(), path.display());
+    /// The sweep of that name in the folder of the last of `builders`, which names it.
+    fn beside(name: &str, seeds: u32, builders: &[PathBuf]) -> Result<Self> {
+        let by = &builders[builders.len() - 1];
+        let beside = by.with_file_name(format!("{name}.toml"));
+        if builders.contains(&beside) {
+            bail!(
+                "{}: builds on {name:?}, which builds on it in turn; sweeps may not build on each other",
+                by.display()
+            );
         }
-        Self::find(root, &beside.to_string_lossy(), Some(seeds))
+        Self::read(beside, Some(seeds), builders).with_context(|| format!("named by {}", by.display()))
     }
 }
 
@@ -257,12 +257,16 @@ mod tests {
     fn a_sweep_takes_anothers_base_and_says_only_what_differs() {
         let base = "[base]\nseed = 0\nmodel = { system = 'dml', encoder = { kind = 'mlp', hidden = [8] } }\nepochs = 20\n";
         let small = "extends = 'whole'\n[base]\nepochs = 2\nmodel = { encoder = { kind = 'conv', channels = [4] } }\n";
-        let root = sweeps(&[("whole", base), ("small", small)]);
+        let smaller = "extends = 'small'\n[base]\nepochs = 1\n";
+        let root = sweeps(&[("whole", base), ("small", small), ("smaller", smaller)]);
         let trials = Sweep::find(root.path(), "small", Some(2)).unwrap().trials;
         assert_eq!(trials.len(), 2);
         let expected =
             "seed = 1\nmodel = { system = 'dml', encoder = { kind = 'conv', channels = [4] } }\nepochs = 2";
         assert_eq!(trials[1].table, expected.parse().unwrap());
+        let smaller = &Sweep::find(root.path(), "smaller", None).unwrap().trials[0].table;
+        assert_eq!(smaller["epochs"], 1.into());
+        assert_eq!(smaller["model"], trials[0].table["model"]);
     }
 
     #[test]
@@ -308,10 +312,10 @@ mod tests {
         ]);
         for name in ["a", "c"] {
             let message = format!("{:#}", Sweep::find(root.path(), name, None).unwrap_err());
-            assert!(message.contains("builds on others itself"), "{message}");
+            assert!(message.contains("may not build on each other"), "{message}");
         }
         let root = sweeps(&[("a", "extends = 'nowhere'\n")]);
         let message = format!("{:#}", Sweep::find(root.path(), "a", None).unwrap_err());
-        assert!(message.contains("nowhere.toml: named by"), "{message}");
+        assert!(message.contains("named by") && message.contains("nowhere.toml"), "{message}");
     }
 }

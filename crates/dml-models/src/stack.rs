@@ -230,7 +230,8 @@ impl Stack {
 
 impl TrainConfig {
     /// Whether two models can be members of one stack: they may differ in seed, labels, learning rate, alpha, gamma and beta.
-    /// A model with a cross-batch memory is not stacked: padding would take places of the memory.
+    /// A model with a cross-batch memory is not stacked: members with few labels are padded, and padding would take places of their
+    /// memories. Alone, a model's batches go there without padding.
     pub fn stacks_with(&self, other: &Self) -> bool {
         fn shared(config: &TrainConfig) -> TrainConfig {
             use crate::config::RoutineConfig::{

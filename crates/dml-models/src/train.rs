@@ -89,6 +89,8 @@ struct Plan {
     all: Option<Tensor>,
     /// `[steps, M, b]`: rows of the labelled draw, and labels with -1 for padding.
     labelled: Option<(Tensor, Tensor)>,
+    /// `[step]`: rows of its largest labelled batch; the others, and all beyond it, are padded.
+    widths: Vec<i64>,
     /// `[step][member]`
     factors: Vec<Vec<Factors>>,
     /// The same on the device, `[2, steps, M]`: weights of the metric and of the unsupervised loss. No step then copies them there,
@@ -137,11 +139,13 @@ fn plan(stack: &Stack, data: &TrainingData, epoch: u32) -> Plan {
         Tensor::from_slice(&rows).reshape([n_members as i64, n as i64]).to_device(stack.device)
     });
     let labelled = (longest > 0).then(|| lay_out(&batches_of_steps, steps, data, stack.device));
+    let width = |step: usize| batches_of_steps.iter().map(|of_member| of_member[step].len()).max();
+    let widths = (0..steps).map(|step| width(step).unwrap_or(0) as i64).collect();
     let weights_of = |of: fn(&Factors) -> f64| factors.iter().flatten().map(move |f| of(f) as f32);
     let weights: Vec<f32> = weights_of(|f| f.supervised).chain(weights_of(|f| f.unsupervised)).collect();
     let shape = [2, steps as i64, n_members as i64];
     let weights = Tensor::from_slice(&weights).reshape(shape).to_device(stack.device);
-    Plan { all, labelled, factors, weights }
+    Plan { all, labelled, widths, factors, weights }
 }
 
 /// Batches of all members as `[steps, M, b]` rows and labels, padded with unlabelled rows.
@@ -200,7 +204,11 @@ fn one_epoch(stack: &mut Stack, data: &TrainingData) -> EpochLosses {
         }
         if factors.iter().any(|f| f.supervised != 0.0) {
             let (rows, labels) = plan.labelled.as_ref().expect("planned");
-            let (rows, labels) = (rows.get(step as i64), labels.get(step as i64));
+            let (mut rows, mut labels) = (rows.get(step as i64), labels.get(step as i64));
+            if stack.memory.is_some() {
+                // Of the one member that has it; padding would take places of the memory.
+                [rows, labels] = [rows, labels].map(|t| t.narrow(1, 0, plan.widths[step]));
+            }
             let images = gather(data, &rows);
             let noise = noise(stack, "noise/labelled", at, rows.size()[1]);
             let (model, batch) = (&stack.model, (&images, &labels));

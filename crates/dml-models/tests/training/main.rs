@@ -2,6 +2,7 @@
 
 mod common;
 mod devices;
+mod labels;
 mod stacks;
 
 use common::{CLASSES, data, device, fit, images, rows, run, same_bits, single, stack, trained, trial};

@@ -33,6 +33,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("epoch {}: {:?}", losses.epoch, losses.terms[0]);
         Progress::Continue
     })?;
+    if let Some((epoch, reason)) = &stack.members[0].diverged {
+        return Err(format!("training diverged in epoch {epoch}: {reason}").into());
+    }
 
     let embeddings = stack.embed(0, images.view()); // [n, 2]
     for class in 0..4 {

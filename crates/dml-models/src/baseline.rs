@@ -20,7 +20,11 @@ impl Baseline {
     /// The baseline of a system ([`System::is_baseline`]), fitted on training images `[n, pixels]`.
     ///
     /// `pca`: the leading eigenvectors of the covariance, by falling eigenvalue, each with its largest entry positive.
-    /// `random_projection`: normal entries of variance 1 / `latent_dim`, from the seed.
+    /// `random_projection`: normal entries of variance 1 / `latent_dim`, from the seed. Both give at most as many dimensions as there are
+    /// pixels.
+    ///
+    /// # Panics
+    /// When the system is no baseline.
     pub fn fit(config: &ModelConfig, seed: u64, images: ArrayView2<u8>) -> Self {
         let _guard = no_grad_guard();
         let pixels = images.ncols() as i64;

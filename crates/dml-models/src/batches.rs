@@ -39,11 +39,6 @@ impl LabelledBatches {
         Self { seed, rows: rows.to_vec(), by_class, batch_size: config.batch_size, sampling }
     }
 
-    /// Rows in the largest batch.
-    pub fn batch_size(&self) -> usize {
-        self.batch_size.min(self.rows.len())
-    }
-
     /// Batches that one pass over the labelled rows takes.
     pub fn steps_in_a_pass(&self) -> usize {
         self.rows.len().div_ceil(self.batch_size)

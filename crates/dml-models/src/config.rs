@@ -20,7 +20,7 @@ pub enum ConfigError {
         /// What it must be.
         range: &'static str,
     },
-    /// Two settings that do not go together.
+    /// Settings that do not go together, or not with the data.
     #[error("{0}")]
     Conflict(String),
     /// The loss refuses its settings.

@@ -4,7 +4,7 @@ use dml_priors::Prior;
 use ndarray::ArrayView2;
 use tch::{Kind, Tensor, no_grad_guard};
 
-use crate::stack::{Stack, to_tensor, unit_range};
+use crate::stack::{Stack, unit_range};
 
 /// Latent points at once: few enough that their distances to some hundreds of components stay in memory that is used again, see `heap`.
 const BLOCK: usize = 200;
@@ -42,7 +42,7 @@ impl Stack {
         let (mut log_likelihood, mut elbo) = (0.0, 0.0);
         for start in (0..images.nrows()).step_by(n_at_once) {
             let end = (start + n_at_once).min(images.nrows());
-            let block = to_tensor(images.slice(ndarray::s![start..end, ..])).to_device(self.device);
+            let block = self.pixels(images.slice(ndarray::s![start..end, ..])).to_device(self.device);
             let block = unit_range(&block).unsqueeze(0); // [1, b, pixels]
             let mut weights = Vec::new();
             for (part, first) in (0..samples).step_by(BLOCK).enumerate() {

@@ -35,9 +35,13 @@ pub struct Member {
     pub(crate) seconds_before: f64,
 }
 
-/// M models of one shape, between two epochs of their training. What takes a member's number, 0 to M - 1, panics at a larger one.
+/// M models of one shape, between two epochs of their training.
 ///
 /// Pixels are u8 everywhere, and divided by 255 before a network sees them.
+///
+/// # Panics
+/// What takes a member's number, 0 to M - 1, at a larger one; what takes images or latent points, at rows of another length than the
+/// model's.
 #[derive(Debug)]
 pub struct Stack {
     /// The networks.
@@ -54,41 +58,53 @@ pub struct Stack {
     pub device: Device,
     pub(crate) adam: Adam,
     pub(crate) memory: Option<CrossBatchMemory>,
+    /// [`TrainingData::extent`] of what it was made for.
+    pub(crate) made_for: String,
     begun: Instant,
 }
 
 impl Stack {
-    /// Fresh models. `masks` are the labelled rows of each, numbers of images in `data`.
+    /// Fresh models. `masks` are the labelled rows of each, numbers of images in `data`; systems without a metric loss look at none.
     ///
     /// # Errors
-    /// When a config is out of range, when two differ in more than [`TrainConfig::stacks_with`] allows, when a member has no labelled
-    /// row, or when the prior takes more components from training images than there are.
-    ///
-    /// # Panics
-    /// When there are more or fewer masks than configs, or a mask has a row that is not in `data`, or whose label is not below
-    /// `data.n_classes`.
+    /// When a config is out of range or of a baseline ([`System::is_baseline`](crate::System::is_baseline)), when two differ in more than
+    /// [`TrainConfig::stacks_with`] allows, or when the prior takes more components from training images than there are. When there are more
+    /// or fewer masks than configs, when a mask has a row that is not in `data`, or whose label is not below `data.n_classes`, or when it
+    /// has no row and there is a metric loss.
     pub fn new(
         configs: Vec<TrainConfig>,
         masks: &[&[usize]],
         data: &TrainingData,
         device: Device,
     ) -> Result<Self, ConfigError> {
-        let first = configs.first().cloned().ok_or(ConfigError::Conflict("a stack needs a member".into()))?;
-        assert_eq!(configs.len(), masks.len(), "one mask for each member");
-        for mask in masks {
-            data.check_mask(mask);
+        let conflict = |sentence: String| Err(ConfigError::Conflict(sentence));
+        let Some(first) = configs.first().cloned() else {
+            return conflict("a stack needs a member".into());
+        };
+        if configs.len() != masks.len() {
+            let (configs, masks) = (configs.len(), masks.len());
+            return conflict(format!("there must be one mask for each config, not {masks} for {configs}"));
         }
         if configs.len() > 1 && first.sampling.memory > 0 {
-            return Err(ConfigError::Conflict(
-                "a model with sampling.memory is not stacked: set it to 0".into(),
-            ));
+            return conflict("a model with sampling.memory is not stacked: set it to 0".into());
         }
-        for config in &configs {
+        for (config, mask) in configs.iter().zip(masks) {
             config.check()?;
-            if configs.len() > 1 && !first.stacks_with(config) {
-                return Err(ConfigError::Conflict(
-                    "members of a stack may differ in their seeds, labels, learning rates and weights of terms only".into(),
+            let system = config.model.system;
+            if system.is_baseline() {
+                return conflict(format!(
+                    "model.system = {} is not trained: Baseline::fit makes it",
+                    serde_json::json!(system)
                 ));
+            }
+            if configs.len() > 1 && !first.stacks_with(config) {
+                return conflict(
+                    "members of a stack may differ in their seeds, labels, learning rates and weights of terms only".into(),
+                );
+            }
+            data.check_mask(mask)?;
+            if mask.is_empty() && system.has_metric_loss() {
+                return conflict("a model with a metric loss needs at least one labelled image".into());
             }
         }
         let mut builder = Builder::default();
@@ -114,12 +130,9 @@ impl Stack {
             diverged: None,
             seconds_before: 0.0,
         });
-        let members: Vec<Member> = members.collect();
-        if members.iter().any(|m| m.labelled.batch_size() == 0) {
-            return Err(ConfigError::Conflict("a model needs at least one labelled image".into()));
-        }
-        let begun = Instant::now();
-        Ok(Self { model, parameters, objective, members, epoch: 0, device, adam, memory, begun })
+        let members = members.collect();
+        let (made_for, begun) = (data.extent(), Instant::now());
+        Ok(Self { model, parameters, objective, members, epoch: 0, device, adam, memory, made_for, begun })
     }
 
     /// A member's share of the seconds since this stack was made, which are divided by its members, and what it had taken up to
@@ -131,7 +144,7 @@ impl Stack {
     /// Embeddings of images by one member: `[n, pixels]`, u8, to `[n, latent_dim]`; of a posterior what [`Embedding`] says. Here tensors
     /// end.
     pub fn embed(&self, member: usize, images: ArrayView2<u8>) -> Array2<f32> {
-        self.embed_tensor(member, &to_tensor(images))
+        self.embed_tensor(member, &self.pixels(images))
     }
 
     /// [`Stack::embed`] of the training images.
@@ -141,12 +154,12 @@ impl Stack {
 
     fn embed_tensor(&self, member: usize, images: &Tensor) -> Array2<f32> {
         let _guard = no_grad_guard();
-        let n = images.size()[0];
-        if n == 0 {
-            return Array2::zeros((0, self.members[member].config.model.latent_dim as usize));
-        }
         let parameters = self.of_member(member);
         let config = &self.members[member].config;
+        let n = images.size()[0];
+        if n == 0 {
+            return Array2::zeros((0, config.model.latent_dim as usize));
+        }
         let mut blocks = Vec::new();
         for start in (0..n).step_by(EMBED_BLOCK as usize) {
             let block = images.narrow(0, start, EMBED_BLOCK.min(n - start)).to_device(self.device);
@@ -165,7 +178,16 @@ impl Stack {
 
     /// The parameters of one member, as those of a stack of one.
     pub(crate) fn of_member(&self, member: usize) -> Vec<Tensor> {
+        let members = self.members.len();
+        assert!(member < members, "there is no member {member} in a stack of {members}: they count from 0");
         self.parameters.tensors.iter().map(|t| t.narrow(0, member as i64, 1)).collect()
+    }
+
+    /// Images of the models' shape, `[n, pixels]`, u8.
+    pub(crate) fn pixels(&self, images: ArrayView2<u8>) -> Tensor {
+        let (given, pixels) = (images.ncols(), self.model.shape.pixels());
+        assert_eq!(given, pixels, "images have {given} pixels, but this model's have {pixels}");
+        to_tensor(images)
     }
 
     /// The prior as that of a stack of one.
@@ -190,7 +212,7 @@ impl Stack {
     pub fn reconstruct(&self, member: usize, images: ArrayView2<u8>) -> Option<Array2<f32>> {
         let _guard = no_grad_guard();
         let parameters = self.of_member(member);
-        let images = unit_range(&to_tensor(images).to_device(self.device)).unsqueeze(0);
+        let images = unit_range(&self.pixels(images).to_device(self.device)).unsqueeze(0);
         let decoded = self.model.decode(&parameters, self.model.encode(&parameters, &images).centre())?;
         Some(to_array(&decoded.squeeze_dim(0)))
     }
@@ -198,8 +220,11 @@ impl Stack {
     /// Images of latent points `[n, latent_dim]`: `[n, pixels]` in [0, 1], as pixels divided by 255; `None` without a decoder.
     pub fn decode(&self, member: usize, points: ArrayView2<f32>) -> Option<Array2<f32>> {
         let _guard = no_grad_guard();
+        let parameters = self.of_member(member);
+        let (given, latent) = (points.ncols() as i64, self.members[member].config.model.latent_dim);
+        assert!(given == latent, "latent points have {given} dimensions, but this model's have {latent}");
         let points = from_array(points).to_device(self.device).unsqueeze(0);
-        Some(to_array(&self.model.decode(&self.of_member(member), &points)?.squeeze_dim(0)))
+        Some(to_array(&self.model.decode(&parameters, &points)?.squeeze_dim(0)))
     }
 
     /// Components of one member's prior, as means and logarithms of variances, each `[components, latent_dim]`; `None` where there is no

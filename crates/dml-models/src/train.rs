@@ -61,16 +61,24 @@ pub enum TrainError {
 }
 
 /// Trains the stack from the epoch it has reached to its last one, or until `observe` says stop, or until all members have
-/// diverged. `observe` is called after each epoch. Returns whether training is complete.
+/// diverged. `observe` is called after each epoch.
+///
+/// Gives false where `observe` has stopped it before its last epoch, and true where there is nothing left to train: at the last epoch, and
+/// also where all members have diverged. Whether a member is any good therefore stands in its [`diverged`](crate::Member::diverged), which
+/// is to be looked at in either case.
 ///
 /// # Errors
-/// When the staged routine cannot fit its mixture.
+/// When `data` have other than the images, shape or classes that the stack was made for, or when the staged routine cannot fit its mixture.
 pub fn train(
     stack: &mut Stack,
     data: &TrainingData,
     fit: &MixtureFit,
     observe: &mut dyn FnMut(&Stack, &EpochLosses) -> Progress,
 ) -> Result<bool, TrainError> {
+    if data.extent() != stack.made_for {
+        let sentence = format!("a stack made for {} cannot be trained on {}", stack.made_for, data.extent());
+        return Err(ConfigError::Conflict(sentence).into());
+    }
     crate::heap::keep();
     let epochs = stack.members[0].config.training.epochs;
     while stack.epoch < epochs && stack.members.iter().any(|m| m.diverged.is_none()) {

@@ -4,6 +4,7 @@ use dml_data::ImageShape;
 use ndarray::ArrayView2;
 use tch::{Device, Tensor};
 
+use crate::config::ConfigError;
 use crate::stack::to_tensor;
 
 /// The training images, on the device, for any number of stacks.
@@ -49,21 +50,30 @@ impl TrainingData {
         self.labels.is_empty()
     }
 
+    /// What a stack has to be made for and trained on, in words.
+    pub(crate) fn extent(&self) -> String {
+        let ImageShape { channels, height, width } = self.shape;
+        let (n, classes) = (self.len(), self.n_classes);
+        format!("{n} images of {channels}x{height}x{width} pixels in {classes} classes")
+    }
+
     /// A mask that does not fit would show as an index out of bounds later.
-    pub(crate) fn check_mask(&self, mask: &[usize]) {
+    pub(crate) fn check_mask(&self, mask: &[usize]) -> Result<(), ConfigError> {
         let (n, classes) = (self.len(), self.n_classes);
         for &row in mask {
-            assert!(
-                row < n,
-                "a mask has row {row}, but there are {n} images: rows are 0 to {}",
-                n.saturating_sub(1)
-            );
-            let label = usize::from(self.labels[row]);
-            assert!(
-                label < classes,
-                "row {row} of a mask has label {label}, but there are {classes} classes: labels are 0 to {}",
-                classes.saturating_sub(1)
-            );
+            let Some(&label) = self.labels.get(row) else {
+                return Err(ConfigError::Conflict(format!(
+                    "a mask has row {row}, but there are {n} images: rows are 0 to {}",
+                    n.saturating_sub(1)
+                )));
+            };
+            if usize::from(label) >= classes {
+                return Err(ConfigError::Conflict(format!(
+                    "row {row} of a mask has label {label}, but there are {classes} classes: labels are 0 to {}",
+                    classes.saturating_sub(1)
+                )));
+            }
         }
+        Ok(())
     }
 }

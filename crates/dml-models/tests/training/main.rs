@@ -12,7 +12,6 @@ use dml_models::{
     TrainConfig, train,
 };
 use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs};
-use tch::Device;
 
 #[test]
 fn at_alpha_one_a_dml_autoencoder_is_the_plain_autoencoder_bit_for_bit() {
@@ -218,22 +217,6 @@ fn weights_are_those_of_one_model() {
     let config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
     let mut pair = stack(vec![config.clone(), config], &[rows(60), rows(60)]);
     let _ = dml_models::load_weights(&mut pair, std::path::Path::new("weights.safetensors"));
-}
-
-#[test]
-#[should_panic(expected = "a mask has row 240, but there are 240 images: rows are 0 to 239")]
-fn a_row_beyond_the_images_is_named() {
-    let config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
-    stack(vec![config], &[vec![0, 240]]);
-}
-
-#[test]
-#[should_panic(expected = "row 2 of a mask has label 2, but there are 2 classes: labels are 0 to 1")]
-fn a_label_beyond_the_classes_is_named() {
-    let config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
-    let mut data = data(Device::Cpu);
-    data.n_classes = 2;
-    let _ = Stack::new(vec![config], &[&[0, 1, 2]], &data, Device::Cpu);
 }
 
 #[test]

@@ -27,7 +27,8 @@ impl Pairs {
     /// Every row with every other row of its batch and with every row in `memory`.
     fn with_memory(embeddings: &Tensor, labels: &Tensor, memory: &CrossBatchMemory) -> Self {
         let rows = labelled_only(embeddings, labels);
-        let candidates = Tensor::cat(&[&rows, &memory.embeddings.to_kind(rows.kind())], -2);
+        let earlier = labelled_only(&memory.embeddings, &memory.labels).to_kind(rows.kind());
+        let candidates = Tensor::cat(&[&rows, &earlier], -2);
         Self::new(rows, labels, candidates, &Tensor::cat(&[labels, &memory.labels], -1)).without_self()
     }
 

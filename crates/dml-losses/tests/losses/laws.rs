@@ -60,15 +60,20 @@ fn an_unlabelled_row_has_a_zero_gradient_and_no_influence_whatever_it_holds() {
         let loss = case.build();
         let p = parameters(&*loss, 3);
         let labels = [0, 1, -1, 1, 0, 2, -1];
-        let without = Batch::new(2, &labels);
-        let mut with = without.clone();
-        with.embeddings[2] = vec![f64::NAN; DIM];
-        with.embeddings[6] = vec![f64::INFINITY, 1e300, -4.0];
-        let (without, with) =
-            (evaluate(&*loss, &p, &without, Kind::Double), evaluate(&*loss, &p, &with, Kind::Double));
-        assert_eq!(without, with, "{case:?}");
-        for i in [2, 6] {
-            assert!(all_zero(&with.gradients[0][DIM * i..DIM * (i + 1)]), "{case:?}");
+        for n_rows in [7, 5] {
+            // All seven are the batch, or the last two are the memory.
+            let without = Batch { n_rows, ..Batch::new(2, &labels) };
+            let mut with = without.clone();
+            with.embeddings[2] = vec![f64::NAN; DIM];
+            with.embeddings[6] = vec![f64::INFINITY, 1e300, f64::NAN];
+            for kind in [Kind::Float, Kind::Double] {
+                let (without, with) =
+                    (evaluate(&*loss, &p, &without, kind), evaluate(&*loss, &p, &with, kind));
+                assert_eq!(without, with, "{case:?}");
+                for i in [2, 6].into_iter().filter(|&i| i < n_rows) {
+                    assert!(all_zero(&with.gradients[0][DIM * i..DIM * (i + 1)]), "{case:?}");
+                }
+            }
         }
     }
 }

@@ -1,9 +1,6 @@
 //! Statistics for tables: what a handful of seeds says, and how surely.
 
-use rand::Rng;
 use statrs::distribution::{ContinuousCDF, StudentsT};
-
-use crate::random::generator;
 
 /// An interval on the axis of a score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,34 +25,17 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
 
 /// Student's interval for the mean, two-sided, at a `confidence` in (0, 1) such as 0.95; `None` of fewer than two
 /// values.
+///
+/// # Panics
+/// When `confidence` is not in (0, 1).
 pub fn t_interval(values: &[f64], confidence: f64) -> Option<Interval> {
+    assert!(
+        confidence > 0.0 && confidence < 1.0,
+        "a confidence lies between 0 and 1, such as 0.95, and is not {confidence}"
+    );
     let (mean, error) = (mean(values), standard_error(values)?);
     let half = student(values.len()).inverse_cdf(f64::midpoint(1.0, confidence)) * error;
     Some(Interval { low: mean - half, high: mean + half })
-}
-
-/// The percentile bootstrap interval for the mean (Efron 1979) from `n_resamples` resamples, quantiles interpolated
-/// linearly; `None` of no values or no resamples.
-pub fn bootstrap_interval(
-    values: &[f64],
-    confidence: f64,
-    n_resamples: usize,
-    seed: u64,
-) -> Option<Interval> {
-    if values.is_empty() || n_resamples == 0 {
-        return None;
-    }
-    let mut rng = generator(seed, "bootstrap interval");
-    let mut resample = || (0..values.len()).map(|_| values[rng.gen_range(0..values.len())]).sum::<f64>();
-    let mut means: Vec<f64> = (0..n_resamples).map(|_| resample() / values.len() as f64).collect();
-    means.sort_unstable_by(f64::total_cmp);
-    let quantile = |share: f64| {
-        let at = share * (n_resamples - 1) as f64;
-        let (below, above) = (means[at.floor() as usize], means[at.ceil() as usize]);
-        below + (above - below) * at.fract()
-    };
-    let tail = (1.0 - confidence) / 2.0;
-    Some(Interval { low: quantile(tail), high: quantile(1.0 - tail) })
 }
 
 /// What paired values say about the difference of two methods.
@@ -70,16 +50,27 @@ pub struct Paired {
 }
 
 /// Compares two methods seed by seed: `a[i]` and `b[i]` are of the same seed. `None` of fewer than two pairs.
+///
+/// # Panics
+/// When a difference is NaN, or `confidence` is not in (0, 1).
 pub fn paired_difference(a: &[f64], b: &[f64], confidence: f64) -> Option<Paired> {
     assert_eq!(a.len(), b.len(), "every seed must have a value of both methods");
     let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+    assert!(!differences.iter().any(|x| x.is_nan()), "NaN is no value of a method: leave its pair out");
     let (difference, error) = (mean(&differences), standard_error(&differences)?);
     let p_value = if difference == 0.0 { 1.0 } else { 2.0 * student(a.len()).sf((difference / error).abs()) };
     Some(Paired { difference, interval: t_interval(&differences, confidence)?, p_value })
 }
 
 /// Holm's step-down correction (Holm 1979): p values adjusted for being many, in the order they came.
+///
+/// # Panics
+/// When a p value is NaN.
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
+    assert!(
+        !p_values.iter().any(|p| p.is_nan()),
+        "NaN is no p value: a test that has none counts as one of 1"
+    );
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
     let mut adjusted = vec![0.0; p_values.len()];
@@ -136,20 +127,29 @@ mod tests {
     }
 
     #[test]
-    fn the_bootstrap_repeats_itself_and_comes_near_the_normal_interval() {
-        let values: Vec<f64> = (0..100).map(f64::from).collect();
-        let interval = bootstrap_interval(&values, 0.95, 4000, 1).unwrap();
-        assert_eq!(interval, bootstrap_interval(&values, 0.95, 4000, 1).unwrap());
-        // 49.5 ± 1.96 · 28.87 / 10; 4000 resamples place an end to about 0.1.
-        assert!((interval.low - 43.84).abs() < 0.4 && (interval.high - 55.16).abs() < 0.4, "{interval:?}");
-    }
-
-    #[test]
     fn holm_multiplies_the_smallest_most_and_keeps_the_order() {
         // Worked by hand: 0.01 · 4, 0.03 · 3 for both 0.03 and 0.04 · 2, which may not fall below it, 0.2 · 1.
         for (found, expected) in holm(&[0.04, 0.01, 0.03, 0.2]).iter().zip([0.09, 0.04, 0.09, 0.2]) {
             near(*found, expected);
         }
         near(holm(&[0.9, 0.8])[0], 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "a confidence lies between 0 and 1, such as 0.95, and is not 95")]
+    fn a_confidence_in_percent_is_refused() {
+        t_interval(&A, 95.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "NaN is no value of a method")]
+    fn a_pair_without_a_value_is_refused() {
+        paired_difference(&[1.0, f64::NAN], &[1.0, 2.0], 0.95);
+    }
+
+    #[test]
+    #[should_panic(expected = "NaN is no p value")]
+    fn a_p_value_that_is_nan_is_refused() {
+        holm(&[0.01, f64::NAN]);
     }
 }

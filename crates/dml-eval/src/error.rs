@@ -1,18 +1,67 @@
 use ndarray::ArrayView2;
 
+use crate::label::Label;
+
+/// The largest coordinate. Up to here squared distances, and sums of them, fit an `f32` in any dimension that memory can hold.
+const LARGEST: f32 = 1e15;
+
 /// Why embeddings could not be scored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvalError {
     /// A coordinate is NaN or infinite.
-    #[error("embedding {row} has a coordinate that is not finite; every coordinate must be a finite number")]
+    #[error(
+        "embedding {row} of the {set} has a coordinate that is not finite; every coordinate must be a finite number"
+    )]
     NotFinite {
         /// The first such row.
         row: usize,
+        /// Whose row, such as `test set`.
+        set: &'static str,
+    },
+    /// The square of a coordinate might not fit an `f32`.
+    #[error(
+        "embedding {row} of the {set} has a coordinate beyond {LARGEST:e}, whose squared distances would overflow; embeddings must be scaled to the order of 1"
+    )]
+    TooLarge {
+        /// The first such row.
+        row: usize,
+        /// Whose row, such as `test set`.
+        set: &'static str,
     },
     /// Embeddings have dimension 0.
     #[error("embeddings have no coordinates; they need one at least")]
     NoCoordinates,
+    /// Two sets of embeddings that must lie in one space do not.
+    #[error("embeddings to fit on have {fit} coordinates and those to ask about {ask}; both need the same")]
+    OtherWidth {
+        /// Coordinates of what a model is fitted on.
+        fit: usize,
+        /// Coordinates of what it is asked about.
+        ask: usize,
+    },
+    /// There is not one label an embedding.
+    #[error("the {set} has {n} embeddings and {n_labels} labels; it needs one label an embedding")]
+    OtherLength {
+        /// How many embeddings.
+        n: usize,
+        /// How many labels.
+        n_labels: usize,
+        /// What they are of, such as `test set`.
+        set: &'static str,
+    },
+    /// A label is negative, which elsewhere says that there is none.
+    #[error(
+        "label {row} of the {set} is {label}; a label is 0 or more, and a row without one must not be among those that are fitted on or scored"
+    )]
+    Negative {
+        /// The first such row.
+        row: usize,
+        /// Whose row, such as `test set`.
+        set: &'static str,
+        /// The label.
+        label: String,
+    },
     /// There are too few points for what was asked.
     #[error("{n} points are too few {purpose}, which needs at least {least}")]
     TooFew {
@@ -22,6 +71,12 @@ pub enum EvalError {
         least: usize,
         /// What for.
         purpose: &'static str,
+    },
+    /// None of what there must be at least one of.
+    #[error("{what} is 0; it must be at least 1")]
+    Zero {
+        /// Name of the number, such as `n_trees`.
+        what: &'static str,
     },
     /// Weights grew beyond all bounds.
     #[error("the read-out {readout} diverged; embeddings must be scaled to the order of 1")]
@@ -45,18 +100,60 @@ pub enum EvalError {
     },
 }
 
-/// Refuses dimension 0, and NaN and infinity, naming the first row that has one.
-pub(crate) fn check_finite(embeddings: ArrayView2<f32>) -> Result<(), EvalError> {
+/// Refuses dimension 0, and NaN, infinity and what is too large in one of `rows`, naming the first that has one.
+pub(crate) fn check_rows(
+    embeddings: ArrayView2<f32>,
+    mut rows: impl Iterator<Item = usize>,
+    set: &'static str,
+) -> Result<(), EvalError> {
     if embeddings.ncols() == 0 {
         return Err(EvalError::NoCoordinates);
     }
-    match embeddings.rows().into_iter().position(|row| !row.iter().all(|x| x.is_finite())) {
-        Some(row) => Err(EvalError::NotFinite { row }),
+    // Written so that NaN is among them.
+    let is_bad = |&row: &usize| !embeddings.row(row).iter().all(|x| x.abs() <= LARGEST);
+    match rows.find(is_bad) {
+        Some(row) if embeddings.row(row).iter().all(|x| x.is_finite()) => {
+            Err(EvalError::TooLarge { row, set })
+        }
+        Some(row) => Err(EvalError::NotFinite { row, set }),
         None => Ok(()),
     }
+}
+
+/// [`check_rows`] of all rows.
+pub(crate) fn check_embeddings(embeddings: ArrayView2<f32>, set: &'static str) -> Result<(), EvalError> {
+    check_rows(embeddings, 0..embeddings.nrows(), set)
+}
+
+/// [`check_rows`] of embeddings with a label each, none of `rows` with a negative one.
+pub(crate) fn check_labelled<L: Label>(
+    embeddings: ArrayView2<f32>,
+    labels: &[L],
+    mut rows: impl Iterator<Item = usize> + Clone,
+    set: &'static str,
+) -> Result<(), EvalError> {
+    let (n, n_labels) = (embeddings.nrows(), labels.len());
+    if n != n_labels {
+        return Err(EvalError::OtherLength { n, n_labels, set });
+    }
+    check_rows(embeddings, rows.clone(), set)?;
+    match rows.find(|&row| labels[row].try_into().is_err()) {
+        Some(row) => Err(EvalError::Negative { row, set, label: format!("{:?}", labels[row]) }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses embeddings of two dimensions.
+pub(crate) fn check_width(fit: usize, ask: usize) -> Result<(), EvalError> {
+    if fit == ask { Ok(()) } else { Err(EvalError::OtherWidth { fit, ask }) }
 }
 
 /// Refuses fewer than `least` points.
 pub(crate) fn check_enough(n: usize, least: usize, purpose: &'static str) -> Result<(), EvalError> {
     if n < least { Err(EvalError::TooFew { n, least, purpose }) } else { Ok(()) }
+}
+
+/// Refuses 0.
+pub(crate) fn check_positive(number: usize, what: &'static str) -> Result<(), EvalError> {
+    if number == 0 { Err(EvalError::Zero { what }) } else { Ok(()) }
 }

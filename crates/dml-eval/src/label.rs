@@ -1,17 +1,22 @@
 use std::fmt::Debug;
 
-/// A class label: `u8`, `u16` or `u32`. Only equality and order count; classes need not be contiguous.
-pub trait Label: Copy + Ord + Debug + Send + Sync + sealed::Sealed + 'static {}
+/// A class label: `u8`, `u16`, `u32`, `u64`, `usize`, `i32` or `i64`. Only equality and order count; classes need not be contiguous.
+///
+/// A negative label is an error wherever something is fitted or scored: dml-losses takes it for "not labelled". In [`agreement`](crate::agreement) it
+/// is a class as any other.
+pub trait Label: Copy + Ord + Debug + Send + Sync + TryInto<u64> + sealed::Sealed + 'static {}
 
-impl Label for u8 {}
-impl Label for u16 {}
-impl Label for u32 {}
+impl<L: Copy + Ord + Debug + Send + Sync + TryInto<u64> + sealed::Sealed + 'static> Label for L {}
 
 mod sealed {
     pub trait Sealed {}
     impl Sealed for u8 {}
     impl Sealed for u16 {}
     impl Sealed for u32 {}
+    impl Sealed for u64 {}
+    impl Sealed for usize {}
+    impl Sealed for i32 {}
+    impl Sealed for i64 {}
 }
 
 /// Labels as the ids 0, 1, … of their distinct values in ascending order.

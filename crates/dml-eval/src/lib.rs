@@ -1,7 +1,9 @@
 //! Read-outs, clustering, retrieval and label agreement on embeddings, in ndarray.
 //!
-//! An embedding is a row of an `[n, d]` array of `f32`; a label is a `u8`, `u16` or `u32`. Where they come from
+//! An embedding is a row of an `[n, d]` array of `f32`; a label is an integer (see [`Label`]). Where they come from
 //! is nobody's business here. Everything is deterministic for a given seed, on any number of threads.
+//!
+//! Arrays are those of ndarray 0.16; it is re-exported as [`ndarray`](mod@ndarray), so that its version need not be named twice.
 
 mod error;
 mod label;
@@ -17,6 +19,8 @@ mod minimize;
 mod neighbours;
 mod product;
 mod random;
+
+pub use ndarray;
 
 pub use error::EvalError;
 pub use label::Label;

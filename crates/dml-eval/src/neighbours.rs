@@ -7,6 +7,7 @@ mod tree;
 
 use ndarray::{Array2, ArrayView2};
 
+use crate::error::check_embeddings;
 use nearest_k::NearestK;
 
 pub(crate) use nearest_k::squared_distance;
@@ -21,13 +22,19 @@ const MAX_TREE_DIMENSION: usize = 15;
 /// Distances are compared in f64, so neighbours do not depend on block sizes, threads or the processor.
 ///
 /// # Shapes
-/// `references`: `[n, d]`, `queries`: `[m, d]`, returns `[m, min(k, n)]`. All coordinates must be finite.
+/// `references`: `[n, d]`, `queries`: `[m, d]`, returns `[m, min(k, n)]`.
+///
+/// # Panics
+/// When a coordinate is not finite or its square might overflow (beyond 1e15).
 pub fn nearest(references: ArrayView2<f32>, queries: ArrayView2<f32>, k: usize) -> Array2<u32> {
     assert_eq!(references.ncols(), queries.ncols(), "references and queries must have one dimension");
     let (d, k) = (references.ncols(), k.min(references.nrows()));
     if k == 0 || d == 0 || queries.is_empty() {
         // Without coordinates all are equally near.
         return Array2::from_shape_fn((queries.nrows(), k), |(_, id)| id as u32);
+    }
+    for (embeddings, set) in [(references.view(), "references"), (queries.view(), "queries")] {
+        check_embeddings(embeddings, set).unwrap_or_else(|error| panic!("{error}"));
     }
     let shape = (queries.nrows(), k);
     let (references, queries) = (references.as_standard_layout(), queries.as_standard_layout());

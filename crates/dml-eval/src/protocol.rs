@@ -13,7 +13,7 @@ use crate::agreement::{
     accuracy, adjusted_mutual_information, adjusted_rand, clustering_accuracy, normalized_mutual_information,
 };
 use crate::clustering::{GaussianMixture, KMeans};
-use crate::error::{EvalError, check_enough};
+use crate::error::{EvalError, check_enough, check_labelled, check_width};
 use crate::label::{Classes, Label};
 use crate::readout::Readout;
 use crate::retrieval::retrieval;
@@ -81,9 +81,10 @@ impl<L: Label> Evaluation<'_, L> {
     /// Accuracy and adjusted mutual information of every read-out: `PROTOCOL.READOUT.accuracy` and `….ami`.
     ///
     /// # Errors
-    /// Embeddings that are not finite; nothing to fit on; fewer than three test points for folds; a labelled row
-    /// that does not exist.
+    /// Of what the protocol looks at: embeddings that are not finite or too large; labels that are negative or not one an embedding; train and
+    /// test of different dimensions; nothing to fit on; fewer than three test points for folds; a labelled row that does not exist.
     pub fn readouts(&self, protocol: Protocol, readouts: &[Readout]) -> Result<Scores, EvalError> {
+        self.check(protocol)?;
         let mut scores = Scores::new();
         for &readout in readouts {
             let [accuracy, ami] = match protocol {
@@ -103,13 +104,14 @@ impl<L: Label> Evaluation<'_, L> {
     /// k-means takes the best of ten starts.
     ///
     /// # Errors
-    /// Embeddings that are not finite; no points.
+    /// Test embeddings that are not finite or too large; labels that are negative or not one an embedding; no points.
     pub fn clustering(&self) -> Result<Scores, EvalError> {
         let Embedded { embeddings, labels } = self.test;
-        check_enough(labels.len(), 1, "to cluster")?;
+        check_enough(embeddings.nrows(), 1, "to cluster")?;
+        self.check_test()?;
         let n_classes = Classes::of(labels).n();
         let k_means = KMeans::fit(embeddings, n_classes, 10, self.seed)?.clusters;
-        let mixture = GaussianMixture::fit(embeddings, n_classes, self.seed)?.predict(embeddings);
+        let mixture = GaussianMixture::fit(embeddings, n_classes, self.seed)?.predict(embeddings)?;
         let mut scores = Scores::new();
         for (name, clusters) in [("k_means", k_means), ("gaussian_mixture", mixture)] {
             let mut insert = |score, value| scores.insert(format!("clustering.{name}.{score}"), value);
@@ -125,8 +127,9 @@ impl<L: Label> Evaluation<'_, L> {
     /// `retrieval.map_at_r`.
     ///
     /// # Errors
-    /// Embeddings that are not finite; no two of one class.
+    /// Test embeddings that are not finite or too large; labels that are negative or not one an embedding; no two of one class.
     pub fn retrieval(&self) -> Result<Scores, EvalError> {
+        self.check_test()?;
         let found = retrieval(self.test.embeddings, self.test.labels, &[1])?;
         Ok(Scores::from([
             ("retrieval.recall_at_1".into(), found.recall_at[0]),
@@ -135,18 +138,38 @@ impl<L: Label> Evaluation<'_, L> {
         ]))
     }
 
-    fn on_labelled(&self, readout: Readout) -> Result<[f64; 2], EvalError> {
-        let n = self.train.labels.len();
-        if let Some(&row) = self.labelled.iter().find(|&&row| row >= n) {
-            return Err(EvalError::NoSuchRow { row, n });
+    /// Refuses what `protocol` cannot be scored on, here where rows have the caller's numbers.
+    fn check(&self, protocol: Protocol) -> Result<(), EvalError> {
+        let Embedded { embeddings, labels } = self.train;
+        let n = embeddings.nrows();
+        match protocol {
+            Protocol::TestFolds => check_enough(self.test.embeddings.nrows(), 3, "for three folds")?,
+            Protocol::Labelled => {
+                if let Some(&row) = self.labelled.iter().find(|&&row| row >= n) {
+                    return Err(EvalError::NoSuchRow { row, n });
+                }
+                check_labelled(embeddings, labels, self.labelled.iter().copied(), "training set")?;
+            }
+            Protocol::Train => check_labelled(embeddings, labels, 0..n, "training set")?,
         }
+        if protocol != Protocol::TestFolds {
+            check_width(embeddings.ncols(), self.test.embeddings.ncols())?;
+        }
+        self.check_test()
+    }
+
+    fn check_test(&self) -> Result<(), EvalError> {
+        let Embedded { embeddings, labels } = self.test;
+        check_labelled(embeddings, labels, 0..embeddings.nrows(), "test set")
+    }
+
+    fn on_labelled(&self, readout: Readout) -> Result<[f64; 2], EvalError> {
         let (embeddings, labels) = self.train.select(self.labelled);
         let fit = Embedded { embeddings: embeddings.view(), labels: &labels };
         read_out(fit, self.test, readout, self.seed)
     }
 
     fn over_folds(&self, readout: Readout) -> Result<[f64; 2], EvalError> {
-        check_enough(self.test.labels.len(), 3, "for three folds")?;
         let score = |(fit, ask): (Vec<usize>, Vec<usize>)| {
             let (fit_embeddings, fit_labels) = self.test.select(&fit);
             let (ask_embeddings, ask_labels) = self.test.select(&ask);

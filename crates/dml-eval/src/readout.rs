@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{EvalError, check_enough, check_finite};
+use crate::error::{EvalError, check_embeddings, check_enough, check_labelled, check_width};
 use crate::label::{Classes, Label};
 
 pub use logistic_regression::LogisticRegression;
@@ -18,22 +18,55 @@ pub use mlp::Mlp;
 pub use nearest_neighbours::NearestNeighbours;
 pub use random_forest::RandomForest;
 
+/// What a classifier learns from: embeddings with the ids of their classes.
+#[derive(Debug, Clone, Copy)]
+pub struct Fit<'a> {
+    /// Finite. `[n, d]`
+    pub embeddings: ArrayView2<'a, f32>,
+    /// Below `n_classes`, each of which has an embedding. `[n]`
+    pub classes: &'a [u32],
+    /// At least 2.
+    pub n_classes: usize,
+}
+
 /// Learns classes from labelled embeddings and tells those of others.
-pub trait Classifier<L = u8>: Debug + Sync {
-    /// The predicted label of every query; the same for the same input on any number of threads.
+pub trait Classifier<L: Label = u8>: Debug + Sync {
+    /// The class id of every query; the same for the same input on any number of threads.
+    ///
+    /// # Shapes
+    /// `queries`: `[m, d]`, finite; returns `[m]`.
+    ///
+    /// # Errors
+    /// A setting out of range, or weights that diverge.
+    fn predict(&self, fit: Fit, queries: ArrayView2<f32>) -> Result<Vec<u32>, EvalError>;
+
+    /// The predicted label of every query: [`predict`](Self::predict) on checked input, from labels to class ids and back. A single class is
+    /// predicted without it.
     ///
     /// # Shapes
     /// `embeddings`: `[n, d]`, `labels`: `[n]`, `queries`: `[m, d]`, returns `[m]`.
     ///
     /// # Errors
-    /// Embeddings or queries that are not finite, no embeddings at all, or weights that diverge. A single class is no error: it is
-    /// predicted.
+    /// Embeddings or queries that are not finite or too large, of different dimensions, or none at all; labels that are negative or not one an
+    /// embedding; and those of `predict`.
     fn fit_predict(
         &self,
         embeddings: ArrayView2<f32>,
         labels: &[L],
         queries: ArrayView2<f32>,
-    ) -> Result<Vec<L>, EvalError>;
+    ) -> Result<Vec<L>, EvalError> {
+        check_labelled(embeddings, labels, 0..labels.len(), "training set")?;
+        check_enough(labels.len(), 1, "to fit a classifier")?;
+        check_embeddings(queries, "queries")?;
+        check_width(embeddings.ncols(), queries.ncols())?;
+        let Classes { distinct, ids } = Classes::of(labels);
+        if let [only] = distinct[..] {
+            return Ok(vec![only; queries.nrows()]);
+        }
+        let fit = Fit { embeddings: embeddings.view(), classes: &ids, n_classes: distinct.len() };
+        let predicted = self.predict(fit, queries)?;
+        Ok(predicted.into_iter().map(|id| distinct[id as usize]).collect())
+    }
 }
 
 /// The read-outs by name.
@@ -77,35 +110,6 @@ impl Readout {
             Self::Linear => Box::new(LogisticRegression {}),
         }
     }
-}
-
-/// What a classifier learns from once labels are class ids below `n_classes`.
-#[derive(Debug, Clone, Copy)]
-struct Fit<'a> {
-    embeddings: ArrayView2<'a, f32>, // [n, d]
-    classes: &'a [u32],              // [n]
-    n_classes: usize,                // at least 2
-}
-
-/// Checks the input, answers a single class at once, and translates labels to class ids and back.
-fn on_classes<L: Label>(
-    embeddings: ArrayView2<f32>,
-    labels: &[L],
-    queries: ArrayView2<f32>,
-    predict: impl FnOnce(Fit) -> Result<Vec<u32>, EvalError>,
-) -> Result<Vec<L>, EvalError> {
-    assert_eq!(embeddings.nrows(), labels.len(), "every embedding must have a label");
-    assert_eq!(embeddings.ncols(), queries.ncols(), "embeddings and queries must have one dimension");
-    check_enough(labels.len(), 1, "to fit a classifier")?;
-    check_finite(embeddings)?;
-    check_finite(queries)?;
-    let Classes { distinct, ids } = Classes::of(labels);
-    if let [only] = distinct[..] {
-        return Ok(vec![only; queries.nrows()]);
-    }
-    let predicted =
-        predict(Fit { embeddings: embeddings.reborrow(), classes: &ids, n_classes: distinct.len() })?;
-    Ok(predicted.into_iter().map(|id| distinct[id as usize]).collect())
 }
 
 /// The position of the largest score, the first of equal ones.

@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use crate::error::{EvalError, check_finite};
+use crate::error::{EvalError, check_labelled, check_positive};
 use crate::label::{Classes, Label};
 use crate::neighbours::{Products, squared_distance};
 
@@ -33,14 +33,14 @@ pub struct Retrieval {
 /// `embeddings`: `[n, d]`, `labels`: `[n]`, `recall_at`: the k of R@k, each at least 1.
 ///
 /// # Errors
-/// Embeddings that are not finite; no two of one class.
+/// Embeddings that are not finite or too large; labels that are negative or not one an embedding; a k of 0; no two of one class.
 pub fn retrieval<L: Label>(
     embeddings: ArrayView2<f32>,
     labels: &[L],
     recall_at: &[usize],
 ) -> Result<Retrieval, EvalError> {
-    assert_eq!(embeddings.nrows(), labels.len(), "every embedding must have a label");
-    check_finite(embeddings)?;
+    check_labelled(embeddings, labels, 0..labels.len(), "set")?;
+    recall_at.iter().try_for_each(|&k| check_positive(k, "k of R@k"))?;
     let Classes { ids: classes, distinct } = Classes::of(labels);
     let mut sizes = vec![0_usize; distinct.len()];
     for &class in &classes {

@@ -1,7 +1,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, parallel::prelude::*};
 
 use super::{KMeans, N_ROWS};
-use crate::error::EvalError;
+use crate::error::{EvalError, check_embeddings, check_width};
 
 /// Added to every variance, as in scikit-learn.
 const FLOOR: f64 = 1e-6;
@@ -29,7 +29,7 @@ impl GaussianMixture {
     /// `embeddings`: `[n, d]`
     ///
     /// # Errors
-    /// Fewer points than components; embeddings that are not finite.
+    /// Fewer points than components, or no components; embeddings that are not finite or too large.
     pub fn fit(embeddings: ArrayView2<f32>, n_components: usize, seed: u64) -> Result<Self, EvalError> {
         let start = KMeans::fit(embeddings, n_components, 1, seed)?;
         let center = embeddings.mean_axis(Axis(0)).expect("k-means found points").mapv(f64::from);
@@ -51,13 +51,21 @@ impl GaussianMixture {
     }
 
     /// The most probable component of every embedding, below k. `[n]`
-    pub fn predict(&self, embeddings: ArrayView2<f32>) -> Vec<u32> {
+    ///
+    /// # Shapes
+    /// `embeddings`: `[n, d]`
+    ///
+    /// # Errors
+    /// Embeddings of another dimension than those of the fit; embeddings that are not finite or too large.
+    pub fn predict(&self, embeddings: ArrayView2<f32>) -> Result<Vec<u32>, EvalError> {
+        check_width(self.means.ncols(), embeddings.ncols())?;
+        check_embeddings(embeddings, "set")?;
         let (_, responsibilities) = self.expect(embeddings);
         let best = |row: ArrayView1<f64>| {
             let better = |best: usize, (k, &share): (usize, &f64)| if share > row[best] { k } else { best };
             row.iter().enumerate().fold(0, better) as u32
         };
-        responsibilities.rows().into_iter().map(best).collect()
+        Ok(responsibilities.rows().into_iter().map(best).collect())
     }
 
     /// Mean log density, and each component's share in every point. // [n, k]
@@ -136,7 +144,7 @@ mod tests {
         assert!(near(found.means[[small, 1]], 3.0) && near(found.means[[large, 0]], 8.0), "{}", found.means);
         assert!(near(found.variances[[small, 0]], 1.0) && near(found.variances[[large, 0]], 4.0));
         assert!(near(found.variances[[large, 1]], 0.25), "{}", found.variances);
-        let wrong = found.predict(embeddings.view()).into_iter().enumerate();
+        let wrong = found.predict(embeddings.view()).unwrap().into_iter().enumerate();
         let wrong = wrong.filter(|&(i, k)| (k as usize == small) != i.is_multiple_of(4)).count();
         assert!(wrong < 100, "{wrong} of 4000 points are in the wrong component");
     }

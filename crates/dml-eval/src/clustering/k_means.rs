@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
 use super::N_ROWS;
-use crate::error::{EvalError, check_enough, check_finite};
+use crate::error::{EvalError, check_embeddings, check_enough, check_positive};
 use crate::neighbours::squared_distance;
 use crate::random::generator;
 
@@ -33,16 +33,17 @@ impl KMeans {
     /// `embeddings`: `[n, d]`
     ///
     /// # Errors
-    /// Fewer points than clusters; embeddings that are not finite.
+    /// Fewer points than clusters, no clusters or no starts; embeddings that are not finite or too large.
     pub fn fit(
         embeddings: ArrayView2<f32>,
         n_clusters: usize,
         n_starts: usize,
         seed: u64,
     ) -> Result<Self, EvalError> {
-        assert!(n_clusters > 0 && n_starts > 0, "k-means takes at least one cluster and one start");
+        check_positive(n_clusters, "the number of clusters")?;
+        check_positive(n_starts, "the number of starts")?;
         check_enough(embeddings.nrows(), n_clusters, "for as many clusters")?;
-        check_finite(embeddings)?;
+        check_embeddings(embeddings, "set")?;
         let mean = embeddings.mean_axis(Axis(0)).expect("there are points");
         let points = Points::new(&embeddings - &mean);
         let mut rng = generator(seed, "k-means");

@@ -49,3 +49,12 @@ fn fewer_references_than_k_are_all_neighbours() {
 fn copies_of_one_point_come_in_the_order_of_their_ids() {
     check(500, 3, 4, 6, 0.5, 1);
 }
+
+#[test]
+#[should_panic(expected = "embedding 2 of the queries has a coordinate that is not finite")]
+fn a_query_that_is_not_finite_is_refused() {
+    let references = Array2::zeros((5, 3));
+    let mut queries = references.clone();
+    queries[[2, 1]] = f32::NAN;
+    nearest(references.view(), queries.view(), 1);
+}

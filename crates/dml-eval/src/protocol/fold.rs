@@ -4,7 +4,11 @@ use crate::random::generator;
 
 /// Rows to fit on and rows to ask, `k` times, every row asked once: scikit-learn's `KFold(k, shuffle=True)`, whose
 /// first `n % k` folds have one row more. Rows ascend.
+///
+/// # Panics
+/// When `k` is 0.
 pub fn folds(n: usize, k: usize, seed: u64) -> Vec<(Vec<usize>, Vec<usize>)> {
+    assert!(k > 0, "there must be at least one fold");
     let mut order: Vec<usize> = (0..n).collect();
     order.shuffle(&mut generator(seed, "folds"));
     let mut fold_of = vec![0; n];
@@ -30,5 +34,11 @@ mod tests {
         asked.sort_unstable();
         assert_eq!(asked, (0..10_000).collect::<Vec<_>>());
         assert!(folds.iter().all(|(fit, ask)| fit.len() + ask.len() == 10_000));
+    }
+
+    #[test]
+    #[should_panic(expected = "there must be at least one fold")]
+    fn no_folds_are_refused() {
+        folds(9, 0, 1);
     }
 }

@@ -1,5 +1,6 @@
-use ndarray::{Array2, array};
+use ndarray::Array2;
 
+use super::Protocol::{Labelled, TestFolds, Train};
 use super::*;
 
 /// Two classes far apart on a line; class 1 has the larger coordinates.
@@ -35,15 +36,79 @@ fn a_mask_of_one_class_predicts_it() {
 }
 
 #[test]
-fn bad_input_is_an_error_that_says_what_would_be_right() {
-    let (embeddings, labels) = (array![[0.0_f32], [f32::NAN]], [0_u8, 1]);
-    let data = Embedded { embeddings: embeddings.view(), labels: &labels };
-    let evaluation = Evaluation { train: data, labelled: &[], test: data, seed: 1 };
-    let message = |protocol| evaluation.readouts(protocol, &[Readout::Knn]).unwrap_err().to_string();
-    assert!(message(Protocol::Train).starts_with("embedding 1 has a coordinate that is not finite"));
-    assert!(message(Protocol::Labelled).starts_with("0 points are too few to fit a classifier"));
-    assert!(message(Protocol::TestFolds).starts_with("2 points are too few for three folds"));
-    let beyond = Evaluation { labelled: &[2], ..evaluation };
-    let error = beyond.readouts(Protocol::Labelled, &[Readout::Knn]).unwrap_err();
-    assert_eq!(error.to_string(), "labelled row 2 does not exist; the training set has 2 rows");
+fn bad_input_is_an_error_that_names_set_and_row_as_the_caller_counts() {
+    let (good, labels) = line(40);
+    let labels: Vec<i64> = labels.into_iter().map(i64::from).collect();
+    let with = |value| {
+        let mut embeddings = good.clone();
+        embeddings[[37, 0]] = value;
+        embeddings
+    };
+    let (nan, huge, wide) = (with(f32::NAN), with(2e15), Array2::zeros((40, 2)));
+    let mut unlabelled = labels.clone();
+    unlabelled[37] = -1;
+    let of = |embeddings, labels| Embedded { embeddings, labels };
+    let sound = of(good.view(), &labels);
+    let [nan, huge, wide] = [&nan, &huge, &wide].map(|embeddings| of(embeddings.view(), &labels));
+    let unlabelled = of(good.view(), &unlabelled);
+    let short = of(good.view(), &labels[..39]);
+    let two = of(good.slice(ndarray::s![..2, ..]), &labels[..2]);
+    let nothing = of(good.slice(ndarray::s![..0, ..]), &[]);
+
+    let none: &[usize] = &[];
+    for (train, labelled, test, protocols, expected) in [
+        (
+            sound,
+            &[1, 2][..],
+            nan,
+            &Protocol::ALL[..],
+            "embedding 37 of the test set has a coordinate that is not finite",
+        ),
+        (sound, &[1, 2], huge, &Protocol::ALL, "embedding 37 of the test set has a coordinate beyond 1e15"),
+        (sound, &[1, 2], unlabelled, &Protocol::ALL, "label 37 of the test set is -1"),
+        (sound, &[1, 2], short, &Protocol::ALL, "the test set has 40 embeddings and 39 labels"),
+        (
+            nan,
+            &[1, 37],
+            sound,
+            &[Labelled, Train],
+            "embedding 37 of the training set has a coordinate that is not",
+        ),
+        (
+            huge,
+            &[1, 37],
+            sound,
+            &[Labelled, Train],
+            "embedding 37 of the training set has a coordinate beyond",
+        ),
+        (unlabelled, &[1, 37], sound, &[Labelled, Train], "label 37 of the training set is -1"),
+        (short, &[1, 2], sound, &[Labelled, Train], "the training set has 40 embeddings and 39 labels"),
+        (
+            wide,
+            &[1, 2],
+            sound,
+            &[Labelled, Train],
+            "embeddings to fit on have 2 coordinates and those to ask about 1",
+        ),
+        (sound, &[40], sound, &[Labelled], "labelled row 40 does not exist; the training set has 40 rows"),
+        (sound, none, sound, &[Labelled], "0 points are too few to fit a classifier"),
+        (nothing, none, sound, &[Labelled, Train], "0 points are too few to fit a classifier"),
+        (sound, none, two, &[TestFolds], "2 points are too few for three folds"),
+    ] {
+        let evaluation = Evaluation { train, labelled, test, seed: 1 };
+        for &protocol in protocols {
+            let error = evaluation.readouts(protocol, &[Readout::Knn]).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{protocol:?}: {error}, not {expected}");
+        }
+        if protocols.len() == 3 {
+            for error in [evaluation.clustering().unwrap_err(), evaluation.retrieval().unwrap_err()] {
+                assert!(error.to_string().starts_with(expected), "{error}, not {expected}");
+            }
+        }
+    }
+    // What a protocol does not look at may be anything.
+    let evaluation = Evaluation { train: unlabelled, labelled: &[1, 2], test: sound, seed: 1 };
+    assert!(evaluation.readouts(Labelled, &[Readout::Knn]).is_ok());
+    let evaluation = Evaluation { train: wide, labelled: &[99], test: sound, seed: 1 };
+    assert!(evaluation.readouts(TestFolds, &[Readout::Knn]).is_ok());
 }

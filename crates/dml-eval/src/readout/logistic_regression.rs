@@ -1,7 +1,7 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis, parallel::prelude::*, s};
 use rayon::slice::ParallelSlice;
 
-use super::{Classifier, Fit, argmax, on_classes};
+use super::{Classifier, Fit, argmax};
 use crate::error::EvalError;
 use crate::label::Label;
 use crate::minimize::minimize;
@@ -17,31 +17,24 @@ const N_ROWS: usize = 1024;
 pub struct LogisticRegression {}
 
 impl<L: Label> Classifier<L> for LogisticRegression {
-    fn fit_predict(
-        &self,
-        embeddings: ArrayView2<f32>,
-        labels: &[L],
-        queries: ArrayView2<f32>,
-    ) -> Result<Vec<L>, EvalError> {
-        on_classes(embeddings, labels, queries, |fit| {
-            let shape = (fit.embeddings.ncols() + 1, fit.n_classes);
-            let flat = minimize(Array1::zeros(shape.0 * shape.1), 100, 1e-4, |flat| {
-                let weights = flat.view().into_shape_with_order(shape).expect("one weight a slot");
-                let (loss, gradient) = loss(fit, weights);
-                (loss, gradient.into_flat())
-            });
-            if !flat.iter().all(|w| w.is_finite()) {
-                return Err(EvalError::Diverged { readout: "linear" });
-            }
-            let weights = flat.into_shape_with_order(shape).expect("one weight a slot");
-            let ask = |queries: ArrayView2<f32>| {
-                let scores = with_ones(queries).dot(&weights).mapv(|score| score as f32);
-                let winner =
-                    |scores: ndarray::ArrayView1<f32>| argmax(scores.as_slice().expect("standard layout"));
-                scores.rows().into_iter().map(winner).collect::<Vec<u32>>()
-            };
-            Ok(queries.axis_chunks_iter(Axis(0), N_ROWS).into_par_iter().flat_map_iter(ask).collect())
-        })
+    fn predict(&self, fit: Fit, queries: ArrayView2<f32>) -> Result<Vec<u32>, EvalError> {
+        let shape = (fit.embeddings.ncols() + 1, fit.n_classes);
+        let flat = minimize(Array1::zeros(shape.0 * shape.1), 100, 1e-4, |flat| {
+            let weights = flat.view().into_shape_with_order(shape).expect("one weight a slot");
+            let (loss, gradient) = loss(fit, weights);
+            (loss, gradient.into_flat())
+        });
+        if !flat.iter().all(|w| w.is_finite()) {
+            return Err(EvalError::Diverged { readout: "linear" });
+        }
+        let weights = flat.into_shape_with_order(shape).expect("one weight a slot");
+        let ask = |queries: ArrayView2<f32>| {
+            let scores = with_ones(queries).dot(&weights).mapv(|score| score as f32);
+            let winner =
+                |scores: ndarray::ArrayView1<f32>| argmax(scores.as_slice().expect("standard layout"));
+            scores.rows().into_iter().map(winner).collect::<Vec<u32>>()
+        };
+        Ok(queries.axis_chunks_iter(Axis(0), N_ROWS).into_par_iter().flat_map_iter(ask).collect())
     }
 }
 

@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Classifier, Fit, argmax, on_classes};
+use super::{Classifier, Fit, argmax};
 use crate::error::EvalError;
 use crate::label::Label;
 use crate::product::{Left, add_product};
@@ -33,17 +33,10 @@ pub struct Mlp {
 }
 
 impl<L: Label> Classifier<L> for Mlp {
-    fn fit_predict(
-        &self,
-        embeddings: ArrayView2<f32>,
-        labels: &[L],
-        queries: ArrayView2<f32>,
-    ) -> Result<Vec<L>, EvalError> {
-        on_classes(embeddings, labels, queries, |fit| {
-            let mut network = Network::new(fit.embeddings.ncols(), fit.n_classes, self.seed);
-            network.train(fit, &mut generator(self.seed, "mlp batches"))?;
-            Ok(network.predict(queries))
-        })
+    fn predict(&self, fit: Fit, queries: ArrayView2<f32>) -> Result<Vec<u32>, EvalError> {
+        let mut network = Network::new(fit.embeddings.ncols(), fit.n_classes, self.seed);
+        network.train(fit, &mut generator(self.seed, "mlp batches"))?;
+        Ok(network.predict(queries))
     }
 }
 

@@ -1,7 +1,7 @@
 use ndarray::{ArrayView2, Axis};
 
-use super::{Classifier, Fit, on_classes};
-use crate::error::EvalError;
+use super::{Classifier, Fit};
+use crate::error::{EvalError, check_positive};
 use crate::label::Label;
 use crate::neighbours::nearest;
 
@@ -14,21 +14,10 @@ pub struct NearestNeighbours {
 }
 
 impl<L: Label> Classifier<L> for NearestNeighbours {
-    fn fit_predict(
-        &self,
-        embeddings: ArrayView2<f32>,
-        labels: &[L],
-        queries: ArrayView2<f32>,
-    ) -> Result<Vec<L>, EvalError> {
-        on_classes(embeddings, labels, queries, |fit| Ok(self.vote(fit, queries)))
-    }
-}
-
-impl NearestNeighbours {
-    fn vote(self, fit: Fit, queries: ArrayView2<f32>) -> Vec<u32> {
-        assert!(self.k > 0, "at least one neighbour must vote");
+    fn predict(&self, fit: Fit, queries: ArrayView2<f32>) -> Result<Vec<u32>, EvalError> {
+        check_positive(self.k, "k")?;
         let neighbours = nearest(fit.embeddings, queries, self.k);
-        let mut voters = Vec::with_capacity(self.k);
+        let mut voters = Vec::with_capacity(neighbours.ncols());
         let winner = |ids: ndarray::ArrayView1<u32>| {
             voters.clear();
             voters.extend(ids.iter().map(|&id| fit.classes[id as usize]));
@@ -36,7 +25,7 @@ impl NearestNeighbours {
             // The later of equal maxima wins, so the smallest class must come last.
             voters.chunk_by(|a, b| a == b).rev().max_by_key(|votes| votes.len()).map_or(0, |votes| votes[0])
         };
-        neighbours.axis_iter(Axis(0)).map(winner).collect()
+        Ok(neighbours.axis_iter(Axis(0)).map(winner).collect())
     }
 }
 

@@ -4,8 +4,8 @@ use rafor::prelude::*;
 use rand::Rng;
 use rayon::prelude::*;
 
-use super::{Classifier, Fit, argmax, on_classes};
-use crate::error::EvalError;
+use super::{Classifier, Fit, argmax};
+use crate::error::{EvalError, check_positive};
 use crate::label::Label;
 use crate::random::generator;
 
@@ -27,18 +27,8 @@ pub struct RandomForest {
 }
 
 impl<L: Label> Classifier<L> for RandomForest {
-    fn fit_predict(
-        &self,
-        embeddings: ArrayView2<f32>,
-        labels: &[L],
-        queries: ArrayView2<f32>,
-    ) -> Result<Vec<L>, EvalError> {
-        on_classes(embeddings, labels, queries, |fit| Ok(self.grow_and_ask(fit, queries)))
-    }
-}
-
-impl RandomForest {
-    fn grow_and_ask(self, fit: Fit, queries: ArrayView2<f32>) -> Vec<u32> {
+    fn predict(&self, fit: Fit, queries: ArrayView2<f32>) -> Result<Vec<u32>, EvalError> {
+        check_positive(self.n_trees, "n_trees")?;
         let classes: Vec<i64> = fit.classes.iter().map(|&class| class.into()).collect();
         let embeddings = fit.embeddings.as_standard_layout();
         let embeddings = embeddings.as_slice().expect("standard layout");
@@ -63,7 +53,7 @@ impl RandomForest {
             }
             sums.chunks(fit.n_classes).map(argmax).collect::<Vec<u32>>()
         };
-        queries.par_chunks(N_QUERIES * fit.embeddings.ncols()).flat_map_iter(ask).collect()
+        Ok(queries.par_chunks(N_QUERIES * fit.embeddings.ncols()).flat_map_iter(ask).collect())
     }
 }
 

@@ -1,4 +1,5 @@
-use dml_eval::clustering::KMeans;
+use dml_eval::clustering::{GaussianMixture, KMeans};
+use dml_eval::readout::{Classifier, NearestNeighbours, RandomForest};
 use dml_eval::retrieval::retrieval;
 use dml_eval::{Embedded, Evaluation, Protocol, Readout, Scores, agreement as score};
 use ndarray::Array2;
@@ -109,16 +110,70 @@ fn what_has_no_classes_to_tell_apart_scores_as_documented() {
     for readout in Readout::ALL {
         let found = readout.classifier(0).fit_predict(points.view(), &[7_u32; 9], points.view());
         assert_eq!(found.unwrap(), [7; 9], "{}", readout.name());
-        let mut broken = points.clone();
-        broken[[4, 1]] = f32::INFINITY;
-        let error = readout.classifier(0).fit_predict(points.view(), &[7_u8; 9], broken.view()).unwrap_err();
-        assert!(error.to_string().starts_with("embedding 4 has"), "{error}");
     }
-    let error = Readout::RandomForest.classifier(0).fit_predict(
-        Array2::zeros((2, 0)).view(),
-        &[0_u8, 1],
-        Array2::zeros((1, 0)).view(),
+}
+
+#[test]
+fn what_cannot_be_fitted_or_asked_is_an_error_that_says_so() {
+    let (points, labels) = blobs(9, 2, 0);
+    let labels: Vec<i64> = labels.into_iter().map(i64::from).collect();
+    let with = |value| {
+        let mut points = points.clone();
+        points[[4, 1]] = value;
+        points
+    };
+    let (infinite, huge) = (with(f32::INFINITY), with(1e19));
+    let (wide, none) = (Array2::zeros((9, 3)), Array2::zeros((9, 0)));
+    let [points, infinite, huge] = [&points, &infinite, &huge].map(Array2::view);
+    let (width, finite) = (
+        "embeddings to fit on have 2 coordinates and those to ask about 3",
+        "has a coordinate that is not finite",
     );
-    assert!(error.unwrap_err().to_string().starts_with("embeddings have no coordinates"));
-    assert!(KMeans::fit(Array2::zeros((0, 2)).view(), 1, 1, 0).is_err());
+    let mut unlabelled = labels.clone();
+    unlabelled[4] = -1;
+    for readout in Readout::ALL {
+        let fit = |fit, labels: &[i64], ask| readout.classifier(0).fit_predict(fit, labels, ask);
+        for (result, expected) in [
+            (fit(points, &labels, infinite), format!("embedding 4 of the queries {finite}")),
+            (fit(points, &[7; 9], infinite), format!("embedding 4 of the queries {finite}")),
+            (fit(infinite, &labels, points), format!("embedding 4 of the training set {finite}")),
+            (
+                fit(huge, &labels, points),
+                "embedding 4 of the training set has a coordinate beyond 1e15".into(),
+            ),
+            (fit(points, &unlabelled, points), "label 4 of the training set is -1".into()),
+            (fit(points, &labels[..8], points), "the training set has 9 embeddings and 8 labels".into()),
+            (fit(points, &labels, wide.view()), width.into()),
+            (fit(none.view(), &labels, none.view()), "embeddings have no coordinates".into()),
+        ] {
+            let error = result.unwrap_err().to_string();
+            assert!(error.starts_with(&expected), "{readout:?}: {error}, not {expected}");
+        }
+    }
+    let forest = RandomForest { n_trees: 0, seed: 1 };
+    let mixture = GaussianMixture::fit(points, 2, 1).unwrap();
+    for (error, expected) in [
+        (forest.fit_predict(points, &labels, points).err(), "n_trees is 0; it must be at least 1"),
+        (NearestNeighbours { k: 0 }.fit_predict(points, &labels, points).err(), "k is 0"),
+        (retrieval(points, &labels, &[1, 0]).err(), "k of R@k is 0"),
+        (retrieval(huge, &labels, &[1]).err(), "embedding 4 of the set has a coordinate beyond 1e15"),
+        (KMeans::fit(points, 0, 1, 1).err(), "the number of clusters is 0"),
+        (KMeans::fit(points, 1, 0, 1).err(), "the number of starts is 0"),
+        (KMeans::fit(Array2::zeros((0, 2)).view(), 1, 1, 0).err(), "0 points are too few"),
+        (mixture.predict(wide.view()).err(), width),
+        (mixture.predict(infinite).err(), "embedding 4 of the set has a coordinate that is not finite"),
+    ] {
+        let error = error.expect(expected).to_string();
+        assert!(error.starts_with(expected), "{error}, not {expected}");
+    }
+    let every = NearestNeighbours { k: usize::MAX }.fit_predict(points, &labels, points);
+    assert_eq!(every.unwrap(), [0; 9], "all nine vote, three of each class");
+}
+
+#[test]
+fn labels_are_integers_of_any_width_and_for_agreement_of_any_sign() {
+    let ami = score::adjusted_mutual_information(&[0_i64, 0, -1, 5], &[7_usize, 7, 0, 2]);
+    assert!((ami - 1.0).abs() < 1e-12);
+    assert!((score::accuracy(&[-1_i32, 3], &[-1, 3]) - 1.0).abs() < 1e-15);
+    assert!((score::adjusted_rand(&[u64::MAX, 0], &[0_u16, 1]) - 1.0).abs() < 1e-15);
 }

@@ -134,7 +134,7 @@ fn what_the_data_set_cannot_give_is_not_retried() {
     insta::assert_snapshot!(sentences.join("\n"), @r"
     tiny_without_validation has no validation split; set data.validation to the number of training images to hold out
     300 validation rows cannot be held out of tiny_without_validation's 300 training rows: hold out fewer than 300
-    0.1 percent of 300 labels rounds to none: keep at least one
+    0.1 percent of 300 labels rounds to none: keep at least one (every tenth label is 10 percent)
     prior.components = 5000 is more than there are training images; it must be at most 300
     ");
     assert_eq!(retries, [false; 4]);

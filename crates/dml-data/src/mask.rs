@@ -16,6 +16,8 @@ pub enum Sampling {
 }
 
 /// The training rows that keep their label; all others count as unlabelled.
+///
+/// It is but its rows: whatever learns from a mask takes a slice of row ids, and takes yours as well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mask {
     rows: Vec<usize>,
@@ -23,6 +25,8 @@ pub struct Mask {
 
 impl Mask {
     /// Draws `round(percent / 100 * n)` of the n rows that `labels` has.
+    ///
+    /// `percent` is out of a hundred, as in the paper's tables: 10.0 is every tenth label, 0.1 is one in a thousand.
     ///
     /// For one seed and sampling a smaller mask lies inside every larger one: all are prefixes of one order
     /// of the rows. [`Sampling::Stratified`] draws k rows so that each class c with `n_c` of the n rows gets
@@ -42,13 +46,13 @@ impl Mask {
         let n = labels.len();
         if !(percent > 0.0 && percent <= 100.0) {
             return Err(DataError::Value(format!(
-                "{percent} percent of the labels cannot be kept: the percentage must be above 0 and at most 100"
+                "{percent} percent of the labels cannot be kept: the percentage must be above 0 and at most 100 (every tenth label is 10 percent)"
             )));
         }
         let n_rows = (percent / 100.0 * n as f64).round() as usize;
         if n_rows == 0 {
             return Err(DataError::Value(format!(
-                "{percent} percent of {n} labels rounds to none: keep at least one"
+                "{percent} percent of {n} labels rounds to none: keep at least one (every tenth label is 10 percent)"
             )));
         }
         if let Some(label) = labels.iter().find(|&&label| usize::from(label) >= n_classes) {
@@ -155,7 +159,10 @@ mod tests {
             assert!(error.starts_with(&format!("{percent} percent")), "{error}");
         }
         let error = Mask::draw(&[0; 10], 1, 4.9, Sampling::Uniform, 0).unwrap_err().to_string();
-        assert_eq!(error, "4.9 percent of 10 labels rounds to none: keep at least one");
+        assert_eq!(
+            error,
+            "4.9 percent of 10 labels rounds to none: keep at least one (every tenth label is 10 percent)"
+        );
         assert!(Mask::draw(&[], 1, 50.0, Sampling::Stratified, 0).is_err());
         assert!(Mask::draw(&[0, 3], 3, 50.0, Sampling::Stratified, 0).is_err());
     }

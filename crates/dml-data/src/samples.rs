@@ -14,8 +14,8 @@ const GAP: usize = 2;
 /// Grey for one channel, colour for three. The choice depends on `seed`, the class and the labels only.
 ///
 /// # Errors
-/// When `per_class` or `n_classes` is 0, a label is not below `n_classes`, the number of channels is neither
-/// 1 nor 3, or the rows are not of `shape`.
+/// When `per_class` or `n_classes` is 0, there is not one label an image, a label is not below `n_classes`, the
+/// number of channels is neither 1 nor 3, or the rows are not of `shape`.
 pub fn sample_sheet(
     split: &Split,
     shape: ImageShape,
@@ -26,6 +26,12 @@ pub fn sample_sheet(
     if per_class == 0 || n_classes == 0 {
         return Err(DataError::Value(format!(
             "{per_class} images of {n_classes} classes make no picture: ask for one of each"
+        )));
+    }
+    let (n_images, n_labels) = (split.images.nrows(), split.labels.len());
+    if n_images != n_labels {
+        return Err(DataError::Value(format!(
+            "there are {n_images} images and {n_labels} labels: there must be one label an image"
         )));
     }
     let mut members = vec![Vec::new(); n_classes];
@@ -92,5 +98,8 @@ mod tests {
         assert!(reason(shape, 2, 0).contains("0 images of 2 classes"));
         assert!(reason(ImageShape { width: 3, ..shape }, 2, 1).contains("images of 2 values"));
         assert!(reason(ImageShape { channels: 2, width: 1, ..shape }, 2, 1).contains("2 channels"));
+        let split = Split { images: Array2::zeros((1, 2)), labels: vec![1, 0] };
+        let error = sample_sheet(&split, shape, 2, 1, 0).unwrap_err().to_string();
+        assert_eq!(error, "there are 1 images and 2 labels: there must be one label an image");
     }
 }

@@ -20,13 +20,15 @@ use crate::DataError;
 const LONGEST_HEADER: usize = 10_000;
 /// Brackets of a plain array's header: a dict and a shape. A parser that recurses should not meet thousands.
 const MOST_BRACKETS: usize = 16;
+/// What labels should be, and how to get there.
+const LABELS: &str = "integers, as labels.astype(int) makes of whole numbers and np.unique(labels, return_inverse=True)[1] of names, are";
 /// No buffer is reserved beyond this before the bytes are there.
 const RESERVED_AT_MOST: usize = 1 << 20;
 
 /// Reads a two-dimensional array of any number type as `f32`. `[n, d]`
 ///
 /// # Errors
-/// When the file cannot be read or is no two-dimensional npy array of numbers.
+/// When the file cannot be read, or is no two-dimensional npy array of numbers that fit an `f32`.
 pub fn read_f32(path: &Path) -> Result<Array2<f32>, DataError> {
     open(path).and_then(parse_f32).map_err(DataError::format(path))
 }
@@ -60,8 +62,13 @@ pub(crate) fn parse_f32(reader: impl Read) -> Result<Array2<f32>, String> {
     let array = match kind(&file)? {
         (TypeChar::Float, 2) => collect(file, |x: npyz::half::f16| Ok(x.to_f32())),
         (TypeChar::Float, 4) => collect(file, |x: f32| Ok(x)),
-        (TypeChar::Float, 8) => collect(file, |x: f64| Ok(x as f32)),
-        _ => collect_integers(file, |x| Ok(x as f32)),
+        (TypeChar::Float, 8) => collect(file, |x: f64| {
+            let narrow = x as f32;
+            let fits = narrow.is_finite() || !x.is_finite();
+            fits.then_some(narrow)
+                .ok_or_else(|| format!("holds {x:e}: numbers up to {:e} are expected", f32::MAX))
+        }),
+        _ => collect_integers(file, "numbers of at most 64 bits are", |x| Ok(x as f32)),
     }?;
     let shape = array.shape().to_vec();
     array
@@ -71,7 +78,7 @@ pub(crate) fn parse_f32(reader: impl Read) -> Result<Array2<f32>, String> {
 
 /// An npy array of integers of shape `[n]` or `[n, 1]`.
 pub(crate) fn parse_labels(reader: impl Read) -> Result<Vec<i64>, String> {
-    let array = collect_integers(header(reader)?, Ok)?;
+    let array = collect_integers(header(reader)?, LABELS, Ok)?;
     match array.shape() {
         [_] | [_, 1] => Ok(array.into_raw_vec_and_offset().0),
         shape => Err(format!("has the shape {shape:?}: one label a row is expected, [n] or [n, 1]")),
@@ -160,6 +167,7 @@ fn layout<R: Read>(file: &NpyFile<R>) -> Result<(Vec<usize>, Order, usize), Stri
 
 fn collect_integers<R: Read, U>(
     file: NpyFile<R>,
+    expected: &str,
     convert: impl Fn(i64) -> Result<U, String>,
 ) -> Result<ArrayD<U>, String>
 where
@@ -178,7 +186,7 @@ where
             let large = |x: u64| format!("holds {x}: integers up to {} are expected", i64::MAX);
             collect(file, |x: u64| convert(i64::try_from(x).map_err(|_| large(x))?))
         }
-        _ => Err(format!("has the type {}, which is not expected here", file.dtype().descr())),
+        _ => Err(format!("has the type {}: {expected} expected", file.dtype().descr())),
     }
 }
 

@@ -27,6 +27,9 @@ impl Npz {
     /// # Errors
     /// When the file cannot be read or is no npz (zip) file.
     pub fn open(path: &Path) -> Result<Npz, DataError> {
+        if path.is_dir() {
+            return Err(DataError::format(path)("is a folder: an npz file is expected".to_owned()));
+        }
         let file = File::open(path).map_err(DataError::io(path))?;
         let archive = ZipArchive::new(BufReader::with_capacity(1 << 16, file))
             .map_err(|error| DataError::format(path)(format!("is no npz file: {error}")))?;
@@ -53,7 +56,7 @@ impl Npz {
     /// The two-dimensional array `name` of any number type as `f32`. `[n, d]`
     ///
     /// # Errors
-    /// When there is no such array, or it is not two-dimensional or not of numbers.
+    /// When there is no such array, or it is not two-dimensional or not of numbers that fit an `f32`.
     pub fn read_f32(&mut self, name: &str) -> Result<Array2<f32>, DataError> {
         self.member(name, |reader| npy::parse_f32(reader))
     }
@@ -90,6 +93,7 @@ impl Npz {
 /// Writes an npz file that `NumPy` opens, aside, and gives it its name at the end.
 pub struct NpzWriter {
     path: PathBuf,
+    names: Vec<String>,
     zip: ZipWriter<BufWriter<NamedTempFile>>,
 }
 
@@ -111,7 +115,7 @@ impl NpzWriter {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = builder.tempfile_in(folder).map_err(DataError::io(path))?;
-        Ok(NpzWriter { path: path.to_owned(), zip: ZipWriter::new(BufWriter::new(file)) })
+        Ok(NpzWriter { path: path.to_owned(), names: Vec::new(), zip: ZipWriter::new(BufWriter::new(file)) })
     }
 
     /// Adds embeddings. `[n, d]`
@@ -157,6 +161,11 @@ impl NpzWriter {
         shape: &[usize],
         values: impl IntoIterator<Item = T>,
     ) -> Result<(), DataError> {
+        if self.names.iter().any(|other| other == name) {
+            let reason = format!("has an array {name} already: each array needs a name of its own");
+            return Err(DataError::format(&self.path)(reason));
+        }
+        self.names.push(name.to_owned());
         let n_bytes = shape.iter().product::<usize>() * size_of::<T>();
         // One date for all files: the same arrays give the same bytes.
         let options = FileOptions::default()

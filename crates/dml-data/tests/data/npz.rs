@@ -78,9 +78,13 @@ fn what_is_no_embedding_or_label_is_named() {
     for (name, labels, expected) in [
         ("int_wide", true, "int_wide has the shape [2, 4]: one label a row is expected"),
         ("int_huge", true, "int_huge holds 9223372036854775808"),
-        ("float_f4", true, "float_f4 has the type '<f4'"),
-        ("complex", false, "complex has the type '<c16'"),
-        ("text", true, "text has the type '<U1'"),
+        ("float_f4", true, "float_f4 has the type '<f4': integers, as labels.astype(int) makes of whole"),
+        ("complex", false, "complex has the type '<c16': numbers of at most 64 bits are expected"),
+        (
+            "text",
+            true,
+            "text has the type '<U1': integers, as labels.astype(int) makes of whole numbers and np.unique(",
+        ),
         ("record", false, "record has the type [('a', '<i4'), ('b', '<f4'), ]"),
         ("int_i4", false, "int_i4 has the shape [4]: two dimensions are expected"),
         ("nothing", false, "has no array nothing: it has bool, complex, float_big_f2"),
@@ -111,6 +115,40 @@ fn what_is_written_reads_back() {
     assert_eq!(npz.read_labels("test_labels").unwrap(), [7, -1, i64::MAX]);
     assert_eq!(npz.read_labels("labelled").unwrap(), [1, 0, 1]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn what_f32_cannot_hold_is_named_and_infinity_stays_what_it_is() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("wide.npy");
+    let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2), }\n";
+    let read = |values: [f64; 2]| {
+        fs::write(&path, npy_file(header, &values.map(f64::to_le_bytes).concat())).unwrap();
+        npy::read_f32(&path)
+    };
+    let sentence = read([1.0, -1e300]).unwrap_err().to_string();
+    assert!(
+        sentence.ends_with("wide.npy: holds -1e300: numbers up to 3.4028235e38 are expected"),
+        "{sentence}"
+    );
+    assert_eq!(read([1e-300, f64::INFINITY]).unwrap(), array![[0.0, f32::INFINITY]]);
+    let sentence = Npz::open(folder.path()).unwrap_err().to_string();
+    assert!(sentence.ends_with(": is a folder: an npz file is expected"), "{sentence}");
+}
+
+#[test]
+fn one_name_twice_is_an_error_and_leaves_the_first() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("twice.npz");
+    let mut writer = NpzWriter::create(&path).unwrap();
+    writer.add_i64("a", &[1]).unwrap();
+    let sentence = writer.add_bool("a", &[true]).unwrap_err().to_string();
+    assert!(
+        sentence.ends_with("twice.npz: has an array a already: each array needs a name of its own"),
+        "{sentence}"
+    );
+    writer.finish().unwrap();
+    assert_eq!(Npz::open(&path).unwrap().read_labels("a").unwrap(), [1]);
 }
 
 #[test]

@@ -8,6 +8,9 @@
 //! assert_eq!(mask.rows().len(), 60);
 //! # Ok::<(), dml_data::DataError>(())
 //! ```
+//!
+//! Arrays are those of ndarray 0.16 and generators those of rand 0.8; both are re-exported, as [`ndarray`](mod@ndarray) and
+//! [`rand`](mod@rand), so that their versions need not be named twice.
 
 mod checksum;
 mod dataset;
@@ -28,6 +31,9 @@ mod progress;
 pub mod random;
 mod samples;
 mod source;
+
+pub use ndarray;
+pub use rand;
 
 pub use dataset::{Dataset, ImageShape, Split, class_counts};
 pub use error::DataError;

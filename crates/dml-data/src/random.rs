@@ -1,4 +1,6 @@
-//! Stateless randomness: every draw of the project comes from a generator keyed by what it is for.
+//! Stateless randomness: every draw of data and of training comes from a generator keyed by what it is for.
+//!
+//! The folds, forests and clusters of dml-eval, which does not know this crate, come from generators of its own, seeded in the same spirit.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

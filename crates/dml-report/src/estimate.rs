@@ -4,6 +4,12 @@ use dml_eval::statistics::{mean, paired_difference, t_interval};
 
 const CONFIDENCE: f64 = 0.95;
 
+/// Wider than the interval of values that are equal but for the rounding of a difference, narrower than any step of a score.
+const ROUNDING: f64 = 1e-9;
+
+/// What no interval of a report covers.
+pub(crate) const SCOPE: &str = "Intervals are over seeds alone: all seeds share one test set, and what another would give they do not cover.";
+
 /// A mean with its 95% t interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
@@ -26,6 +32,12 @@ impl Estimate {
     pub fn interval(&self) -> (f64, f64) {
         let half = self.half_width.unwrap_or(0.0);
         (self.mean - half, self.mean + half)
+    }
+
+    /// Whether the values differ by more than rounding. Those that do not are copies of one: the seed has no part in them, and there is no
+    /// telling what another cause would do.
+    pub(crate) fn varies(&self) -> bool {
+        self.half_width.is_some_and(|half| half > ROUNDING)
     }
 
     /// Whether both have intervals and these share a point.

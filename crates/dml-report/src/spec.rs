@@ -63,6 +63,11 @@ pub struct TableSpec {
 /// difference over its pairs, which may be of several strata, as latent dimensions. The p is that of the two-sided paired t test over
 /// seeds, multiplied as Holm (1979) says for all verdicts that the report has, those without a result included; the 95% t interval
 /// shown beside it is not corrected.
+///
+/// A trial that diverged is not missing at random: the seeds that are left are those on which its side went well. So after a divergence of
+/// the treatment (at the tuned value that was chosen) nothing is supported, though it may be refuted, and after one of the control nothing
+/// is refuted, though it may be supported; the comparison then counts for Holm's correction as one that shows nothing. Nor has a difference a
+/// p that is the same for every seed: seeds that change nothing are copies of one trial.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerdictSpec {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::Value;
 
 use crate::ReportError;
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, SCOPE};
 use crate::evidence::{Evidence, Keyed, Ranks, join, label, varying_keys};
 use crate::published::Published;
 use crate::select::{Selection, alternatives, key_text, same, value_text};
@@ -52,7 +52,7 @@ pub struct Cell {
     pub ours: Option<Estimate>,
     /// Seeds the sweep asks for.
     pub asked: usize,
-    /// Seeds that have no score because training diverged.
+    /// Seeds of which a trial diverged; the mean leaves them out.
     pub diverged: usize,
     /// Seeds that ended well but were not scored this way.
     pub unscored: usize,
@@ -154,10 +154,10 @@ impl Cell {
         let (mut values, mut diverged, mut unscored) = (Vec::new(), 0, 0);
         for trials in seeds.values() {
             let scored: Vec<f64> = trials.iter().filter_map(|t| t.score(score)).collect();
-            if !scored.is_empty() {
-                values.push(scored.iter().sum::<f64>() / scored.len() as f64);
-            } else if trials.iter().any(|t| t.diverged()) {
+            if trials.iter().any(|t| t.diverged()) {
                 diverged += 1;
+            } else if !scored.is_empty() {
+                values.push(scored.iter().sum::<f64>() / scored.len() as f64);
             } else if trials.iter().any(|t| t.result.is_some()) {
                 unscored += 1;
             }
@@ -171,6 +171,10 @@ impl Cell {
             mark: Mark::None,
         }
     }
+
+    fn comparable(&self) -> Option<Estimate> {
+        self.ours.filter(|_| self.diverged == 0)
+    }
 }
 
 /// Where the keys of `best_within` stand among those of a row.
@@ -178,7 +182,8 @@ fn places(spec: &TableSpec) -> impl Iterator<Item = usize> {
     spec.best_within.iter().filter_map(|key| spec.rows.iter().position(|row| row == key))
 }
 
-/// Compares each row with the best model of its group. A baseline for which a key of the groups means nothing stands in all of them.
+/// Compares each row with the best model of its group. A baseline for which a key of the groups means nothing stands in all of them. A row
+/// some of whose seeds diverged is not compared: its mean is over those that went well.
 fn mark(rows: &mut [Row], spec: &TableSpec) {
     let group = |row: &Row| places(spec).map(|p| row.values[p].as_ref().map(value_text)).collect::<Vec<_>>();
     let groups: Vec<_> = rows.iter().map(group).collect();
@@ -191,9 +196,9 @@ fn mark(rows: &mut [Row], spec: &TableSpec) {
             let in_group = |other: &Vec<Option<String>>| own.iter().zip(other).all(same);
             let rivals = rows.iter().zip(&groups).filter(|(other, group)| !other.baseline && in_group(group));
             let best = rivals
-                .filter_map(|(rival, _)| rival.cells[column].ours)
+                .filter_map(|(rival, _)| rival.cells[column].comparable())
                 .max_by(|a, b| (sign * a.mean).total_cmp(&(sign * b.mean)));
-            let (Some(best), Some(ours)) = (best, row.cells[column].ours) else { return Mark::None };
+            let (Some(best), Some(ours)) = (best, row.cells[column].comparable()) else { return Mark::None };
             match (row.baseline, sign * ours.mean >= sign * best.mean) {
                 (true, true) => Mark::Reaches,
                 (false, true) => Mark::Best,
@@ -229,8 +234,9 @@ fn notes(
     } else {
         notes.push(
             "Mean over seeds ± half of its 95% t interval (number of seeds). Bold: the best model of its group; ≈: a model whose interval \
-             overlaps the best one's."
-                .to_string(),
+             overlaps the best one's. "
+                .to_string()
+                + SCOPE,
         );
     }
     let holes: usize =
@@ -244,7 +250,7 @@ fn notes(
     let diverged = cells().filter(|c| c.diverged > 0).count();
     if diverged > 0 {
         notes.push(format!(
-            "In {diverged} of {} cells training diverged for some seeds, which the mean leaves out.",
+            "In {diverged} of {} cells training diverged for some seeds, which the mean leaves out; these are no best, and are not compared with it.",
             cells().count()
         ));
     }

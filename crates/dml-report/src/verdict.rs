@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Value;
 
-use dml_eval::statistics::holm;
+use dml_eval::statistics::{holm, mean, standard_deviation};
 
 use crate::estimate::{Estimate, p_value};
 use crate::evidence::{Evidence, Ranks, group};
@@ -18,7 +18,7 @@ pub(crate) use words::{by_proposal, csv, markdown, summary};
 /// Probability of a wrong verdict anywhere in a report that Holm's procedure keeps to.
 pub const LEVEL: f64 = 0.05;
 
-/// A null model's mean null score lies this near to 0, and its interval holds 0.
+/// The whole interval of a null model's null score lies this near to 0: that it is a guesser is shown, not only not disproved.
 pub const NULL_MARGIN: f64 = 0.05;
 
 /// What the numbers say of a proposal.
@@ -45,7 +45,8 @@ pub struct Verdict {
     pub score: String,
     /// Treatment minus control, one value a seed.
     pub difference: Option<Estimate>,
-    /// Two-sided p of the paired t test, multiplied as Holm (1979) says for all verdicts of the report.
+    /// Two-sided p of the paired t test, multiplied as Holm (1979) says for all verdicts of the report. `None` of fewer than two seeds, of
+    /// differences that do not vary, and where [`Verdict::diverged`] forbids the ruling that it would be the p of.
     pub adjusted_p: Option<f64>,
     /// Comparisons that Holm's procedure counts: all that the sweep asks for, also those without a p.
     pub comparisons: usize,
@@ -61,6 +62,9 @@ pub struct Verdict {
     /// the tuned keys are chosen by), for want of another seed to choose the tuned keys by, and because another pair of the same seed
     /// is lost: a seed counts with all its pairs or not at all.
     pub lost: [usize; 5],
+    /// Whether a trial of the treatment diverged, one of the control. The seeds that are left are those on which that side went well, so they
+    /// flatter it: after a divergence of the treatment nothing is supported (a loss all the more), after one of the control nothing refuted.
+    pub diverged: [bool; 2],
     /// How tuned keys got their values, in words.
     pub choice: String,
     /// Keys in which trials differ over which a side of a pair is the mean.
@@ -105,27 +109,48 @@ fn case(spec: &VerdictSpec, values: Vec<Option<Value>>, trials: &[&Evidence]) ->
     let nulls = by_seed(pairs.found.iter().filter_map(|pair| Some((pair.seed.as_str(), pair.null?))));
     let averaged: BTreeSet<&String> = pairs.found.iter().flat_map(|pair| &pair.averaged).collect();
     let null = spec.null_score.clone().zip(Estimate::of(&nulls));
+    let difference = Estimate::of(&differences);
+    let flattered = |d: &Estimate| pairs.diverged[usize::from(d.mean < 0.0)];
+    let speaks = difference.is_some_and(|d| d.varies() && !flattered(&d));
     Verdict {
         name: spec.name.clone(),
         proposal: spec.proposal.clone(),
         case: spec.each.iter().cloned().zip(values).collect(),
         score: spec.score.clone(),
-        difference: Estimate::of(&differences),
+        difference,
         averaged: averaged.into_iter().cloned().collect(),
-        adjusted_p: p_value(&differences),
+        adjusted_p: p_value(&differences).filter(|_| speaks),
         comparisons: 0,
         ruling: Ruling::Undecided,
         null_model: null.as_ref().is_some_and(|(_, e)| is_null(e)),
         null,
         pairs: pairs.asked,
         lost: pairs.lost,
+        diverged: pairs.diverged,
         choice: pairs.choice,
     }
 }
 
+/// An equivalence test (Schuirmann 1987) at the level of the interval's tails.
 fn is_null(null: &Estimate) -> bool {
     let (low, high) = null.interval();
-    null.half_width.is_some() && low <= 0.0 && 0.0 <= high && null.mean.abs() < NULL_MARGIN
+    null.half_width.is_some() && -NULL_MARGIN < low && high < NULL_MARGIN
+}
+
+/// The smallest number of seeds with which a mean difference of three of its standard deviations would pass Holm's first step, the
+/// strictest, among so many comparisons.
+fn seeds_needed(comparisons: usize) -> usize {
+    let passes = |seeds: u32| {
+        let spread: Vec<f64> = (0..seeds).map(f64::from).collect();
+        let shift = 3.0 * standard_deviation(&spread).unwrap_or(0.0) - mean(&spread);
+        let shifted: Vec<f64> = spread.iter().map(|x| x + shift).collect();
+        p_value(&shifted).is_some_and(|p| p * (comparisons.max(1) as f64) < LEVEL)
+    };
+    let mut seeds = 2;
+    while !passes(seeds) {
+        seeds += 1;
+    }
+    seeds as usize
 }
 
 /// One mean a seed, which is the unit of the statistics.

@@ -29,6 +29,8 @@ pub(super) struct Pairs {
     pub(super) asked: usize,
     /// Treatment diverged, control diverged, no result, nothing to choose by, another pair of its seed is lost.
     pub(super) lost: [usize; 5],
+    /// Whether a trial of the treatment diverged, one of the control.
+    pub(super) diverged: [bool; 2],
     pub(super) choice: String,
 }
 
@@ -52,7 +54,8 @@ impl Pairs {
                 strata.entry(signature(trial)).or_default().entry(trial.seed()).or_default();
             if spec.treatment.matches(trial.trial) { treatments.push(trial) } else { controls.push(trial) }
         }
-        let mut pairs = Self { found: Vec::new(), asked: 0, lost: [0; 5], choice: String::new() };
+        let mut pairs =
+            Self { found: Vec::new(), asked: 0, lost: [0; 5], diverged: [false; 2], choice: String::new() };
         let mut chosen = BTreeMap::new();
         let mut incomplete = BTreeSet::new();
         for (signed, stratum) in &strata {
@@ -75,6 +78,11 @@ impl Pairs {
                         })
                     }
                 };
+                pairs.diverged[0] |= match &treatments {
+                    Ok(treatments) => treatments.iter().any(|t| t.diverged()),
+                    Err(why) => *why == TREATMENT_DIVERGED,
+                };
+                pairs.diverged[1] |= controls.iter().any(|t| t.diverged());
                 match treatments.and_then(|treatments| Pair::of(spec, seed, controls, &treatments)) {
                     Ok(pair) => pairs.found.push(pair),
                     Err(why) => {

@@ -1,8 +1,8 @@
 //! Verdicts as plain words and as a file of numbers.
 
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, SCOPE};
 use crate::select::{key_text, score_text, value_text};
-use crate::verdict::{Ruling, Verdict};
+use crate::verdict::{NULL_MARGIN, Ruling, Verdict, seeds_needed};
 
 impl Ruling {
     /// One word.
@@ -28,6 +28,8 @@ impl Verdict {
     pub fn words(&self) -> String {
         let mut sentences = vec![self.finding()];
         sentences.extend(self.lost_words());
+        sentences.extend(self.divergence().map(str::to_string));
+        sentences.extend(self.advice());
         if !self.choice.is_empty() {
             sentences.push(self.choice.clone());
         }
@@ -39,7 +41,7 @@ impl Verdict {
         if let Some((score, null)) = self.null.as_ref().filter(|_| self.null_model) {
             let score = score_text(score);
             sentences.push(format!(
-                "The treatment is the null model: its {score} is {}, not to be told from the 0 of a guesser.",
+                "The treatment is the null model: its {score} is {}, within {NULL_MARGIN} of the 0 of a guesser.",
                 with_interval(null)
             ));
         }
@@ -50,28 +52,58 @@ impl Verdict {
         let score = score_text(&self.score);
         let Some(difference) = self.difference else {
             return if self.lost[3] > 0 {
-                "One seed: nothing can be chosen on other seeds, so nothing is compared. It needs more seeds (three at the very least, better ten)."
-                    .to_string()
+                "One seed: nothing can be chosen on other seeds, so nothing is compared.".to_string()
             } else {
                 format!("No seed has a {score} for all pairs of treatment and control; nothing can be said.")
             };
         };
-        let verb = if difference.mean < 0.0 { "lower" } else { "higher" };
+        let (verb, n) = (if difference.mean < 0.0 { "lower" } else { "higher" }, difference.n);
         let amount =
             format!("The treatment’s {score} is {:.4} {verb} than the control’s", difference.mean.abs());
-        let (Some(_), Some(p)) = (difference.half_width, self.adjusted_p) else {
+        if n == 1 {
+            return format!("{amount}, but with one seed there is no telling this from chance.");
+        }
+        if !difference.varies() {
             return format!(
-                "{amount}, but with one seed there is no telling this from chance: it needs more seeds (two at the very least, better ten)."
+                "{amount}, the same with each of {n} seeds: as the seed has no part in it they count as one, and there is no telling this from chance."
             );
-        };
+        }
         let (low, high) = difference.interval();
-        let p = if p < 0.0001 { "below 0.0001".to_string() } else { format!("{p:.4}") };
-        format!(
-            "{amount} (95% interval of the difference {low:+.4} to {high:+.4}, {} seeds; p {p} after Holm’s correction for {} comparison{}).",
-            difference.n,
-            self.comparisons,
-            if self.comparisons == 1 { "" } else { "s" }
-        )
+        let p = self.adjusted_p.map_or_else(String::new, |p| {
+            let p = if p < 0.0001 { "below 0.0001".to_string() } else { format!("{p:.4}") };
+            let of = plan_words(self.comparisons);
+            format!("; p {p} after Holm’s correction for {of}")
+        });
+        format!("{amount} (95% interval of the difference {low:+.4} to {high:+.4}, {n} seeds{p}).")
+    }
+
+    /// How many seeds would do, where there are fewer and they did not.
+    fn advice(&self) -> Option<String> {
+        let (n, needed) = (self.difference.map_or(0, |d| d.n), seeds_needed(self.comparisons));
+        let is_open =
+            n == 1 || self.lost[3] > 0 || (self.adjusted_p.is_some() && self.ruling == Ruling::Undecided);
+        let is_short = is_open && n < needed;
+        is_short.then(|| {
+            format!(
+                "It needs more seeds, at least {needed}: with these a difference of three of its standard deviations passes Holm’s correction for {}.",
+                plan_words(self.comparisons)
+            )
+        })
+    }
+
+    fn divergence(&self) -> Option<&'static str> {
+        match self.diverged {
+            [false, false] => None,
+            [true, false] => Some(
+                "The treatment diverged in places: the seeds left are those on which it went well, so they may refute it, not support it.",
+            ),
+            [false, true] => Some(
+                "The control diverged in places: the seeds left are those on which it went well, so they may support the treatment, not refute it.",
+            ),
+            [true, true] => Some(
+                "Treatment and control diverged in places: the seeds left are those on which both went well, so they decide nothing.",
+            ),
+        }
     }
 
     /// Pairs lost for want of another seed are the finding itself.
@@ -87,6 +119,10 @@ impl Verdict {
         let parts: Vec<String> = lost.map(|(n, why)| format!("{n} because {why}")).collect();
         (total > 0).then(|| format!("{total} of {} pairs are lost: {}.", self.pairs, parts.join(", ")))
     }
+}
+
+fn plan_words(comparisons: usize) -> String {
+    format!("{comparisons} comparison{}", if comparisons == 1 { "" } else { "s" })
 }
 
 fn with_interval(estimate: &Estimate) -> String {
@@ -121,7 +157,9 @@ pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
         (nulls > 0).then(|| {
             let cases =
                 if nulls == all { "The".to_string() } else { format!("In {nulls} of {all} cases the") };
-            format!("{cases} treatment is the null model: it knows no more of the classes than a guesser.")
+            format!(
+                "{cases} treatment is the null model: it knows next to no more of the classes than a guesser."
+            )
         }),
         one_seed.then(|| "With one seed nothing can be decided: it needs more seeds.".to_string()),
     ];
@@ -142,7 +180,10 @@ pub(crate) fn by_proposal(verdicts: &[Verdict]) -> Vec<(&str, Vec<&Verdict>)> {
 
 /// All verdicts as Markdown.
 pub(crate) fn markdown(verdicts: &[Verdict]) -> String {
-    let mut lines = Vec::new();
+    let mut lines = vec![];
+    if !verdicts.is_empty() {
+        lines.extend([SCOPE.to_string(), String::new()]);
+    }
     for (proposal, verdicts) in by_proposal(verdicts) {
         lines.extend([format!("### {proposal}"), String::new(), summary(&verdicts), String::new()]);
         let bullet = |v: &&Verdict| format!("- **{}**, {}: {}", v.ruling.word(), v.case_text(), v.words());

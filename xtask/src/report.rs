@@ -70,20 +70,18 @@ fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<ReportPaths> {
         figure: file.figure.clone(),
     };
     let expected: Vec<toml::Table> = sweep.trials.iter().map(|trial| trial.table.clone()).collect();
-    let mut claim = file.claim.clone();
-    let stopped = n_stopped(store, &sweep.name, &sweep.trials);
-    if stopped > 0 {
-        let n = sweep.trials.len();
-        claim = format!(
-            "{}\n\n{stopped} of {n} trials were stopped early: they have no result.",
-            claim.trim_end()
-        );
-    }
     let command = match file.seeds {
         n if n > 1 && !file.command.contains("--seeds") => format!("{} --seeds {n}", file.command),
         _ => file.command.clone(),
     };
-    let report = Report { name: &sweep.name, claim: &claim, command: &command, specs, expected: &expected };
+    let report = Report {
+        name: &sweep.name,
+        claim: &file.claim,
+        command: &command,
+        specs,
+        expected: &expected,
+        stopped: n_stopped(store, &sweep.name, &sweep.trials),
+    };
     write_report(&report, store, out).with_context(|| sweep.path.display().to_string())
 }
 

@@ -4,6 +4,7 @@ mod data;
 mod room;
 
 use crate::error::ReportError;
+use crate::estimate::SCOPE;
 use crate::evidence::Evidence;
 use crate::figure::{DARK, Figure, LIGHT, Rgb, Theme};
 use crate::report::Report;
@@ -24,6 +25,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) trials: &'a [Evidence<'a>],
     pub(crate) tables: &'a [Table],
     pub(crate) verdicts: &'a [Verdict],
+    /// Why there are none, although the sweep asks for some.
+    pub(crate) unjudged: Option<&'a str>,
     pub(crate) figures: &'a [Figure],
 }
 
@@ -40,9 +43,9 @@ pub(crate) fn page(parts: &Parts, store: &RunStore) -> Result<String, ReportErro
         ),
         escape_html(report.name),
         escape_html(report.claim.trim()),
-        progress(parts.trials),
+        progress(parts),
         escape_html(report.command),
-        or_none(verdicts(parts.verdicts), "verdict"),
+        or_none(verdicts(parts), "verdict"),
         or_none(parts.figures.iter().map(figure).collect(), "figure"),
         or_none(parts.tables.iter().map(table).collect(), "table"),
         room.sentence,
@@ -67,17 +70,23 @@ fn colours(theme: &Theme) -> String {
     base.into_iter().map(|(name, colour)| format!("--{name}:{};", hex(colour))).chain(classes).collect()
 }
 
-fn progress(trials: &[Evidence]) -> String {
-    let done = trials.iter().filter(|t| t.result.is_some()).count();
-    let diverged = trials.iter().filter(|t| t.diverged()).count();
-    format!("{done} of {} trials have a result; of these {diverged} diverged.", trials.len())
+fn progress(parts: &Parts) -> String {
+    let (n, stopped) = (parts.trials.len(), parts.report.stopped);
+    let done = parts.trials.iter().filter(|t| t.result.is_some()).count();
+    let diverged = parts.trials.iter().filter(|t| t.diverged()).count();
+    let early = match stopped {
+        0 => String::new(),
+        _ => format!(" {stopped} of {n} trials were stopped early: they have no result."),
+    };
+    format!("{done} of {n} trials have a result; of these {diverged} diverged.{early}")
 }
 
 fn or_none(html: String, what: &str) -> String {
     if html.is_empty() { format!("<p>This sweep asks for no {what}.</p>") } else { html }
 }
 
-fn verdicts(verdicts: &[Verdict]) -> String {
+fn verdicts(parts: &Parts) -> String {
+    let verdicts = parts.verdicts;
     let scale = verdicts
         .iter()
         .filter_map(|v| v.difference.map(|d| d.interval()))
@@ -88,7 +97,9 @@ fn verdicts(verdicts: &[Verdict]) -> String {
         let cases: String = verdicts.iter().map(|v| verdict(v, scale)).collect();
         format!("<h3>{}</h3>\n<p>{}</p>\n{cases}", escape_html(proposal), escape_html(&summary(&verdicts)))
     };
-    by_proposal(verdicts).into_iter().map(proposal).collect()
+    let scope = Some(SCOPE).filter(|_| !verdicts.is_empty()).or(parts.unjudged);
+    let scope = scope.map_or_else(String::new, |sentence| format!("<p>{sentence}</p>\n"));
+    scope + &by_proposal(verdicts).into_iter().map(proposal).collect::<String>()
 }
 
 fn verdict(verdict: &Verdict, scale: f64) -> String {

@@ -29,7 +29,13 @@ pub struct Report<'a> {
     pub specs: ReportSpecs,
     /// Every trial of the sweep, all seeds.
     pub expected: &'a [toml::Table],
+    /// Trials that have no result because they were stopped early. A report with such has no verdicts: what is missing looked bad, so what
+    /// is left is better than all.
+    pub stopped: usize,
 }
+
+/// In the place of verdicts, where there are none for want of the trials that were stopped early.
+pub(crate) const UNJUDGED: &str = "Trials were stopped early because they looked bad, so what is left is better than all: nothing is judged before they have ended, too.";
 
 /// What was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,13 +76,16 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
         .iter()
         .map(|spec| Table::from_evidence(spec, &specs.baselines, &trials, &ranks))
         .collect::<Result<_, _>>()?;
-    let verdicts = verdict::judge(&specs.verdict, &trials, &ranks);
+    let unjudged = (report.stopped > 0 && !specs.verdict.is_empty()).then_some(UNJUDGED);
+    let judged = if unjudged.is_none() { &specs.verdict[..] } else { &[] };
+    let verdicts = verdict::judge(judged, &trials, &ranks);
     let figures: Vec<Figure> = specs
         .figure
         .iter()
         .map(|spec| figure::draw(spec, &trials, &ranks, store))
         .collect::<Result<_, _>>()?;
-    let parts = Parts { report, trials: &trials, tables: &tables, verdicts: &verdicts, figures: &figures };
+    let parts =
+        Parts { report, trials: &trials, tables: &tables, verdicts: &verdicts, unjudged, figures: &figures };
 
     let mut folder = Folder::new(out);
     for table in &tables {
@@ -95,7 +104,10 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
     let paths = ReportPaths {
         page: folder.write("index.html", page(&parts, store)?)?,
         tables: folder.write("tables.md", all_tables)?,
-        verdicts: folder.write("verdicts.md", verdict::markdown(&verdicts))?,
+        verdicts: folder.write(
+            "verdicts.md",
+            unjudged.map_or_else(|| verdict::markdown(&verdicts), |sentence| format!("{sentence}\n")),
+        )?,
         figures: out.join("figures"),
         results_csv: folder.write("results.csv", interchange::csv(&trials))?,
         results_jsonl: folder.write("results.jsonl", interchange::json_lines(&trials))?,

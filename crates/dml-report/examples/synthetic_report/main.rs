@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         command: "cargo run -p dml-report --example synthetic_report",
         specs: toml::from_str(include_str!("specs.toml"))?,
         expected: &trials,
+        stopped: 0,
     };
     let out = folder.join("report");
     let start = Instant::now();

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use super::*;
+use crate::estimate::SCOPE;
 use crate::synthetic::{Synthetic, blobs, common, spec, write_latent};
 
 fn written(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -36,6 +37,7 @@ fn report(expected: &[toml::Table]) -> Report<'_> {
         command: "cargo xtask sweep little",
         specs: specs(),
         expected,
+        stopped: 0,
     }
 }
 
@@ -135,20 +137,29 @@ fn a_wrong_specification_is_named() {
 }
 
 #[test]
-fn a_thousand_results_are_reported_in_seconds() {
+fn nothing_is_judged_where_trials_were_stopped_because_they_looked_bad() {
     let folder = tempfile::tempdir().unwrap();
     let store = RunStore::open(&folder.path().join("store")).unwrap();
-    let synthetic = Synthetic::new(125);
+    let synthetic = Synthetic::new(3);
     for result in &synthetic.results {
-        let directory = store.trial_directory(&result.id);
-        fs::create_dir_all(&directory).unwrap();
-        fs::write(directory.join("result.json"), serde_json::to_string(result).unwrap()).unwrap();
+        store.add(&result.trial).unwrap();
+        store.finish(result).unwrap();
     }
-    let start = std::time::Instant::now();
-    let paths = write_report(&report(&synthetic.expected), &store, &folder.path().join("report")).unwrap();
-    assert_eq!(paths.results, 1000);
-    // A tenth of a second on two shared cores; the bound only catches what grows with the square.
-    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+    let written = |stopped: usize| {
+        let report = Report { stopped, ..report(&synthetic.expected) };
+        let paths = write_report(&report, &store, &folder.path().join("report")).unwrap();
+        [paths.verdicts, paths.page].map(|path| fs::read_to_string(path).unwrap())
+    };
+    for text in written(0) {
+        assert!(
+            text.contains("decided") && text.contains(SCOPE) && !text.contains("stopped early"),
+            "{text}"
+        );
+    }
+    let [verdicts, page] = written(2);
+    assert_eq!(verdicts, format!("{UNJUDGED}\n"));
+    assert!(page.contains(UNJUDGED) && !page.contains("class=verdict>"));
+    assert!(page.contains("2 of 24 trials were stopped early: they have no result."));
 }
 
 #[test]

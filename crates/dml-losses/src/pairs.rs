@@ -62,11 +62,17 @@ impl Pairs {
     /// Euclidean distances `[..., batch, candidates]`, by differences (no cancellation); the gradient at
     /// zero is zero.
     pub(crate) fn distances(&self, on_sphere: bool) -> Tensor {
+        self.distances_in(self.anchors.kind(), on_sphere)
+    }
+
+    /// The same, computed in f32 or f64.
+    pub(crate) fn distances_in(&self, kind: Kind, on_sphere: bool) -> Tensor {
         const BY_DIFFERENCES: i64 = 2;
+        let (rows, columns) = (self.anchors.to_kind(kind), self.candidates.to_kind(kind));
         if on_sphere {
-            Tensor::cdist(&normalized(&self.anchors), &normalized(&self.candidates), 2.0, BY_DIFFERENCES)
+            Tensor::cdist(&normalized(&rows), &normalized(&columns), 2.0, BY_DIFFERENCES)
         } else {
-            Tensor::cdist(&self.anchors, &self.candidates, 2.0, BY_DIFFERENCES)
+            Tensor::cdist(&rows, &columns, 2.0, BY_DIFFERENCES)
         }
     }
 

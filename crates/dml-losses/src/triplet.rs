@@ -1,7 +1,7 @@
 //! Triplet loss.
 
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::masked::mean_where;
 use crate::pairs::{PairLoss, Pairs};
@@ -33,6 +33,8 @@ pub enum Mining {
     /// The paper leaves open which of these negatives an anchor and its positive get; we take them all, as
     /// pytorch-metric-learning's `semihard` miner does. (`TensorFlow` takes the nearest, and the farthest
     /// of the others where there is none.)
+    ///
+    /// Computed in f64 also for embeddings in f32, where rounding would move triplets in and out.
     SemiHard,
     /// For each anchor its farthest positive and its nearest negative ("batch hard"; Hermans 2017, `L_BH`).
     Hard,
@@ -50,14 +52,19 @@ pub enum Distance {
 
 impl PairLoss for Triplet {
     fn of_pairs(&self, pairs: &Pairs) -> Tensor {
+        let own = pairs.anchors.kind();
+        // Small differences of distances say which triplets are semi-hard, and are all that they add up to.
+        let kind = if self.mining == Mining::SemiHard { Kind::Double } else { own };
+        let distances = pairs.distances_in(kind, self.normalized);
         let distances = match self.distance {
-            Distance::Euclidean => pairs.distances(self.normalized),
-            Distance::SquaredEuclidean => pairs.distances(self.normalized).square(),
+            Distance::Euclidean => distances,
+            Distance::SquaredEuclidean => distances.square(),
         };
-        match self.mining {
+        let value = match self.mining {
             Mining::Hard => self.batch_hard(&distances, pairs),
             Mining::All | Mining::SemiHard => self.every_active(&distances, pairs),
-        }
+        };
+        value.to_kind(own)
     }
 }
 

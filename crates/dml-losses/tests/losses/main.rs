@@ -3,6 +3,7 @@
 mod fixtures;
 mod laws;
 mod oracles;
+mod precision;
 mod settings;
 mod support;
 

@@ -103,8 +103,9 @@ impl Batch {
     }
 }
 
-fn number(index: usize) -> f64 {
-    2.0 * (((index + 1) as f64 * 12.9898).sin() * 43_758.545_3).rem_euclid(1.0) - 1.0
+/// One of the reproducible numbers in (-1, 1), the same in f32 as in f64.
+pub(crate) fn number(index: usize) -> f64 {
+    f64::from((2.0 * (((index + 1) as f64 * 12.9898).sin() * 43_758.545_3).rem_euclid(1.0) - 1.0) as f32)
 }
 
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -151,7 +152,8 @@ pub(crate) fn numbers(tensor: &Tensor) -> Vec<f64> {
 /// Embeddings and labels of the batch, and the memory behind it.
 pub(crate) fn tensors(batch: &Batch, kind: Kind) -> (Tensor, Tensor, CrossBatchMemory) {
     let (n, n_rows) = (batch.labels.len() as i64, batch.n_rows as i64);
-    let embeddings = tensor(&batch.embeddings.concat(), &[n, DIM as i64], kind);
+    let dim = batch.embeddings.first().map_or(DIM, Vec::len) as i64;
+    let embeddings = tensor(&batch.embeddings.concat(), &[n, dim], kind);
     let labels = Tensor::from_slice(&batch.labels);
     let memory = CrossBatchMemory {
         embeddings: embeddings.narrow(0, n_rows, n - n_rows),

@@ -20,18 +20,34 @@ const N: usize = 240;
 
 /// A bright bar at a height that depends on the class, with a random brightness and noise.
 pub(crate) fn images() -> Array2<u8> {
+    images_of(SHAPE, N)
+}
+
+/// The same of another shape and number.
+pub(crate) fn images_of(shape: ImageShape, n: usize) -> Array2<u8> {
     use rand::Rng;
     let mut random = dml_data::random::keyed(0, "test images", 0);
-    Array2::from_shape_fn((N, SHAPE.pixels()), |(i, p)| {
-        let bar = p / SHAPE.width == 1 + 2 * (i % CLASSES as usize);
+    Array2::from_shape_fn((n, shape.pixels()), |(i, p)| {
+        let bar = p / shape.width == 1 + 2 * (i % CLASSES as usize);
         random.gen_range(0..40) + if bar { random.gen_range(120..=215) } else { 0 }
     })
 }
 
 /// The images as training data, in three classes.
 pub(crate) fn data(device: Device) -> TrainingData {
-    let labels: Vec<u8> = (0..N).map(|i| (i % CLASSES as usize) as u8).collect();
-    TrainingData::new(images().view(), &labels, SHAPE, CLASSES as usize, device)
+    data_of(SHAPE, N, device)
+}
+
+/// The same of another shape and number.
+pub(crate) fn data_of(shape: ImageShape, n: usize, device: Device) -> TrainingData {
+    let labels: Vec<u8> = (0..n).map(|i| (i % CLASSES as usize) as u8).collect();
+    TrainingData::new(images_of(shape, n).view(), &labels, shape, CLASSES as usize, device)
+}
+
+/// Convolutions as an encoder and as a decoder.
+pub(crate) fn conv(model: ModelConfig) -> ModelConfig {
+    let network = |channels: [i64; 2]| NetworkConfig::Conv { channels: channels.into(), hidden: 16 };
+    ModelConfig { encoder: network([4, 8]), decoder: network([8, 4]), ..model }
 }
 
 /// The first `n` rows.

@@ -2,34 +2,40 @@
 
 use dml_losses::LossConfig;
 use dml_models::{LabelledEpoch, Progress, RoutineConfig, Rule, Stack, System, TrainConfig, train};
-use dml_priors::PriorConfig;
+use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs};
 
-use crate::common::{data, device, fit, images, neighbours, rows, run, same_bits, stack, trained, trial};
+use crate::common::{
+    conv, data, device, fit, images, neighbours, rows, run, same_bits, stack, trained, trial,
+};
 
 #[test]
 fn a_stack_of_mixed_trials_equals_single_runs() {
     let routine = |alpha| RoutineConfig::AlternateEpochs { rule: Rule::Mixed, alpha };
     // With one pass over the labels, members with few labels are done early: what the loss itself learns then rests.
     let center = LossConfig::Center { lambda: 0.1 };
-    let triplet = trial(System::Dml, routine(1.0)).loss;
-    for (system, loss, labelled_epoch) in [
-        (System::DmlAutoencoder, triplet, LabelledEpoch::Cycle),
-        (System::MetricVae, center, LabelledEpoch::Pass),
-    ] {
-        let configs: Vec<TrainConfig> = (0..8)
+    let plain = |system| trial(system, routine(1.0));
+    let mut metric_vae = plain(System::MetricVae);
+    (metric_vae.loss, metric_vae.sampling.labelled_epoch) = (center, LabelledEpoch::Pass);
+    let mut vamp = plain(System::MetricVae);
+    vamp.prior = PriorConfig::Vamp { components: 5, init: PseudoInputs::Data };
+    vamp.model = conv(vamp.model);
+    let mut cube = plain(System::DmlPrior);
+    cube.prior =
+        PriorConfig::Hypercube(Hypercube { side: 2.0, logvar: -1.0, estimator: Estimator::MonteCarlo });
+    for (base, members) in [(plain(System::DmlAutoencoder), 8), (metric_vae, 8), (vamp, 3), (cube, 3)] {
+        let configs: Vec<TrainConfig> = (0..members)
             .map(|i| {
-                let mut config = trial(system, routine([0.25, 0.5, 0.75, 1.0][i % 4]));
+                let mut config = base.clone();
+                config.routine = routine([0.25, 0.5, 0.75, 1.0][i % 4]);
                 config.seed = i as u64 / 2; // twins of one seed and two learning rates
                 config.training.learning_rate = [1e-3, 3e-3][i % 2];
                 config.kl.beta = 1.0 + i as f64;
                 config.training.epochs = 2;
-                config.loss = loss.clone();
-                config.sampling.labelled_epoch = labelled_epoch;
                 config
             })
             .collect();
         // Different numbers of labels too, so that batches are padded.
-        let masks: Vec<Vec<usize>> = (0..8).map(|i| rows(6 + 10 * i)).collect();
+        let masks: Vec<Vec<usize>> = (0..members).map(|i| rows(6 + 10 * i)).collect();
         let mut together = stack(configs.clone(), &masks);
         run(&mut together);
         for (m, config) in configs.iter().enumerate() {

@@ -120,6 +120,22 @@ mod tests {
     }
 
     #[test]
+    fn the_unlabelled_draw_holds_each_row_once() {
+        let mut rows = shuffled(7, 150, 1);
+        rows.sort_unstable();
+        assert_eq!(rows, (0..150).collect::<Rows>());
+    }
+
+    #[test]
+    fn labelled_and_unlabelled_draws_are_keyed_apart() {
+        // Of the same rows, seed and epoch: one shuffle with one key would give one order.
+        let labelled = batches(150, LabelledSampling::Uniform {}).epoch(1, LabelledEpoch::Pass, 3).concat();
+        let unlabelled = shuffled(7, 150, 1);
+        let same = labelled.iter().zip(&unlabelled).filter(|(a, b)| a == b).count();
+        assert!(same < 10, "{same} of 150 places agree, where chance gives 1");
+    }
+
+    #[test]
     fn per_class_batches_hold_the_same_number_of_each_of_their_classes() {
         let b = batches(500, LabelledSampling::PerClass { per_class: 16 });
         for batch in b.epoch(3, LabelledEpoch::Cycle, 20) {

@@ -248,7 +248,8 @@ pub enum LabelledSampling {
 #[serde(rename_all = "snake_case")]
 pub enum LabelledEpoch {
     /// One pass over the labelled images: 6 labels are 1 step. In an epoch with both terms the metric loss is there only in
-    /// the first steps, until the pass is over.
+    /// the first steps, until the pass is over. With [`LabelledSampling::PerClass`] it is as many steps, each of them a random draw, so an
+    /// image may come more than once or not at all.
     Pass,
     /// As many steps as a pass over all images takes, with the labelled ones cycled.
     Cycle,

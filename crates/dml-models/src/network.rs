@@ -227,3 +227,96 @@ fn ungrouped(x: &Tensor, members: i64) -> Tensor {
     let size = x.size();
     x.reshape([size[0], members, -1]).transpose(0, 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::Kind;
+
+    use super::*;
+    use crate::parameters::Parameters;
+    use crate::random::normal;
+
+    fn values(tensor: &Tensor) -> Vec<f64> {
+        Vec::try_from(tensor.to_kind(Kind::Double).contiguous().view([-1])).unwrap()
+    }
+
+    #[test]
+    fn convolutions_of_members_equal_a_loop() {
+        let mut builder = Builder::default();
+        let layer = Conv::new(&mut builder, "conv", 2, 3, None);
+        let parameters = Parameters::draw(&builder.declarations, &[1, 2]).tensors;
+        for (height, width) in [(7, 7), (6, 5)] {
+            let images = normal(3, "images", 0, &[2, 4, 2, height, width]); // [M, b, from, h, w]
+            let ours = layer.forward(&parameters, &grouped(&images));
+            let (halved_height, halved_width) = ((height + 1) / 2, (width + 1) / 2);
+            assert_eq!(ours.size(), [4, 2 * 3, halved_height, halved_width]);
+            for member in 0..2 {
+                let [weight, bias] = [0, 1].map(|i| values(&parameters[i].get(member)));
+                for image in 0..4 {
+                    let pixels = values(&images.get(member).get(image));
+                    let pixel = |c: i64, y: i64, x: i64| {
+                        let inside = (0..height).contains(&y) && (0..width).contains(&x);
+                        if inside { pixels[((c * height + y) * width + x) as usize] } else { 0.0 }
+                    };
+                    let ours = values(&ours.get(image).narrow(0, member * 3, 3));
+                    for (place, ours) in (0_i64..).zip(ours) {
+                        let to = place / (halved_height * halved_width);
+                        let (y, x) = (place / halved_width % halved_height, place % halved_width);
+                        let mut sum = bias[to as usize];
+                        for (tap, weight) in (0_i64..).zip(&weight[to as usize * 18..][..18]) {
+                            let (c, dy, dx) = (tap / 9, tap / 3 % 3 - 1, tap % 3 - 1);
+                            sum += weight * pixel(c, 2 * y + dy, 2 * x + dx);
+                        }
+                        assert!((ours - sum).abs() < 1e-5, "{ours} against {sum}: f32 rounding");
+                    }
+                }
+            }
+        }
+    }
+
+    /// With the same weights, and no biases, the mirror is the convolution's transpose: its inner products are the same.
+    #[test]
+    fn the_mirror_of_a_convolution_is_its_transpose() {
+        for (height, width) in [(28, 28), (7, 7), (6, 5)] {
+            let mut builder = Builder::default();
+            let layer = Conv::new(&mut builder, "conv", 2, 3, None);
+            let mirror = Conv::new(&mut builder, "mirror", 3, 2, Some((height, width)));
+            let mut parameters = Parameters::draw(&builder.declarations, &[1, 2]).tensors;
+            parameters[mirror.weight] = parameters[layer.weight].copy();
+            for bias in [layer.bias, mirror.bias] {
+                let _ = parameters[bias].zero_();
+            }
+            let x = normal(3, "images", 0, &[4, 2 * 2, height, width]);
+            let there = layer.forward(&parameters, &x);
+            let y = normal(4, "features", 0, &there.size());
+            let back = mirror.forward(&parameters, &y);
+            assert_eq!(back.size(), x.size());
+            for member in 0..2 {
+                let product = |a: &Tensor, b: &Tensor, channels: i64| {
+                    let of_member =
+                        |t: &Tensor| t.narrow(1, member * channels, channels).to_kind(Kind::Double);
+                    (of_member(a) * of_member(b)).sum(Kind::Double).double_value(&[])
+                };
+                let (forwards, backwards) = (product(&there, &y, 3), product(&x, &back, 2));
+                let scale = (product(&there, &there, 3) * product(&y, &y, 3)).sqrt();
+                assert!((forwards - backwards).abs() < 1e-5 * scale, "{forwards} against {backwards}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_decoder_gives_the_pixels_that_its_encoder_took() {
+        let config = |channels: &[i64]| NetworkConfig::Conv { channels: channels.into(), hidden: 8 };
+        for (channels, height, width) in [(1, 28, 28), (3, 28, 28), (1, 7, 7), (3, 5, 9)] {
+            let shape = ImageShape { channels, height, width };
+            let mut builder = Builder::default();
+            let (encoder, features) = Network::encoder(&mut builder, &config(&[4, 6, 8]), shape);
+            let decoder = Network::decoder(&mut builder, &config(&[8, 6, 4]), features, shape);
+            let parameters = Parameters::draw(&builder.declarations, &[1, 2]).tensors;
+            let images = normal(3, "images", 0, &[2, 5, shape.pixels() as i64]);
+            let features = encoder.forward(&parameters, &images, Activation::Relu);
+            assert_eq!(features.size(), [2, 5, 8]);
+            assert_eq!(decoder.forward(&parameters, &features, Activation::Identity).size(), images.size());
+        }
+    }
+}

@@ -69,9 +69,24 @@ mod tests {
 
     #[test]
     fn batches_alternate_within_an_epoch() {
-        let routine = RoutineConfig::AlternateBatches { rule: Rule::Pure, alpha: 0.5 };
-        assert_eq!(at(&routine, System::MetricVae, 2, 0), (0.5, 0.0));
-        assert_eq!(at(&routine, System::MetricVae, 2, 1), (0.0, 0.5));
+        for epoch in [1, 2] {
+            let pure = RoutineConfig::AlternateBatches { rule: Rule::Pure, alpha: 0.25 };
+            assert_eq!(at(&pure, System::MetricVae, epoch, 0), (0.75, 0.0));
+            assert_eq!(at(&pure, System::MetricVae, epoch, 3), (0.0, 0.25));
+            let mixed = RoutineConfig::AlternateBatches { rule: Rule::Mixed, alpha: 0.25 };
+            assert_eq!(at(&mixed, System::DmlPrior, epoch, 2), (0.75, 0.25));
+            assert_eq!(at(&mixed, System::DmlPrior, epoch, 1), (0.0, 0.25));
+        }
+    }
+
+    #[test]
+    fn joint_routines_are_the_same_in_every_step() {
+        for (epoch, step) in [(1, 0), (1, 1), (2, 0), (2, 1)] {
+            let alpha = RoutineConfig::JointAlpha { alpha: 0.25 };
+            assert_eq!(at(&alpha, System::DmlAutoencoder, epoch, step), (0.75, 0.25));
+            let gamma = RoutineConfig::JointGamma { gamma: 300.0 };
+            assert_eq!(at(&gamma, System::MetricVae, epoch, step), (300.0, 1.0));
+        }
     }
 
     #[test]

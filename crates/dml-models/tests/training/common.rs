@@ -44,10 +44,11 @@ pub(crate) fn data_of(shape: ImageShape, n: usize, device: Device) -> TrainingDa
     TrainingData::new(images_of(shape, n).view(), &labels, shape, CLASSES as usize, device)
 }
 
-/// Convolutions as an encoder and as a decoder.
-pub(crate) fn conv(model: ModelConfig) -> ModelConfig {
+/// The same trial with convolutions.
+pub(crate) fn conv(mut config: TrainConfig) -> TrainConfig {
     let network = |channels: [i64; 2]| NetworkConfig::Conv { channels: channels.into(), hidden: 16 };
-    ModelConfig { encoder: network([4, 8]), decoder: network([8, 4]), ..model }
+    (config.model.encoder, config.model.decoder) = (network([4, 8]), network([8, 4]));
+    config
 }
 
 /// The first `n` rows.

@@ -1,11 +1,11 @@
 //! The same training on the CPU and on CUDA. Where there is no CUDA the CPU stands in for it, so that the comparison itself is run.
 
 use dml_losses::{Distance, LossConfig, Mining};
-use dml_models::{NetworkConfig, RoutineConfig, Stack, System, TrainConfig};
+use dml_models::{RoutineConfig, Stack, System, TrainConfig};
 use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs};
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{CLASSES, images, neighbours, rows, run, stack_on, trial};
+use crate::common::{CLASSES, conv, images, neighbours, rows, run, stack_on, trial};
 
 /// The device that `DML_TEST_DEVICE` names, which must be there. Without it the first CUDA device, or the CPU with a line that says so.
 fn other_device() -> Device {
@@ -45,13 +45,8 @@ fn trials() -> Vec<TrainConfig> {
         cube(Estimator::MonteCarlo),
         PriorConfig::Vamp { components: 5, init: PseudoInputs::Data },
     ];
-    let conv = |channels: [i64; 2]| NetworkConfig::Conv { channels: channels.into(), hidden: 16 };
     let of_losses = losses.map(|loss| TrainConfig { loss, ..trial(System::Dml, joint()) });
-    let of_priors = priors.map(|prior| {
-        let mut config = TrainConfig { prior, ..trial(System::MetricVae, joint()) };
-        (config.model.encoder, config.model.decoder) = (conv([4, 8]), conv([8, 4]));
-        config
-    });
+    let of_priors = priors.map(|prior| TrainConfig { prior, ..conv(trial(System::MetricVae, joint())) });
     of_losses.into_iter().chain(of_priors).chain([trial(System::DmlAutoencoder, joint())]).collect()
 }
 

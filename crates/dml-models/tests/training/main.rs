@@ -34,9 +34,7 @@ fn with_the_metric_loss_off_a_model_is_the_plain_one_bit_for_bit() {
     let mut trials = Vec::new();
     for (system, plain) in [(System::DmlAutoencoder, System::Autoencoder), (System::MetricVae, System::Vae)] {
         trials.extend(routines.iter().map(|routine| (trial(system, routine.clone()), plain)));
-        let mut convolutional = trial(system, RoutineConfig::JointAlpha { alpha: 1.0 });
-        convolutional.model = conv(convolutional.model);
-        trials.push((convolutional, plain));
+        trials.push((conv(trial(system, RoutineConfig::JointAlpha { alpha: 1.0 })), plain));
     }
     for (mut config, plain) in trials {
         let ours = trained(&config);
@@ -161,8 +159,7 @@ fn convolutions_train_on_and_embed_images_of_28x28_with_one_and_three_channels()
     for channels in [1, 3] {
         let shape = ImageShape { channels, height: 28, width: 28 };
         let (images, data) = (images_of(shape, 32), data_of(shape, 32, device()));
-        let mut config = trial(System::MetricVae, RoutineConfig::JointAlpha { alpha: 0.5 });
-        config.model = conv(config.model);
+        let config = conv(trial(System::MetricVae, RoutineConfig::JointAlpha { alpha: 0.5 }));
         let mut stack = Stack::new(vec![config], &[&rows(32)], &data, device()).unwrap();
         let before = stack.parameters.tensors.iter().map(Tensor::copy).collect::<Vec<_>>();
         train(&mut stack, &data, &fit, &mut |_, _| Progress::Continue).unwrap();

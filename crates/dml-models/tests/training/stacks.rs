@@ -16,9 +16,8 @@ fn a_stack_of_mixed_trials_equals_single_runs() {
     let plain = |system| trial(system, routine(1.0));
     let mut metric_vae = plain(System::MetricVae);
     (metric_vae.loss, metric_vae.sampling.labelled_epoch) = (center, LabelledEpoch::Pass);
-    let mut vamp = plain(System::MetricVae);
+    let mut vamp = conv(plain(System::MetricVae));
     vamp.prior = PriorConfig::Vamp { components: 5, init: PseudoInputs::Data };
-    vamp.model = conv(vamp.model);
     let mut cube = plain(System::DmlPrior);
     cube.prior =
         PriorConfig::Hypercube(Hypercube { side: 2.0, logvar: -1.0, estimator: Estimator::MonteCarlo });

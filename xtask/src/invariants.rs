@@ -18,7 +18,7 @@ const MAY_NAME: [(&str, &[&str]); 8] = [
     ("dml-report", &["dml-eval"]),
     ("dml-models", &["dml-data", "dml-losses", "dml-priors"]),
     ("dml-cli", &["dml-data", "dml-eval", "dml-losses", "dml-models", "dml-priors", "dml-report"]),
-    ("xtask", &["dml-data", "dml-eval", "dml-report"]),
+    ("xtask", &["dml-data", "dml-report"]),
 ];
 
 /// Crates that people use who never install LibTorch.

@@ -12,24 +12,24 @@ pub(crate) const SCOPE: &str = "Intervals are over seeds alone: all seeds share 
 
 /// A mean with its 95% t interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Estimate {
+pub(crate) struct Estimate {
     /// Mean.
-    pub mean: f64,
+    pub(crate) mean: f64,
     /// Half of the interval's width; `None` for one value.
-    pub half_width: Option<f64>,
+    pub(crate) half_width: Option<f64>,
     /// Number of values.
-    pub n: usize,
+    pub(crate) n: usize,
 }
 
 impl Estimate {
     /// Of values, one a seed; `None` without any.
-    pub fn of(values: &[f64]) -> Option<Self> {
+    pub(crate) fn of(values: &[f64]) -> Option<Self> {
         let half_width = t_interval(values, CONFIDENCE).map(|interval| (interval.high - interval.low) / 2.0);
         (!values.is_empty()).then(|| Self { mean: mean(values), half_width, n: values.len() })
     }
 
     /// The interval; a point for one value.
-    pub fn interval(&self) -> (f64, f64) {
+    pub(crate) fn interval(&self) -> (f64, f64) {
         let half = self.half_width.unwrap_or(0.0);
         (self.mean - half, self.mean + half)
     }
@@ -41,7 +41,7 @@ impl Estimate {
     }
 
     /// Whether both have intervals and these share a point.
-    pub fn overlaps(&self, other: &Self) -> bool {
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
         let ((low, high), (other_low, other_high)) = (self.interval(), other.interval());
         self.half_width.is_some() && other.half_width.is_some() && low <= other_high && other_low <= high
     }

@@ -17,28 +17,28 @@ use crate::evidence::{Evidence, Ranks, group, varying_keys};
 use crate::select::{Selection, key_text, value_text};
 use crate::spec::FigureSpec;
 use crate::store::RunStore;
-pub use theme::{DARK, LIGHT, Rgb, Theme};
+pub(crate) use theme::{DARK, LIGHT, Rgb, Theme};
 
 /// A figure, drawn on both grounds.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Figure {
+pub(crate) struct Figure {
     /// File stem and anchor.
-    pub name: String,
+    pub(crate) name: String,
     /// One line.
-    pub title: String,
+    pub(crate) title: String,
     /// How to read it, and what is missing.
-    pub caption: String,
+    pub(crate) caption: String,
     /// SVG and PNG on the light and on the dark ground; `None` when there is nothing to draw yet.
-    pub pictures: Option<[Picture; 2]>,
+    pub(crate) pictures: Option<[Picture; 2]>,
 }
 
 /// One drawing.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Picture {
+pub(crate) struct Picture {
     /// SVG text.
-    pub svg: String,
+    pub(crate) svg: String,
     /// PNG file.
-    pub png: Vec<u8>,
+    pub(crate) png: Vec<u8>,
 }
 
 /// What a kind of figure gives: a drawing for a theme, and its caption.

@@ -15,15 +15,15 @@ const MEMBER_LIMIT: u64 = 64 << 20;
 
 /// The contents of a trial's `latent.npz`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Latent {
+pub(crate) struct Latent {
     /// `[n, d]`
-    pub embeddings: Array2<f32>,
+    pub(crate) embeddings: Array2<f32>,
     /// `[n]`
-    pub labels: Vec<u8>,
+    pub(crate) labels: Vec<u8>,
     /// Rows of the evaluated split, `[n]`.
-    pub rows: Vec<i64>,
+    pub(crate) rows: Vec<i64>,
     /// Mean and log variance of the prior's components, both `[k, d]`.
-    pub components: Option<(Array2<f32>, Array2<f32>)>,
+    pub(crate) components: Option<(Array2<f32>, Array2<f32>)>,
 }
 
 impl Latent {
@@ -31,7 +31,7 @@ impl Latent {
     ///
     /// # Errors
     /// When the file is there but is not what it should be.
-    pub fn read(directory: &Path) -> Result<Option<Self>, ReportError> {
+    pub(crate) fn read(directory: &Path) -> Result<Option<Self>, ReportError> {
         let path = directory.join("latent.npz");
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -71,7 +71,7 @@ impl Latent {
 
     /// The first `n` points.
     #[must_use]
-    pub fn truncated(mut self, n: usize) -> Self {
+    pub(crate) fn truncated(mut self, n: usize) -> Self {
         if self.labels.len() > n {
             self.embeddings = self.embeddings.slice(ndarray::s![..n, ..]).to_owned();
             self.labels.truncate(n);
@@ -126,7 +126,7 @@ pub(crate) fn plane(points: &Array2<f32>) -> Array2<f64> {
 /// The two directions of greatest variance, `[n, 2]`; one-dimensional points lie on a line.
 ///
 /// Power iteration on the covariance from a fixed start, so that the same points give the same picture.
-pub fn principal_plane(points: &Array2<f32>) -> Array2<f64> {
+pub(crate) fn principal_plane(points: &Array2<f32>) -> Array2<f64> {
     let (n, d) = points.dim();
     let points = points.mapv(f64::from);
     let centred = &points - &points.mean_axis(Axis(0)).unwrap_or_default();
@@ -155,7 +155,7 @@ pub fn principal_plane(points: &Array2<f32>) -> Array2<f64> {
 ///
 /// Learning rate n / 12 (Belkina et al., 2019), perplexity 30 or what few points allow. Fewer than ten points stay in their principal plane.
 /// It runs on one thread, where sums have one order, so that the same points give the same picture.
-pub fn t_sne(points: &Array2<f32>) -> Array2<f64> {
+pub(crate) fn t_sne(points: &Array2<f32>) -> Array2<f64> {
     let n = points.nrows();
     let plane = principal_plane(points);
     if n < 10 {

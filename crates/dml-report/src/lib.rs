@@ -5,7 +5,6 @@
 mod store;
 mod trial;
 
-mod base64;
 mod error;
 mod estimate;
 mod evidence;
@@ -25,14 +24,8 @@ mod verdict;
 mod synthetic;
 
 pub use error::ReportError;
-pub use estimate::Estimate;
-pub use figure::{DARK, Figure, LIGHT, Picture, Rgb, Theme};
-pub use latent::{Latent, principal_plane, t_sne};
-pub use published::{Published, published_names};
 pub use report::{Report, ReportPaths, write_report};
-pub use select::Selection;
+pub use select::{Selection, flatten};
 pub use spec::{ChoiceSpec, FigureSpec, Ignore, ReportSpecs, TableSpec, VerdictSpec};
 pub use store::{Claim, RunStore, StoreError, write_atomically};
-pub use table::{Cell, Mark, Row, Table};
 pub use trial::{Curves, FORMAT, Failure, Outcome, Scores, TrialResult, lookup, trial_id};
-pub use verdict::{LEVEL, NULL_MARGIN, Ruling, Verdict};

@@ -3,6 +3,8 @@
 mod data;
 mod room;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
 use crate::error::ReportError;
 use crate::estimate::SCOPE;
 use crate::evidence::Evidence;
@@ -130,7 +132,7 @@ fn interval_bar(verdict: &Verdict, scale: f64) -> String {
 }
 
 fn figure(figure: &Figure) -> String {
-    let source = |svg: &str| format!("data:image/svg+xml;base64,{}", crate::base64::encode(svg.as_bytes()));
+    let source = |svg: &str| format!("data:image/svg+xml;base64,{}", BASE64_STANDARD.encode(svg));
     let title = escape_html(&figure.title);
     let picture = figure.pictures.as_ref().map_or_else(String::new, |[light, dark]| {
         format!(

@@ -15,13 +15,13 @@ const FILES: [(&str, &str); 5] = [
 ];
 
 /// Names that [`Published::load`] knows.
-pub fn published_names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn published_names() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|(name, _)| *name)
 }
 
 /// One published table.
 #[derive(Debug, Clone)]
-pub struct Published {
+pub(crate) struct Published {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
 }
@@ -31,7 +31,7 @@ impl Published {
     ///
     /// # Errors
     /// When there is none of that name.
-    pub fn load(name: &str) -> Result<Self, ReportError> {
+    pub(crate) fn load(name: &str) -> Result<Self, ReportError> {
         let Some((_, text)) = FILES.iter().find(|(known, _)| *known == name) else {
             let known = published_names().collect::<Vec<_>>().join(", ");
             return Err(ReportError::Spec(format!(
@@ -44,17 +44,12 @@ impl Published {
     }
 
     /// Number of rows.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// The row that speaks of a trial: every cell that is not empty and heads a key of the trial equals the trial's value.
-    pub fn row_of(&self, trial: &toml::Table) -> Option<usize> {
+    pub(crate) fn row_of(&self, trial: &toml::Table) -> Option<usize> {
         self.rows.iter().position(|row| {
             self.cells(row)
                 .all(|(key, cell)| is_score(key) || lookup(trial, key).is_some_and(|value| says(cell, value)))
@@ -62,7 +57,7 @@ impl Published {
     }
 
     /// The published numbers of a row, as printed, by score name.
-    pub fn scores(&self, row: usize) -> BTreeMap<&str, &str> {
+    pub(crate) fn scores(&self, row: usize) -> BTreeMap<&str, &str> {
         self.cells(&self.rows[row]).filter(|(key, _)| is_score(key)).collect()
     }
 

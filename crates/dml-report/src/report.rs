@@ -74,7 +74,7 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
     let tables: Vec<Table> = specs
         .table
         .iter()
-        .map(|spec| Table::from_evidence(spec, &specs.baselines, &trials, &ranks))
+        .map(|spec| Table::build(spec, &specs.baselines, &trials, &ranks))
         .collect::<Result<_, _>>()?;
     let unjudged = (report.stopped > 0 && !specs.verdict.is_empty()).then_some(UNJUDGED);
     let judged = if unjudged.is_none() { &specs.verdict[..] } else { &[] };

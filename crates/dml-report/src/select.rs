@@ -87,7 +87,7 @@ pub(crate) fn is_in(key: &str, of: &str) -> bool {
 }
 
 /// A trial's leaves under dotted keys; an array is a leaf.
-pub(crate) fn flatten(trial: &toml::Table) -> BTreeMap<String, &Value> {
+pub fn flatten(trial: &toml::Table) -> BTreeMap<String, &Value> {
     fn walk<'a>(table: &'a toml::Table, prefix: &str, leaves: &mut BTreeMap<String, &'a Value>) {
         for (key, value) in table {
             match value {

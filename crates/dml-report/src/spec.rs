@@ -35,7 +35,7 @@ pub struct TableSpec {
     pub name: String,
     /// One line.
     pub title: String,
-    /// A published table to stand beside ours, see [`published_names`](crate::published_names).
+    /// A published table to stand beside ours, by its name, as `table-1-mnist`.
     pub published: Option<String>,
     /// Which trials.
     #[serde(default)]

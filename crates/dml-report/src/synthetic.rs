@@ -1,14 +1,14 @@
 //! Results made up for tests: a complete little sweep, and what can be missing in it.
 
-use std::io::Write;
-use std::path::Path;
+mod npz;
 
-use npyz::WriterBuilder;
+use std::path::Path;
 
 use crate::latent::Latent;
 use crate::select::number;
 use crate::spec::{ReportSpecs, TableSpec};
 use crate::trial::{Curves, FORMAT, Outcome, Scores, TrialResult, lookup, trial_id};
+use npz::Npz;
 
 pub(crate) struct Synthetic {
     pub(crate) expected: Vec<toml::Table>,
@@ -158,36 +158,17 @@ pub(crate) fn blobs(n: usize, d: usize, seed: u64) -> Latent {
 
 /// Writes a trial's `latent.npz`.
 pub(crate) fn write_latent(directory: &Path, latent: &Latent) {
-    fn put<T: npyz::AutoSerialize + Copy>(
-        zip: &mut zip::ZipWriter<std::fs::File>,
-        name: &str,
-        shape: &[u64],
-        values: &[T],
-    ) {
-        zip.start_file(format!("{name}.npy"), zip::write::FileOptions::default()).unwrap();
-        let mut bytes = Vec::new();
-        let mut npy =
-            npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes).begin_nd().unwrap();
-        npy.extend(values.iter().copied()).unwrap();
-        npy.finish().unwrap();
-        zip.write_all(&bytes).unwrap();
-    }
-    let mut zip = zip::ZipWriter::new(std::fs::File::create(directory.join("latent.npz")).unwrap());
-    let matrix = |m: &ndarray::Array2<f32>| {
-        (vec![m.nrows() as u64, m.ncols() as u64], m.iter().copied().collect::<Vec<_>>())
+    let write = || {
+        let Latent { embeddings, labels, rows, components } = latent;
+        let mut npz = Npz::create(&directory.join("latent.npz"))?;
+        npz.put("embeddings", embeddings.shape(), embeddings.iter().copied())?;
+        npz.put("labels", &[labels.len()], labels.iter().map(|&label| i64::from(label)))?;
+        npz.put("rows", &[rows.len()], rows.iter().copied())?;
+        if let Some((mean, logvar)) = components {
+            npz.put("components_mean", mean.shape(), mean.iter().copied())?;
+            npz.put("components_logvar", logvar.shape(), logvar.iter().copied())?;
+        }
+        npz.finish()
     };
-    let (shape, values) = matrix(&latent.embeddings);
-    put(&mut zip, "embeddings", &shape, &values);
-    let labels: Vec<i64> = latent.labels.iter().map(|&label| i64::from(label)).collect();
-    put(&mut zip, "labels", &[labels.len() as u64], &labels);
-    put(&mut zip, "rows", &[latent.rows.len() as u64], &latent.rows);
-    for (name, m) in latent
-        .components
-        .iter()
-        .flat_map(|(mean, logvar)| [("components_mean", mean), ("components_logvar", logvar)])
-    {
-        let (shape, values) = matrix(m);
-        put(&mut zip, name, &shape, &values);
-    }
-    zip.finish().unwrap();
+    write().unwrap();
 }

@@ -9,62 +9,61 @@ use toml::Value;
 
 use crate::ReportError;
 use crate::estimate::{Estimate, SCOPE};
-use crate::evidence::{Evidence, Keyed, Ranks, join, label, varying_keys};
+use crate::evidence::{Evidence, Keyed, Ranks, label, varying_keys};
 use crate::published::Published;
 use crate::select::{Selection, alternatives, key_text, same, value_text};
-use crate::spec::{ReportSpecs, TableSpec};
-use crate::trial::TrialResult;
+use crate::spec::TableSpec;
 
 /// A table, ready to be written as Markdown, CSV, LaTeX or HTML.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Table {
+pub(crate) struct Table {
     /// File stem and anchor.
-    pub name: String,
+    pub(crate) name: String,
     /// One line.
-    pub title: String,
+    pub(crate) title: String,
     /// Dotted keys that name a row.
-    pub keys: Vec<String>,
+    pub(crate) keys: Vec<String>,
     /// Score names.
-    pub scores: Vec<String>,
+    pub(crate) scores: Vec<String>,
     /// Sorted by their keys.
-    pub rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     /// What has to be said under it, a sentence or more each.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// A row of a table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub(crate) struct Row {
     /// Values of the table's keys; `None`: means nothing here.
-    pub values: Vec<Option<Value>>,
+    pub(crate) values: Vec<Option<Value>>,
     /// A baseline, not a model.
-    pub baseline: bool,
+    pub(crate) baseline: bool,
     /// One a score.
-    pub cells: Vec<Cell>,
+    pub(crate) cells: Vec<Cell>,
     /// Ids of its trials.
-    pub trials: Vec<String>,
+    pub(crate) trials: Vec<String>,
 }
 
 /// A score of a row.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cell {
+pub(crate) struct Cell {
     /// Mean over seeds with its 95% t interval, if at least one trial has the score.
-    pub ours: Option<Estimate>,
+    pub(crate) ours: Option<Estimate>,
     /// Seeds the sweep asks for.
-    pub asked: usize,
+    pub(crate) asked: usize,
     /// Seeds of which a trial diverged; the mean leaves them out.
-    pub diverged: usize,
+    pub(crate) diverged: usize,
     /// Seeds that ended well but were not scored this way.
-    pub unscored: usize,
+    pub(crate) unscored: usize,
     /// The published number as printed.
-    pub published: Option<String>,
+    pub(crate) published: Option<String>,
     /// How it stands within its group.
-    pub mark: Mark,
+    pub(crate) mark: Mark,
 }
 
 /// How a cell stands within its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub(crate) enum Mark {
     /// Nothing to say.
     None,
     /// The best model.
@@ -76,22 +75,11 @@ pub enum Mark {
 }
 
 impl Table {
-    /// Makes the table of a specification from the results of a sweep. `expected` has every trial of the sweep, so that holes are known;
-    /// of `specs` it takes `ignore` and `baselines`.
+    /// Makes the table of a specification. Trials without a result are holes.
     ///
     /// # Errors
     /// When the specification names a published table that does not exist.
-    pub fn build(
-        spec: &TableSpec,
-        specs: &ReportSpecs,
-        results: &[TrialResult],
-        expected: &[toml::Table],
-    ) -> Result<Self, ReportError> {
-        let trials = join(results, expected, &specs.ignore);
-        Self::from_evidence(spec, &specs.baselines, &trials, &Ranks::of(&trials))
-    }
-
-    pub(crate) fn from_evidence(
+    pub(crate) fn build(
         spec: &TableSpec,
         baselines: &Selection,
         trials: &[Evidence],

@@ -16,14 +16,14 @@ use pairs::Pairs;
 pub(crate) use words::{by_proposal, csv, markdown, summary};
 
 /// Probability of a wrong verdict anywhere in a report that Holm's procedure keeps to.
-pub const LEVEL: f64 = 0.05;
+pub(crate) const LEVEL: f64 = 0.05;
 
 /// The whole interval of a null model's null score lies this near to 0: that it is a guesser is shown, not only not disproved.
-pub const NULL_MARGIN: f64 = 0.05;
+pub(crate) const NULL_MARGIN: f64 = 0.05;
 
 /// What the numbers say of a proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ruling {
+pub(crate) enum Ruling {
     /// The score rises.
     Supported,
     /// The score falls.
@@ -34,41 +34,41 @@ pub enum Ruling {
 
 /// One proposal under one combination of the values of `each`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// Name of the specification.
-    pub name: String,
+    pub(crate) name: String,
     /// Its subject.
-    pub proposal: String,
+    pub(crate) proposal: String,
     /// Keys of `each` with their values here.
-    pub case: Vec<(String, Option<Value>)>,
+    pub(crate) case: Vec<(String, Option<Value>)>,
     /// The score compared.
-    pub score: String,
+    pub(crate) score: String,
     /// Treatment minus control, one value a seed.
-    pub difference: Option<Estimate>,
+    pub(crate) difference: Option<Estimate>,
     /// Two-sided p of the paired t test, multiplied as Holm (1979) says for all verdicts of the report. `None` of fewer than two seeds, of
     /// differences that do not vary, and where [`Verdict::diverged`] forbids the ruling that it would be the p of.
-    pub adjusted_p: Option<f64>,
+    pub(crate) adjusted_p: Option<f64>,
     /// Comparisons that Holm's procedure counts: all that the sweep asks for, also those without a p.
-    pub comparisons: usize,
+    pub(crate) comparisons: usize,
     /// What follows.
-    pub ruling: Ruling,
+    pub(crate) ruling: Ruling,
     /// Name and estimate of the treatment's null score.
-    pub null: Option<(String, Estimate)>,
+    pub(crate) null: Option<(String, Estimate)>,
     /// Whether the treatment cannot be told from a guesser.
-    pub null_model: bool,
+    pub(crate) null_model: bool,
     /// Pairs that the sweep asks for.
-    pub pairs: usize,
+    pub(crate) pairs: usize,
     /// Of these, lost because the treatment diverged, because the control did, for want of a result (of the pair or of a trial that
     /// the tuned keys are chosen by), for want of another seed to choose the tuned keys by, and because another pair of the same seed
     /// is lost: a seed counts with all its pairs or not at all.
-    pub lost: [usize; 5],
+    pub(crate) lost: [usize; 5],
     /// Whether a trial of the treatment diverged, one of the control. The seeds that are left are those on which that side went well, so they
     /// flatter it: after a divergence of the treatment nothing is supported (a loss all the more), after one of the control nothing refuted.
-    pub diverged: [bool; 2],
+    pub(crate) diverged: [bool; 2],
     /// How tuned keys got their values, in words.
-    pub choice: String,
+    pub(crate) choice: String,
     /// Keys in which trials differ over which a side of a pair is the mean.
-    pub averaged: Vec<String>,
+    pub(crate) averaged: Vec<String>,
 }
 
 /// Judges all proposals of a report together. A comparison that has no p (yet) counts as one whose p is 1, so that a part of a report

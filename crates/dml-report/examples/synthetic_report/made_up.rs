@@ -1,12 +1,15 @@
 //! Trials and results from a formula.
 
+#[path = "../../src/synthetic/npz.rs"]
+mod npz;
+
 use std::error::Error;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use dml_report::{Curves, FORMAT, Outcome, RunStore, Scores, TrialResult, trial_id};
-use npyz::WriterBuilder;
+
+use npz::Npz;
 
 /// The first `count` trials of a grid like the paper's; seeds vary fastest.
 pub(crate) fn trials(count: usize) -> Vec<toml::Table> {
@@ -158,19 +161,6 @@ fn result(id: &str, trial: &toml::Table) -> TrialResult {
 }
 
 fn write_latent(directory: &Path, trial: &toml::Table) -> Result<(), Box<dyn Error>> {
-    fn put<T: npyz::AutoSerialize + Copy>(
-        zip: &mut zip::ZipWriter<fs::File>,
-        name: &str,
-        shape: &[u64],
-        values: &[T],
-    ) -> Result<(), Box<dyn Error>> {
-        zip.start_file(format!("{name}.npy"), zip::write::FileOptions::default())?;
-        let mut bytes = Vec::new();
-        let mut npy = npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes).begin_nd()?;
-        npy.extend(values.iter().copied())?;
-        npy.finish()?;
-        Ok(zip.write_all(&bytes)?)
-    }
     let n = 2000;
     let d = trial["model"]["latent_dim"].as_integer().unwrap_or(2) as usize;
     let system = trial["model"]["system"].as_str().unwrap_or_default();
@@ -179,19 +169,16 @@ fn write_latent(directory: &Path, trial: &toml::Table) -> Result<(), Box<dyn Err
         let noise: f64 = (0..6).map(|k| chance(&format!("{system} {i} {j} {k}")) - 0.5).sum();
         (spread * ((i % 10 * (j + 2) * 3) as f64).sin() + noise) as f32
     };
-    let embeddings: Vec<f32> =
-        (0..n).flat_map(|i| (0..d).map(move |j| (i, j))).map(|(i, j)| value(i, j)).collect();
-    let mut zip = zip::ZipWriter::new(fs::File::create(directory.join("latent.npz"))?);
-    put(&mut zip, "embeddings", &[n as u64, d as u64], &embeddings)?;
-    put(&mut zip, "labels", &[n as u64], &(0..n).map(|i| (i % 10) as i64).collect::<Vec<_>>())?;
-    put(&mut zip, "rows", &[n as u64], &(0..n as i64).map(|i| 5 * i).collect::<Vec<_>>())?;
+    let embeddings = (0..n).flat_map(|i| (0..d).map(move |j| (i, j))).map(|(i, j)| value(i, j));
+    let mut npz = Npz::create(&directory.join("latent.npz"))?;
+    npz.put("embeddings", &[n, d], embeddings)?;
+    npz.put("labels", &[n], (0..n).map(|i| (i % 10) as i64))?;
+    npz.put("rows", &[n], (0..n).map(|i| 5 * i as i64))?;
     if d == 2 && system != "dml" {
-        let corners: Vec<f32> = vec![-1.0, -1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0];
-        put(&mut zip, "components_mean", &[4, 2], &corners)?;
-        put(&mut zip, "components_logvar", &[4, 2], &[1.0_f32; 8])?;
+        npz.put("components_mean", &[4, 2], [-1.0_f32, -1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0])?;
+        npz.put("components_logvar", &[4, 2], [1.0_f32; 8])?;
     }
-    zip.finish()?;
-    Ok(())
+    Ok(npz.finish()?)
 }
 
 /// 2,000 tiles of 28 x 28, 50 a row: a bar for each class, at its own slant.

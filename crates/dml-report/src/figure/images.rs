@@ -1,5 +1,7 @@
 //! Pictures that trials left behind, side by side.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
 use super::chart::{TEXT, WIDTH};
 use super::{Drawn, Group, left_out_words};
 use crate::error::ReportError;
@@ -82,7 +84,7 @@ fn sheet(pictures: &[(String, Picture)], ground: super::Rgb, ink: super::Rgb) ->
         lines.push(format!(
             "<image x=\"{x}\" y=\"{y}\" width=\"{cell}\" height=\"{}\" style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{}\"/>",
             heights[index],
-            crate::base64::encode(&picture.png)
+            BASE64_STANDARD.encode(&picture.png)
         ));
     }
     lines.push("</svg>".to_string());

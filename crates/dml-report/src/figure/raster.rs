@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use resvg::tiny_skia::{Pixmap, PixmapPaint, Transform};
 use resvg::usvg::{Options, Tree, fontdb::Database};
 
@@ -34,7 +35,7 @@ fn paint_pictures(svg: &str, pixmap: &mut Pixmap) {
     for line in svg.lines().filter(|line| line.starts_with("<image ")) {
         let number = |name: &str| attribute(line, name).and_then(|text| text.parse::<f32>().ok());
         let data = attribute(line, "href").and_then(|href| href.strip_prefix("data:image/png;base64,"));
-        let bytes = data.and_then(crate::base64::decode);
+        let bytes = data.and_then(|text| BASE64_STANDARD.decode(text).ok());
         let picture = bytes.and_then(|bytes| Pixmap::decode_png(&bytes).ok());
         let (Some(x), Some(y), Some(width), Some(picture)) =
             (number("x"), number("y"), number("width"), picture)

@@ -3,23 +3,23 @@
 use plotters::style::{FontFamily, FontStyle, IntoFont, RGBColor, TextStyle};
 
 /// A colour as red, green, blue.
-pub type Rgb = (u8, u8, u8);
+pub(crate) type Rgb = (u8, u8, u8);
 
 /// Colours of a figure.
 #[derive(Debug)]
-pub struct Theme {
+pub(crate) struct Theme {
     /// The ground.
-    pub ground: Rgb,
+    pub(crate) ground: Rgb,
     /// Text and axes.
-    pub ink: Rgb,
+    pub(crate) ink: Rgb,
     /// Grid lines.
-    pub grid: Rgb,
+    pub(crate) grid: Rgb,
     /// Lines and classes: Okabe & Ito (2008), then three of Tol (2021) for up to 11 classes. Both are made to be told apart by colour-blind people.
-    pub palette: [Rgb; 11],
+    pub(crate) palette: [Rgb; 11],
 }
 
 /// On white. Okabe and Ito's yellow is darkened to be seen there.
-pub const LIGHT: Theme = Theme {
+pub(crate) const LIGHT: Theme = Theme {
     ground: (255, 255, 255),
     ink: (28, 32, 36),
     grid: (225, 228, 232),
@@ -39,7 +39,7 @@ pub const LIGHT: Theme = Theme {
 };
 
 /// On near-black. The dark colours are lightened to be seen there.
-pub const DARK: Theme = Theme {
+pub(crate) const DARK: Theme = Theme {
     ground: (20, 23, 26),
     ink: (228, 231, 235),
     grid: (50, 55, 61),

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Parts;
 use super::data::{in_script, short};
-use crate::base64::encode;
 use crate::error::ReportError;
 use crate::evidence::Evidence;
 use crate::latent::{Latent, plane, principal_plane};
@@ -91,7 +91,7 @@ fn png_url(path: &Path) -> Result<String, ReportError> {
     if !png.starts_with(b"\x89PNG\r\n\x1a\n") {
         return Err(ReportError::file(path, &"should be a PNG"));
     }
-    Ok(format!("data:image/png;base64,{}", encode(&png)))
+    Ok(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(&png)))
 }
 
 /// Points as 16-bit x and y within their ranges, a class byte and a 32-bit row each, little-endian.
@@ -121,7 +121,7 @@ fn pack(latent: &Latent, sheet: Option<usize>) -> Value {
         })
         .collect();
     let ranges = ranges.map(|(low, high)| [short(low), short(high)]);
-    json!({ "d": d, "n": latent.labels.len(), "ranges": ranges, "points": encode(&bytes), "components": components, "sheet": sheet })
+    json!({ "d": d, "n": latent.labels.len(), "ranges": ranges, "points": BASE64_STANDARD.encode(&bytes), "components": components, "sheet": sheet })
 }
 
 /// Each distinct picture once, however many trials have it.

@@ -35,7 +35,7 @@ const HTML: Style = Style { bold: |text| format!("<b>{text}</b>"), ..MARKDOWN };
 
 impl Table {
     /// A pipe table under its title, the notes under it.
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let header = self.header();
         let align = (0..header.len()).map(|i| if i < self.keys.len() { "---" } else { "--:" });
         let mut lines = vec![
@@ -52,7 +52,7 @@ impl Table {
     }
 
     /// A `booktabs` table environment, made as narrow as the text if it is wider.
-    pub fn latex(&self) -> String {
+    pub(crate) fn latex(&self) -> String {
         let header: Vec<String> = self.header().iter().map(|cell| escape_latex(cell)).collect();
         let columns = "l".repeat(self.keys.len()) + &"r".repeat(header.len() - self.keys.len());
         let mut lines = vec![
@@ -78,7 +78,7 @@ impl Table {
     }
 
     /// A `<table>` with its notes as paragraphs.
-    pub fn html(&self) -> String {
+    pub(crate) fn html(&self) -> String {
         let header = concat(self.header().iter().map(|cell| format!("<th>{}</th>", escape_html(cell))));
         let cell = |(column, text): (usize, String)| {
             let class = if column < self.keys.len() { " class=key" } else { "" };
@@ -94,7 +94,7 @@ impl Table {
     }
 
     /// One line a row: keys under their dotted names, and for each score mean, interval, counts, published number and mark.
-    pub fn csv(&self) -> String {
+    pub(crate) fn csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let parts = ["mean", "low", "high", "seeds", "asked", "diverged", "published", "mark"];
         let scores = self.scores.iter().flat_map(|score| parts.map(|part| format!("{score}.{part}")));

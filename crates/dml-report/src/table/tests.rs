@@ -1,8 +1,15 @@
 use super::*;
+use crate::evidence::join;
 use crate::synthetic::{Synthetic, common, spec};
 
 fn build(synthetic: &Synthetic) -> Table {
-    Table::build(&spec(), &common(), &synthetic.results, &synthetic.expected).unwrap()
+    build_of(&spec(), synthetic)
+}
+
+fn build_of(spec: &TableSpec, synthetic: &Synthetic) -> Table {
+    let specs = common();
+    let trials = join(&synthetic.results, &synthetic.expected, &specs.ignore);
+    Table::build(spec, &specs.baselines, &trials, &Ranks::of(&trials)).unwrap()
 }
 
 #[test]
@@ -146,7 +153,7 @@ fn a_mean_over_more_than_seeds_is_owned_up_to() {
     spec.rows = vec!["model.system".into()];
     spec.best_within = vec![];
     let synthetic = Synthetic::new(2);
-    let table = Table::build(&spec, &common(), &synthetic.results, &synthetic.expected).unwrap();
+    let table = build_of(&spec, &synthetic);
     assert!(
         table.notes.iter().any(|n| n.contains("more than the seed: data.labelled_percent")),
         "{:?}",
@@ -160,14 +167,14 @@ fn a_published_row_that_another_table_shows_is_not_left_out() {
     let mut spec = spec();
     spec.select = toml::from_str("'data.labelled_percent' = 0.1").unwrap();
     let synthetic = Synthetic::new(1);
-    let table = Table::build(&spec, &common(), &synthetic.results, &synthetic.expected).unwrap();
+    let table = build_of(&spec, &synthetic);
     let note = "24 rows of the published table have no trial in this sweep.";
     assert!(table.notes.iter().any(|n| n == note), "{:?}", table.notes);
 }
 
 #[test]
 fn a_sweep_with_nothing_in_it_gives_a_table_that_says_so() {
-    let table = Table::build(&spec(), &common(), &[], &[]).unwrap();
+    let table = build(&Synthetic::new(0));
     assert!(table.markdown().contains("no trial for this table"));
 }
 
@@ -175,6 +182,6 @@ fn a_sweep_with_nothing_in_it_gives_a_table_that_says_so() {
 fn latex_prints_comparison_signs() {
     let mut spec = spec();
     spec.note = "a < b > c_d".into();
-    let latex = Table::build(&spec, &common(), &[], &[]).unwrap().latex();
+    let latex = build_of(&spec, &Synthetic::new(0)).latex();
     assert!(latex.contains(r"a \textless{} b \textgreater{} c\_d"), "{latex}");
 }

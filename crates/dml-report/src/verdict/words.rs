@@ -6,7 +6,7 @@ use crate::verdict::{NULL_MARGIN, Ruling, Verdict, seeds_needed};
 
 impl Ruling {
     /// One word.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Supported => "supported",
             Self::Refuted => "refuted",
@@ -17,7 +17,7 @@ impl Ruling {
 
 impl Verdict {
     /// The case in a few words, as in `data mnist, labelled percent 0.1`.
-    pub fn case_text(&self) -> String {
+    pub(crate) fn case_text(&self) -> String {
         let text = |(key, value): &(String, Option<toml::Value>)| {
             format!("{} {}", key_text(key), value.as_ref().map_or_else(|| "–".to_string(), value_text))
         };
@@ -25,7 +25,7 @@ impl Verdict {
     }
 
     /// What the numbers say and how far to trust it, in sentences.
-    pub fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let mut sentences = vec![self.finding()];
         sentences.extend(self.lost_words());
         sentences.extend(self.divergence().map(str::to_string));

@@ -10,8 +10,11 @@ use tempfile::TempDir;
 use crate::arrays::{npy, write_npz};
 use crate::store::{complaint_of, stdout_of, text};
 
+/// Name and npy file.
+type Member = (&'static str, Vec<u8>);
+
 /// Members of a file of embeddings: two clusters at (-5, -5) and (5, 5), 20 training and 30 test points in each.
-fn clusters() -> Vec<(&'static str, Vec<u8>)> {
+fn clusters() -> Vec<Member> {
     vec![
         ("train_embeddings", npy(&[40, 2], &points(40))),
         ("train_labels", npy(&[40], &labels(40))),
@@ -34,7 +37,7 @@ fn labels(n: usize) -> Vec<i64> {
 }
 
 /// Writes members, with some replaced or added.
-fn file(folder: &TempDir, changed: &[(&'static str, Vec<u8>)]) -> PathBuf {
+fn file(folder: &TempDir, changed: &[Member]) -> PathBuf {
     let path = folder.path().join("embeddings.npz");
     let mut arrays = clusters();
     arrays.retain(|(name, _)| changed.iter().all(|(changed, _)| changed != name));
@@ -139,52 +142,123 @@ fn people_get_a_table() {
 #[test]
 fn what_is_wrong_with_a_file_is_one_sentence_that_names_file_and_member() {
     let folder = tempfile::tempdir().unwrap();
-    for (changed, part) in [
-        (
-            ("test_labels", vec![]),
-            "has no array test_labels: it has test_embeddings, train_embeddings, train_labels",
-        ),
-        (("test_labels", npy(&[59], &labels(59))), "test_embeddings have 60 rows and test_labels 59"),
-        (("train_labels", npy(&[40], &[0.5_f32; 40])), "train_labels has the type"),
-        (
-            ("test_embeddings", npy(&[60, 1], &[0.5_f32; 60])),
-            "train_embeddings have 2 dimensions and test_embeddings 1",
-        ),
-        (("labelled", npy(&[39], &[true; 39])), "labelled has 39 values and train_labels 40"),
-    ] {
-        let path = file(&folder, &[changed]);
-        let (code, complaint) = complaint_of(&["score", text(&path)]);
-        assert_eq!(code, Some(1), "{complaint}");
-        assert!(complaint.contains(part), "{complaint}");
-        assert_eq!(complaint.matches(text(&path)).count(), 1, "named once: {complaint}");
-        assert_eq!(complaint.lines().count(), 1, "{complaint}");
-    }
-    let missing = folder.path().join("missing.npz");
-    let (code, complaint) = complaint_of(&["score", text(&missing)]);
-    assert_eq!(code, Some(1));
-    assert_eq!(complaint.matches(text(&missing)).count(), 1, "named once: {complaint}");
-}
-
-#[test]
-fn embeddings_without_dimensions_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
+    let with = |n: usize, at: usize, value: f64| {
+        let mut values: Vec<f64> = points(n).into_iter().map(f64::from).collect();
+        values[at] = value;
+        npy(&[n, 2], &values)
+    };
+    let with_label = |n: usize, at: usize| {
+        let mut labels = labels(n);
+        labels[at] = -1;
+        npy(&[n], &labels)
+    };
+    let mask = "a mask of 40 booleans is wanted, one a training row, and true where its label was seen";
+    let expected = "expected are test_embeddings and test_labels, for read-outs train_embeddings and train_labels, and if you like labelled";
+    let unlabelled = "and labels are 0 or more: a row without a label cannot be scored; a row whose label the model did not see keeps its label and is \
+        false in `labelled`, an array of 0 and 1 over the training rows";
     let nothing = |n| npy::<f32>(&[n, 0], &[]);
-    let path = file(&folder, &[("train_embeddings", nothing(40)), ("test_embeddings", nothing(60))]);
-    let (code, complaint) = complaint_of(&["score", text(&path)]);
-    assert_eq!(code, Some(1));
-    let expected = "train_embeddings have no dimensions; they need at least one";
-    assert_eq!(complaint, format!("error: {}: {expected}\n", path.display()));
+    let dimensions = "have no dimensions; they need at least one";
+    let cases: [(&[Member], String); 18] = [
+        (
+            &[("test_labels", vec![])],
+            format!("has no array test_labels: it has test_embeddings, train_embeddings, train_labels; {expected}"),
+        ),
+        (
+            &[("train_embeddings", vec![]), ("train_labels", vec![])],
+            format!("has no array train_embeddings and train_labels: it has test_embeddings, test_labels; {expected}"),
+        ),
+        (
+            &[("test_labels", npy(&[59], &labels(59)))],
+            "test_embeddings have 60 rows and test_labels 59; there must be one label a row".into(),
+        ),
+        (
+            &[("train_labels", npy(&[40], &[0.5_f32; 40]))],
+            "train_labels has the type '<f4': integers, as labels.astype(int) makes of whole numbers and np.unique(labels, \
+             return_inverse=True)[1] of names, are expected"
+                .into(),
+        ),
+        (
+            &[("test_embeddings", npy(&[60, 1], &[0.5_f32; 60]))],
+            "train_embeddings have 2 dimensions and test_embeddings 1; both need the same".into(),
+        ),
+        (&[("test_embeddings", nothing(60))], format!("test_embeddings {dimensions}")),
+        (&[("train_embeddings", nothing(40))], format!("train_embeddings {dimensions}")),
+        (
+            &[("train_embeddings", npy::<f32>(&[0, 2], &[])), ("train_labels", npy::<i64>(&[0], &[]))],
+            "train_embeddings have 0 rows, and a read-out needs at least 1".into(),
+        ),
+        (
+            &[("test_embeddings", npy(&[2, 2], &points(2))), ("test_labels", npy(&[2], &labels(2)))],
+            "test_embeddings have 2 rows, and test_folds need at least 3".into(),
+        ),
+        (&[("train_labels", with_label(40, 3))], format!("train_labels has -1 in row 3, {unlabelled}")),
+        (&[("test_labels", with_label(60, 5))], format!("test_labels has -1 in row 5, {unlabelled}")),
+        (&[("labelled", npy(&[3], &[0_i64, 7, 9]))], format!("labelled has 3 values and train_labels 40; {mask}")),
+        (&[("labelled", npy(&[40], &[7_i64; 40]))], format!("labelled holds 7; {mask}")),
+        (&[("labelled", npy(&[40], &[false; 40]))], format!("labelled is false everywhere; {mask}")),
+        (
+            &[("test_embeddings", with(60, 7, f64::NAN))],
+            "embedding 3 of the test set has a coordinate that is not finite; every coordinate must be a finite number".into(),
+        ),
+        (
+            &[("train_embeddings", with(40, 7, 1e300))],
+            "train_embeddings holds 1e300: numbers up to 3.4028235e38 are expected".into(),
+        ),
+        (
+            &[("train_embeddings", with(40, 7, 1e20))],
+            "embedding 3 of the training set has a coordinate beyond 1e15, whose squared distances would overflow; embeddings must be scaled \
+             to the order of 1"
+                .into(),
+        ),
+        (
+            &[("test_labels", npy(&[60], &(0..60).collect::<Vec<i64>>()))],
+            "none of 60 points shares its class with another, which retrieval needs; --only knn,nearest,random_forest,mlp,linear,clustering \
+             leaves it out"
+                .into(),
+        ),
+    ];
+    for (changed, sentence) in cases {
+        let path = file(&folder, changed);
+        let (code, complaint) = complaint_of(&["score", text(&path)]);
+        assert_eq!(complaint, format!("error: {}: {sentence}\n", path.display()));
+        assert_eq!(code, Some(1), "{complaint}");
+    }
+    for (path, sentence) in [
+        (folder.path().join("missing.npz"), "No such file or directory (os error 2)"),
+        (folder.path().to_owned(), "is a folder: an npz file is expected"),
+    ] {
+        let (code, complaint) = complaint_of(&["score", text(&path)]);
+        assert_eq!(complaint, format!("error: {}: {sentence}\n", path.display()));
+        assert_eq!(code, Some(1));
+    }
 }
 
 #[test]
-fn embeddings_that_are_not_finite_are_refused() {
+fn clustering_and_retrieval_need_no_training_set() {
     let folder = tempfile::tempdir().unwrap();
-    let mut values = points(60);
-    values[7] = f32::NAN;
-    let path = file(&folder, &[("test_embeddings", npy(&[60, 2], &values))]);
-    let (code, complaint) = complaint_of(&["score", text(&path)]);
-    assert_eq!(code, Some(1));
-    assert!(complaint.contains(text(&path)) && complaint.contains("finite"), "{complaint}");
+    let both = ["--only", "clustering,retrieval"];
+    let expected = score(&file(&folder, &[]), &both);
+    assert_eq!(keys(&expected), ["clustering", "n_classes", "n_test", "retrieval"]);
+    let alone = file(&folder, &[("train_embeddings", vec![]), ("train_labels", vec![])]);
+    assert_eq!(score(&alone, &both), expected);
+    let one = [("test_embeddings", npy(&[0, 2], &points(0))), ("test_labels", npy(&[0], &labels(0)))];
+    let (_, complaint) = complaint_of(&[&["score", text(&file(&folder, &one))], &both[..]].concat());
+    assert!(
+        complaint.ends_with("test_embeddings have 0 rows, and a score needs at least 1\n"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn help_says_what_the_words_of_a_table_mean() {
+    let help = stdout_of(&["score", "--help"]).split_whitespace().collect::<Vec<_>>().join(" ");
+    for word in ["`readout`: ", "`test_folds`: ", "`labelled`: ", "`train`", "-1 for \"none\" is refused"] {
+        assert!(help.contains(word), "{word} is not in {help}");
+    }
+    let (code, complaint) = complaint_of(&["score", "x.npz", "--only", "svm"]);
+    assert_eq!(code, Some(2));
+    let parts = "[possible values: knn, nearest, random_forest, mlp, linear, clustering, retrieval]";
+    assert!(complaint.contains(parts), "{complaint}");
 }
 
 /// Labels of four things, and clusters that split one class.
@@ -238,13 +312,19 @@ fn agreement_is_what_is_worked_out_by_hand() {
 }
 
 #[test]
-fn labellings_of_different_lengths_are_named_both() {
+fn labellings_of_different_lengths_or_none_are_named_both() {
     let folder = tempfile::tempdir().unwrap();
-    let [truth, predicted] = labellings(&folder);
-    fs::write(&predicted, npy(&[3], &[0_i64; 3])).unwrap();
-    let (code, complaint) = complaint_of(&["agreement", text(&truth), text(&predicted)]);
+    let [truth_path, predicted_path] = labellings(&folder);
+    fs::write(&predicted_path, npy(&[3], &[0_i64; 3])).unwrap();
+    let (code, complaint) = complaint_of(&["agreement", text(&truth_path), text(&predicted_path)]);
     assert_eq!(code, Some(1));
-    let (truth, predicted) = (truth.display(), predicted.display());
+    let (truth, predicted) = (truth_path.display(), predicted_path.display());
     let expected = format!("error: {truth} has 4 labels and {predicted} has 3; both need the same number\n");
     assert_eq!(complaint, expected);
+    for path in [&truth_path, &predicted_path] {
+        fs::write(path, npy::<i64>(&[0], &[])).unwrap();
+    }
+    let (code, complaint) = complaint_of(&["agreement", text(&truth_path), text(&predicted_path)]);
+    assert_eq!(code, Some(1));
+    assert_eq!(complaint, format!("error: {truth} and {predicted} have no labels; they need at least one\n"));
 }

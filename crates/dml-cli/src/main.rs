@@ -43,6 +43,11 @@ enum Command {
     #[command(subcommand)]
     Data(data::DataCommand),
     /// Score embeddings from any tool, as the papers do
+    ///
+    /// Read-outs are classifiers, scored by accuracy and adjusted mutual information (ami) on test rows. `readout`: fitted on all training
+    /// rows with their labels (the protocol `train` of trial files). `labelled`: fitted on the training rows that `labelled` marks alone.
+    /// `test_folds`: fitted on two thirds of the test rows and scored on the other third, mean of three folds, as the paper does.
+    /// `clustering` and `retrieval` look at the test rows alone, so with `--only clustering,retrieval` the file needs nothing else.
     Score(score::ScoreArguments),
     /// How well two labellings of the same things agree
     Agreement(score::AgreementArguments),

@@ -45,7 +45,12 @@ pub(super) fn draw(groups: &[Group], x: &str, score: &str) -> Drawn {
     };
     let left_out = left_out_words(all.len() - drawn.len(), "lines")
         .map_or_else(String::new, |words| format!(" {words}"));
-    let caption = format!("{what}{left_out}");
+    let diverged = match drawn.iter().flat_map(|(group, _)| &group.trials).filter(|t| t.diverged()).count() {
+        0 => String::new(),
+        1 => " 1 trial diverged and is left out, which flatters its line.".to_string(),
+        n => format!(" {n} trials diverged and are left out, which flatters their line."),
+    };
+    let caption = format!("{what}{left_out}{diverged}");
     let labels: Vec<String> = drawn.iter().map(|(g, _)| g.label.clone()).collect();
     let (x_name, score_name) = (key_text(x), score_text(score));
     Drawn::with(caption, |theme| {

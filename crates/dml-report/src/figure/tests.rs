@@ -42,6 +42,20 @@ fn draw_all(synthetic: &Synthetic, store: &RunStore) -> Vec<Figure> {
 }
 
 #[test]
+fn a_score_figure_says_what_diverged_and_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::open(folder.path()).unwrap();
+    let mut synthetic = Synthetic::new(3);
+    assert!(!draw_all(&synthetic, &store)[0].caption.contains("diverged"));
+    synthetic.diverge("dml", 10.0, 2);
+    let caption = &draw_all(&synthetic, &store)[0].caption;
+    assert!(
+        caption.ends_with(" 2 trials diverged and are left out, which flatters their line."),
+        "{caption}"
+    );
+}
+
+#[test]
 fn every_kind_of_figure_is_drawn_for_both_grounds_and_the_same_twice() {
     let folder = tempfile::tempdir().unwrap();
     let store = RunStore::open(folder.path()).unwrap();

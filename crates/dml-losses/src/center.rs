@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use crate::masked::{dot_products, is_of_class, labelled_only, mean_where};
+use crate::masked::{dot_products, is_of_class, labelled_only, mean_where, of_a_class};
 use crate::{Loss, ParameterShape};
 
 /// Softmax cross-entropy of a linear head, plus lambda times half the squared distance to the centre of the
@@ -36,6 +36,7 @@ impl Loss for Center {
 
     fn forward(&self, parameters: &[Tensor], embeddings: &Tensor, labels: &Tensor) -> Tensor {
         let [weight, bias, centers] = parameters else { panic!("center takes a weight, a bias and centers") };
+        let labels = &of_a_class(labels, self.n_classes);
         let rows = labelled_only(embeddings, labels);
         let own = is_of_class(labels, self.n_classes); // [..., batch, classes]
         let log_softmax = (dot_products(&rows, weight) + bias.unsqueeze(-2)).log_softmax(-1, None::<Kind>);

@@ -60,6 +60,14 @@ pub trait Loss: Debug + Send {
     /// `parameters`: each `[..., shape]`; `embeddings`: `[..., batch, dim]`, f32 or f64; `labels`: `[...,
     /// batch]`, i64, in `0..n_classes`, or -1 for an unlabelled row. The result is `[...]`, of the
     /// embeddings' kind.
+    ///
+    /// A label of `n_classes` or more is one more class to a loss that compares rows with rows. One that
+    /// learns something of each class has nothing to compare such a row with, and takes it for unlabelled.
+    /// (To refuse it would be to look at the labels, and so to wait for a GPU at every step.)
+    ///
+    /// # Panics
+    /// On labels that have not the shape of the embeddings without `dim`, on embeddings that are neither f32
+    /// nor f64, and on fewer parameters than [`Loss::parameters`] names.
     fn forward(&self, parameters: &[Tensor], embeddings: &Tensor, labels: &Tensor) -> Tensor;
 
     /// The loss of each model where a batch row is compared with the rows in `memory` too, not with its own
@@ -70,7 +78,10 @@ pub trait Loss: Debug + Send {
     /// [`Loss::forward`].
     ///
     /// # Shapes
-    /// As for [`Loss::forward`]; the memory has the same leading dimensions.
+    /// As for [`Loss::forward`]; the memory has the same leading dimensions and `dim`.
+    ///
+    /// # Panics
+    /// As [`Loss::forward`], and a loss that uses it on a memory of another shape.
     fn forward_against(
         &self,
         parameters: &[Tensor],

@@ -35,9 +35,22 @@ pub(crate) fn dot_products(rows: &Tensor, columns: &Tensor) -> Tensor {
 }
 
 /// Embeddings with the unlabelled rows blanked out: their values cannot matter and their gradient is
-/// exactly zero.
+/// exactly zero. Every loss begins here.
 pub(crate) fn labelled_only(embeddings: &Tensor, labels: &Tensor) -> Tensor {
+    let (rows, labelled) = (embeddings.size(), labels.size());
+    assert!(
+        matches!(&rows[..], [batch @ .., _] if !batch.is_empty() && batch == labelled),
+        "embeddings are [..., batch, dim] and labels [..., batch], but these are {rows:?} and {labelled:?}"
+    );
+    let kind = embeddings.kind();
+    assert!(matches!(kind, Kind::Float | Kind::Double), "embeddings are f32 or f64, but these are {kind:?}");
     embeddings.masked_fill(&labels.lt(0).unsqueeze(-1), 0.0)
+}
+
+/// Labels with those of no class, `n_classes` or more, made unlabelled; without a look at them, for which a
+/// GPU would be waited for.
+pub(crate) fn of_a_class(labels: &Tensor, n_classes: i64) -> Tensor {
+    labels.masked_fill(&labels.ge(n_classes), -1)
 }
 
 /// Whether a row is of a class, `[..., batch]` to `[..., batch, n_classes]`; an unlabelled row is of none.

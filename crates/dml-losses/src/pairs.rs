@@ -27,7 +27,7 @@ impl Pairs {
     /// Every row with every other row of its batch and with every row in `memory`.
     fn with_memory(embeddings: &Tensor, labels: &Tensor, memory: &CrossBatchMemory) -> Self {
         let rows = labelled_only(embeddings, labels);
-        let earlier = labelled_only(&memory.embeddings, &memory.labels).to_kind(rows.kind());
+        let earlier = labelled_only(&memory.embeddings.to_kind(rows.kind()), &memory.labels);
         let candidates = Tensor::cat(&[&rows, &earlier], -2);
         Self::new(rows, labels, candidates, &Tensor::cat(&[labels, &memory.labels], -1)).without_self()
     }
@@ -90,10 +90,7 @@ pub(crate) trait PairLoss: Debug + Send {
 
 impl<P: PairLoss> Loss for P {
     fn forward(&self, _parameters: &[Tensor], embeddings: &Tensor, labels: &Tensor) -> Tensor {
-        if labels.size().last() == Some(&0) {
-            return zero(embeddings);
-        }
-        self.of_pairs(&Pairs::within(embeddings, labels))
+        value(self, &Pairs::within(embeddings, labels))
     }
 
     fn forward_against(
@@ -103,14 +100,14 @@ impl<P: PairLoss> Loss for P {
         labels: &Tensor,
         memory: &CrossBatchMemory,
     ) -> Tensor {
-        if labels.size().last() == Some(&0) {
-            return zero(embeddings);
-        }
-        self.of_pairs(&Pairs::with_memory(embeddings, labels, memory))
+        value(self, &Pairs::with_memory(embeddings, labels, memory))
     }
 }
 
-/// Zero with a graph, for a batch of no rows: `LibTorch` takes no extremum over nothing.
-fn zero(embeddings: &Tensor) -> Tensor {
-    embeddings.sum_dim_intlist([-2i64, -1].as_slice(), false, None)
+/// The loss; for a batch of no rows zero with a graph, as `LibTorch` takes no extremum over nothing.
+fn value(loss: &impl PairLoss, pairs: &Pairs) -> Tensor {
+    if pairs.labelled.size().last() == Some(&0) {
+        return pairs.anchors.sum_dim_intlist([-2i64, -1].as_slice(), false, None);
+    }
+    loss.of_pairs(pairs)
 }

@@ -4,6 +4,7 @@ use tch::{Kind, Tensor};
 
 use crate::masked::{
     dot_products, is_of_class, labelled_only, log_one_plus_exp, log_sum_exp_where, mean_where, normalized,
+    of_a_class,
 };
 use crate::{Loss, ParameterShape};
 
@@ -31,6 +32,7 @@ impl Loss for ProxyAnchor {
 
     fn forward(&self, parameters: &[Tensor], embeddings: &Tensor, labels: &Tensor) -> Tensor {
         let [proxies] = parameters else { panic!("proxy_anchor takes its proxies") };
+        let labels = &of_a_class(labels, self.n_classes);
         let rows = labelled_only(embeddings, labels);
         let similarity = dot_products(&normalized(&rows), &normalized(proxies)); // [..., batch, classes]
         let positive = is_of_class(labels, self.n_classes);

@@ -14,7 +14,9 @@ impl Weighted {
     /// Gives each term its part of the parameters, and sums.
     fn sum(&self, mut parameters: &[Tensor], value: impl Fn(&dyn Loss, &[Tensor]) -> Tensor) -> Tensor {
         let weighted = self.terms.iter().map(|(weight, loss)| {
-            let (own, rest) = parameters.split_at(loss.parameters().len());
+            let (own, rest) = parameters
+                .split_at_checked(loss.parameters().len())
+                .expect("weighted takes the parameters of its terms, one after the other");
             parameters = rest;
             value(&**loss, own) * *weight
         });

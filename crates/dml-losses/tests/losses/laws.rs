@@ -1,12 +1,15 @@
 //! What holds for every loss.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use proptest::prelude::*;
 use tch::{Kind, Tensor};
 
 use dml_losses::{CrossBatchMemory, LossConfig};
 
 use crate::support::{
-    Batch, DIM, assert_close, evaluate, every_case, numbers, parameter_tensors, parameters, tensors,
+    Batch, DIM, N_CLASSES, assert_close, evaluate, every_case, numbers, parameter_tensors, parameters,
+    tensors,
 };
 
 fn all_zero(numbers: &[f64]) -> bool {
@@ -74,6 +77,56 @@ fn an_unlabelled_row_has_a_zero_gradient_and_no_influence_whatever_it_holds() {
                     assert!(all_zero(&with.gradients[0][DIM * i..DIM * (i + 1)]), "{case:?}");
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn a_label_beyond_the_classes_is_unlabelled_to_a_loss_that_learns_something_of_each() {
+    for case in every_case() {
+        if !matches!(case.config, LossConfig::Center { .. } | LossConfig::ProxyAnchor { .. }) {
+            continue;
+        }
+        let loss = case.build();
+        let of =
+            |labels: &[i64]| evaluate(&*loss, &parameters(&*loss, 1), &Batch::new(1, labels), Kind::Float);
+        assert_eq!(of(&[0, N_CLASSES, 1, -1, i64::MAX, 0]), of(&[0, -1, 1, -1, -1, 0]), "{case:?}");
+    }
+}
+
+/// What a panic says.
+fn panic_of(f: impl FnOnce() -> Tensor) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(f)).expect_err("a panic");
+    let literal = payload.downcast_ref::<&str>().copied().map(String::from);
+    literal.or(payload.downcast_ref::<String>().cloned()).expect("a panic says something")
+}
+
+#[test]
+fn tensors_that_do_not_fit_are_a_panic_that_says_what_would() {
+    for case in every_case() {
+        let loss = case.build();
+        let p = parameter_tensors(&*loss, &parameters(&*loss, 1), Kind::Float);
+        let (embeddings, labels, _) = tensors(&Batch::new(1, &[0, 1, 1, 0]), Kind::Float);
+        for (labels, shape) in [
+            (labels.unsqueeze(-1), "[4, 1]"),
+            (labels.unsqueeze(0), "[1, 4]"),
+            (labels.narrow(0, 0, 1), "[1]"),
+        ] {
+            assert_eq!(
+                panic_of(|| loss.forward(&p, &embeddings, &labels)),
+                format!(
+                    "embeddings are [..., batch, dim] and labels [..., batch], but these are [4, 3] and {shape}"
+                ),
+                "{case:?}"
+            );
+        }
+        assert_eq!(
+            panic_of(|| loss.forward(&p, &embeddings.to_kind(Kind::Int64), &labels)),
+            "embeddings are f32 or f64, but these are Int64"
+        );
+        if !p.is_empty() {
+            let said = panic_of(|| loss.forward(&[], &embeddings, &labels));
+            assert!(said.contains(" takes "), "{case:?}: {said}");
         }
     }
 }

@@ -9,6 +9,8 @@
 //! # Ok::<(), dml_data::DataError>(())
 //! ```
 //!
+//! Without the default feature `fetch` nothing is downloaded: data sets are looked for on this machine alone.
+//!
 //! Arrays are those of ndarray 0.16 and generators those of rand 0.8; both are re-exported, as [`ndarray`](mod@ndarray) and
 //! [`rand`](mod@rand), so that their versions need not be named twice.
 
@@ -16,14 +18,11 @@ mod checksum;
 mod dataset;
 mod error;
 mod fetch;
-mod http;
 pub mod idx;
 mod load;
-mod lock;
 mod manifest;
 mod mask;
 mod medmnist;
-mod npm;
 pub mod npy;
 pub mod npz;
 mod picture;

@@ -1,5 +1,7 @@
 //! Data sets through the public interface: files of NumPy's, files that are broken, mirrors that fail.
 
+#[cfg(feature = "fetch")]
 mod fetch;
 mod npz;
+#[cfg(feature = "fetch")]
 mod server;

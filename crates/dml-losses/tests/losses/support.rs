@@ -175,17 +175,26 @@ pub(crate) struct Evaluated {
     pub(crate) gradients: Vec<Vec<f64>>,
 }
 
+/// The loss against the memory, where that has rows.
+pub(crate) fn forward(
+    loss: &dyn Loss,
+    parameters: &[Tensor],
+    (embeddings, labels, memory): &(Tensor, Tensor, CrossBatchMemory),
+) -> Tensor {
+    if memory.labels.size().last() == Some(&0) {
+        loss.forward(parameters, embeddings, labels)
+    } else {
+        loss.forward_against(parameters, embeddings, labels, memory)
+    }
+}
+
 /// The loss of one model, against a memory where the batch has one.
 pub(crate) fn evaluate(loss: &dyn Loss, parameters: &Parameters, batch: &Batch, kind: Kind) -> Evaluated {
     let (embeddings, labels, memory) = tensors(batch, kind);
     let embeddings = embeddings.set_requires_grad(true);
     let parameters: Vec<Tensor> =
         parameter_tensors(loss, parameters, kind).into_iter().map(|p| p.set_requires_grad(true)).collect();
-    let value = if batch.n_rows < batch.labels.len() {
-        loss.forward_against(&parameters, &embeddings, &labels, &memory)
-    } else {
-        loss.forward(&parameters, &embeddings, &labels)
-    };
+    let value = forward(loss, &parameters, &(embeddings.shallow_clone(), labels, memory));
     assert_eq!(
         (value.size(), value.kind()),
         (vec![], kind),

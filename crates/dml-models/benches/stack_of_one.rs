@@ -6,7 +6,7 @@
 //! the rounds' ratios with their quartiles. Plain tch comes with our Adam and with LibTorch's own. What is measured is the thread's time
 //! on a processor, so other work on the machine disturbs less (Linux only).
 
-#[path = "train_on_your_images.rs"]
+#[path = "../examples/train_on_your_images.rs"]
 #[expect(dead_code, reason = "a program of its own, whose settings this one starts from")]
 mod settings;
 

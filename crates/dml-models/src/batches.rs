@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 use crate::config::{LabelledEpoch, LabelledSampling, SamplingConfig};
 
 /// Row numbers of the training set.
-pub type Rows = Vec<usize>;
+pub(crate) type Rows = Vec<usize>;
 
 /// All rows in a random order: the unlabelled draw of an epoch, to be cut into batches.
 pub(crate) fn shuffled(seed: u64, n: usize, epoch: u32) -> Rows {
@@ -17,7 +17,7 @@ pub(crate) fn shuffled(seed: u64, n: usize, epoch: u32) -> Rows {
 
 /// The labelled draw of one member.
 #[derive(Debug, Clone)]
-pub struct LabelledBatches {
+pub(crate) struct LabelledBatches {
     seed: u64,
     /// Labelled rows, sorted.
     rows: Rows,
@@ -29,7 +29,7 @@ pub struct LabelledBatches {
 
 impl LabelledBatches {
     /// `rows` keep their labels; `labels` are those of all rows of the training set.
-    pub fn new(seed: u64, rows: &[usize], labels: &[u8], config: &SamplingConfig) -> Self {
+    pub(crate) fn new(seed: u64, rows: &[usize], labels: &[u8], config: &SamplingConfig) -> Self {
         let mut by_class: Vec<Rows> = vec![Vec::new(); 256];
         for &row in rows {
             by_class[usize::from(labels[row])].push(row);
@@ -40,12 +40,12 @@ impl LabelledBatches {
     }
 
     /// Batches that one pass over the labelled rows takes.
-    pub fn steps_in_a_pass(&self) -> usize {
+    fn steps_in_a_pass(&self) -> usize {
         self.rows.len().div_ceil(self.batch_size)
     }
 
     /// Batches of an epoch in which a pass over all images takes `steps_of_all` steps.
-    pub fn epoch(&self, epoch: u32, labelled_epoch: LabelledEpoch, steps_of_all: usize) -> Vec<Rows> {
+    pub(crate) fn epoch(&self, epoch: u32, labelled_epoch: LabelledEpoch, steps_of_all: usize) -> Vec<Rows> {
         let steps = match labelled_epoch {
             LabelledEpoch::Pass => self.steps_in_a_pass(),
             LabelledEpoch::Cycle => steps_of_all,

@@ -45,7 +45,9 @@ fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> io::Result<()> {
     let aside = path.with_extension("writing");
     let on_host: Vec<(&str, Tensor)> =
         tensors.iter().map(|(name, t)| (name.as_str(), t.to_device(Device::Cpu).contiguous())).collect();
-    Tensor::write_safetensors(&on_host, &aside).map_err(|e| fail(path, e))?;
+    // What the system says against the file is a sentence; the library's own errors are none.
+    fs::File::create(&aside).map_err(|e| fail(path, e))?;
+    Tensor::write_safetensors(&on_host, &aside).map_err(|_| fail(path, "could not be written whole"))?;
     fs::File::open(&aside)?.sync_data()?;
     fs::rename(&aside, path)
 }
@@ -58,7 +60,10 @@ fn write_text(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn read_tensors(path: &Path) -> io::Result<BTreeMap<String, Tensor>> {
-    Ok(Tensor::read_safetensors(path).map_err(|e| fail(path, e))?.into_iter().collect())
+    fs::File::open(path).map_err(|e| fail(path, e))?;
+    let tensors =
+        Tensor::read_safetensors(path).map_err(|_| fail(path, "is not a whole safetensors file"))?;
+    Ok(tensors.into_iter().collect())
 }
 
 fn digest(path: &Path) -> io::Result<String> {

@@ -167,7 +167,7 @@ pub struct KlConfig {
     pub samples: i64,
 }
 
-/// The `[routine]` of a trial: when which term counts how much. See [`crate::factors`].
+/// The `[routine]` of a trial: when which term counts how much. Systems with one term, `L_S` or `L_U`, have it in every step, with factor 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum RoutineConfig {
@@ -272,7 +272,8 @@ pub struct TrainingConfig {
 }
 
 /// All of a trial that is about the model and its training.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TrainConfig {
     /// Seed of every draw.
     pub seed: u64,
@@ -307,8 +308,8 @@ impl TrainConfig {
             (1..=4096).contains(&self.model.latent_dim),
             "1 to 4096",
         )?;
-        self.model.encoder.check("model.encoder")?;
-        self.model.decoder.check("model.decoder")?;
+        self.model.encoder.check(["model.encoder.hidden", "model.encoder.channels"])?;
+        self.model.decoder.check(["model.decoder.hidden", "model.decoder.channels"])?;
         // Terms are weighed in f32, where a larger number is infinite.
         let weight = |key, value: f64| {
             let fits = value >= 0.0 && (value as f32).is_finite();
@@ -372,13 +373,19 @@ impl TrainConfig {
 }
 
 impl NetworkConfig {
-    fn check(&self, key: &'static str) -> Result<(), ConfigError> {
-        let (widths, more) = match self {
-            Self::Mlp { hidden } => (hidden, 1),
-            Self::Conv { channels, hidden } => (channels, *hidden),
+    fn check(&self, [of_hidden, of_channels]: [&'static str; 2]) -> Result<(), ConfigError> {
+        let fits = |width: i64| (1..=65_536).contains(&width);
+        let widths = |key, widths: &[i64]| {
+            let fit = widths.len() <= 16 && widths.iter().all(|&width| fits(width));
+            range(key, format!("{widths:?}"), fit, "at most 16 widths, each 1 to 65536")
         };
-        let fits = widths.iter().chain([&more]).all(|&w| (1..=65_536).contains(&w)) && widths.len() <= 16;
-        range(key, format!("{self:?}"), fits, "at most 16 widths, each 1 to 65536")
+        match self {
+            Self::Mlp { hidden } => widths(of_hidden, hidden),
+            Self::Conv { channels, hidden } => {
+                widths(of_channels, channels)?;
+                range(of_hidden, hidden, fits(*hidden), "1 to 65536")
+            }
+        }
     }
 }
 

@@ -32,7 +32,6 @@ mod training_data;
 
 pub use adam::Adam;
 pub use baseline::Baseline;
-pub use batches::{LabelledBatches, Rows};
 pub use checkpoint::{load_weights, save_weights};
 pub use config::{
     ConfigError, Embedding, KlConfig, LabelledEpoch, LabelledSampling, ModelConfig, NetworkConfig,
@@ -42,9 +41,7 @@ pub use config::{
 pub use device::{device, device_name};
 pub use likelihood::Likelihood;
 pub use model::{Latent, Model};
-pub use objective::{Objective, Terms};
 pub use parameters::Parameters;
-pub use routine::{Factors, factors};
 pub use stack::{Member, Stack};
 pub use train::{EpochLosses, FittedMixture, MixtureFit, Progress, TrainError, train};
 pub use training_data::TrainingData;

@@ -9,32 +9,32 @@ use crate::model::{Latent, Model};
 
 /// The terms of a step, each `[M]`, averaged over its batch; `None` where the routine did not ask or the system has no such part.
 #[derive(Debug, Default)]
-pub struct Terms {
+pub(crate) struct Terms {
     /// The metric loss `L_S` on labelled images.
-    pub supervised: Option<Tensor>,
+    pub(crate) supervised: Option<Tensor>,
     /// Reconstruction of images.
-    pub reconstruction: Option<Tensor>,
+    pub(crate) reconstruction: Option<Tensor>,
     /// KL of the posterior to the prior, with free bits, before its weight.
-    pub kl: Option<Tensor>,
+    pub(crate) kl: Option<Tensor>,
     /// `L_U`: reconstruction + beta KL.
-    pub unsupervised: Option<Tensor>,
+    pub(crate) unsupervised: Option<Tensor>,
 }
 
 /// The losses of a stack, built.
 #[derive(Debug)]
-pub struct Objective {
+pub(crate) struct Objective {
     /// The metric loss.
-    pub loss: Box<dyn Loss>,
+    pub(crate) loss: Box<dyn Loss>,
     /// Places of the metric loss's own parameters.
     pub(crate) loss_parameters: std::ops::Range<usize>,
     /// The prior; `None` until the staged routine has fitted its mixture, and in systems without a posterior.
-    pub prior: Option<Prior>,
+    pub(crate) prior: Option<Prior>,
     /// Place of the VampPrior's pseudo-inputs.
     pub(crate) pseudo_inputs: Option<usize>,
     /// The reconstruction loss.
-    pub reconstruction: ReconstructionConfig,
+    pub(crate) reconstruction: ReconstructionConfig,
     /// Nats a dimension that are free.
-    pub free_bits: f64,
+    pub(crate) free_bits: f64,
 }
 
 /// What a step's posterior draws come from: standard normal, on the model's device.

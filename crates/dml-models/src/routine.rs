@@ -4,18 +4,18 @@ use crate::config::{RoutineConfig, Rule, System};
 
 /// Weights of the two terms in a step's loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Factors {
+pub(crate) struct Factors {
     /// Of the metric loss `L_S`.
-    pub supervised: f64,
+    pub(crate) supervised: f64,
     /// Of the unsupervised loss `L_U`.
-    pub unsupervised: f64,
+    pub(crate) unsupervised: f64,
 }
 
 /// The weights in a step: a pure function of the epoch (counted from 1) and the step in it (counted from 0).
 ///
 /// Systems with one term get (1, 0) or (0, 1) whatever the routine. At `alpha = 1` the others get exactly (0, 1) too under every
 /// mixed or joint rule, so a DML autoencoder is then the plain autoencoder.
-pub fn factors(routine: &RoutineConfig, system: System, epoch: u32, step: usize) -> Factors {
+pub(crate) fn factors(routine: &RoutineConfig, system: System, epoch: u32, step: usize) -> Factors {
     let (supervised, unsupervised) =
         match (system.has_metric_loss(), system.has_posterior() || system.has_decoder()) {
             (true, true) => balance(routine, epoch, step),

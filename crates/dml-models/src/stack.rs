@@ -49,7 +49,7 @@ pub struct Stack {
     /// All learned tensors.
     pub parameters: Parameters,
     /// The losses.
-    pub objective: Objective,
+    pub(crate) objective: Objective,
     /// The models.
     pub members: Vec<Member>,
     /// Epochs done.

@@ -241,7 +241,7 @@ fn the_staged_routine_fits_its_mixture_once_between_the_stages() {
     };
     let mut stack = single(&config);
     train(&mut stack, &data(device()), &counted, &mut |stack, losses| {
-        assert_eq!(stack.objective.prior.is_some(), losses.epoch > 2);
+        assert_eq!(stack.prior_components(0).is_some(), losses.epoch > 2);
         Progress::Continue
     })
     .unwrap();
@@ -269,6 +269,50 @@ fn weights_survive_safetensors() {
     let encoder_alone = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
     let message = dml_models::load_weights(&mut single(&encoder_alone), &path).unwrap_err().to_string();
     assert!(message.ends_with("has decoder.0.bias, which this model has not"), "{message}");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_or_read_is_named_in_a_sentence() {
+    let config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
+    let mut stack = single(&config);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let refused = |result: std::io::Result<()>| {
+        result.unwrap_err().to_string().replace(&folder.path().display().to_string(), "FOLDER")
+    };
+    let missing = "FOLDER/weights.safetensors: No such file or directory (os error 2)";
+    assert_eq!(refused(dml_models::load_weights(&mut stack, &path)), missing);
+    std::fs::write(&path, "no tensors").unwrap();
+    let message = refused(dml_models::load_weights(&mut stack, &path));
+    assert_eq!(message, "FOLDER/weights.safetensors: is not a whole safetensors file");
+    let nowhere = folder.path().join("none/weights.safetensors");
+    let message = refused(dml_models::save_weights(&stack, 0, &nowhere));
+    assert_eq!(message, "FOLDER/none/weights.safetensors: No such file or directory (os error 2)");
+}
+
+#[test]
+fn a_config_is_written_and_read_whole() {
+    let config = trial(System::MetricVae, RoutineConfig::JointGamma { gamma: 300.0 });
+    let text = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<TrainConfig>(&text).unwrap(), config);
+    let more = text.replacen('{', "{\"sede\":1,", 1);
+    assert!(serde_json::from_str::<TrainConfig>(&more).unwrap_err().to_string().contains("`sede`"));
+}
+
+#[test]
+fn widths_out_of_range_are_named_by_their_key() {
+    let refused = |encoder| {
+        let mut config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
+        config.model.encoder = encoder;
+        config.check().unwrap_err().to_string()
+    };
+    let widths = "is out of range; it must be at most 16 widths, each 1 to 65536";
+    let mlp = NetworkConfig::Mlp { hidden: vec![16, 0] };
+    assert_eq!(refused(mlp), format!("model.encoder.hidden = [16, 0] {widths}"));
+    let conv = |channels, hidden| NetworkConfig::Conv { channels, hidden };
+    assert_eq!(refused(conv(vec![-4], 16)), format!("model.encoder.channels = [-4] {widths}"));
+    let message = refused(conv(vec![4], 0));
+    assert_eq!(message, "model.encoder.hidden = 0 is out of range; it must be 1 to 65536");
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Stack {
     /// A member's prior; a VampPrior as the mixture that it is while its encoder rests, so that its pseudo-inputs are encoded once.
     fn prior_at_rest(&self, member: usize, parameters: &[Tensor]) -> Prior {
         let prior = self.prior_of_member(member).expect("a trained VAE has a prior");
-        if !matches!(prior, Prior::Vamp) {
+        if !matches!(prior, Prior::Vamp { .. }) {
             return prior;
         }
         let components = self.components(&prior, member, parameters);

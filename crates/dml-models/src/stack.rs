@@ -203,7 +203,7 @@ impl Stack {
             },
             Prior::Unit => Prior::Unit,
             &Prior::Hypercube(cube) => Prior::Hypercube(cube),
-            Prior::Vamp => Prior::Vamp,
+            &Prior::Vamp { components } => Prior::Vamp { components },
         })
     }
 

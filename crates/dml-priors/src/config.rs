@@ -152,7 +152,7 @@ impl PriorConfig {
         Ok(match *self {
             PriorConfig::Unit {} => Prior::Unit,
             PriorConfig::Hypercube(cube) => Prior::Hypercube(cube),
-            PriorConfig::Vamp { .. } => Prior::Vamp,
+            PriorConfig::Vamp { components, .. } => Prior::Vamp { components },
             PriorConfig::Mixture { components } => mixture(components, fitted.ok_or(PriorError::NotFitted)?)?,
         })
     }

@@ -7,7 +7,8 @@ use crate::{Estimator, Gaussian, Hypercube, PriorError, hypercube, mixture, unit
 /// The most dimensions in which [`Prior::components`] lists a hypercube's vertices: 1,024 of them.
 const LISTED_DIMENSIONS: i64 = 10;
 
-/// A prior on the latent space, built by [`crate::PriorConfig::build`].
+/// A prior on the latent space, built by [`crate::PriorConfig::build`], which checks every number. One made by hand is not checked: its
+/// numbers are to be in the ranges that stand at [`crate::PriorConfig`] and [`crate::Fitted`].
 ///
 /// Its methods take `pseudo_inputs` and `encode`, of which only the Vamp prior takes notice: `pseudo_inputs` is
 /// `[..., K, pixels]`, a parameter that the training loop owns and learns, and `encode` is the encoder, images to
@@ -21,7 +22,10 @@ pub enum Prior {
     /// Equally weighted Gaussians at the vertices of a cube.
     Hypercube(Hypercube),
     /// The mean of the pseudo-inputs' posteriors (Tomczak & Welling 2018, equation 9).
-    Vamp,
+    Vamp {
+        /// K, the number of pseudo-inputs: another number of them panics.
+        components: i64,
+    },
     /// A fixed mixture.
     Mixture {
         /// Natural logarithms of the weights, `[..., K]`.
@@ -67,7 +71,7 @@ impl Prior {
                 let of_prior = hypercube::log_density_per_dimension(&q.sample(noise), side, logvar);
                 Some((q.log_density_of_noise_per_dimension(noise) - of_prior).mean_dim(0, false, None))
             }
-            Prior::Vamp | Prior::Mixture { .. } => None,
+            Prior::Vamp { .. } | Prior::Mixture { .. } => None,
         }
     }
 
@@ -86,7 +90,9 @@ impl Prior {
             Prior::Hypercube(Hypercube { side, logvar, .. }) => {
                 hypercube::log_density_per_dimension(z, *side, *logvar).sum_dim_intlist(-1, false, None)
             }
-            Prior::Vamp => mixture::equal_log_density(z, &posteriors(pseudo_inputs, encode)),
+            Prior::Vamp { components } => {
+                mixture::equal_log_density(z, &posteriors(*components, pseudo_inputs, encode))
+            }
             Prior::Mixture { log_weights, components } => mixture::log_density(z, components, log_weights),
         }
     }
@@ -114,7 +120,7 @@ impl Prior {
             Prior::Hypercube(Hypercube { side, logvar, .. }) => {
                 hypercube::vertices(*side, *logvar, latent_dim, options)
             }
-            Prior::Vamp => posteriors(pseudo_inputs, encode),
+            Prior::Vamp { components } => posteriors(*components, pseudo_inputs, encode),
             Prior::Mixture { components, .. } => {
                 Gaussian { mean: components.mean.shallow_clone(), logvar: components.logvar.shallow_clone() }
             }
@@ -123,13 +129,15 @@ impl Prior {
 }
 
 /// The Vamp prior's components: the posteriors of its pseudo-inputs, clamped into [0, 1].
-fn posteriors(pseudo_inputs: Option<&Tensor>, encode: &dyn Fn(&Tensor) -> Gaussian) -> Gaussian {
+fn posteriors(k: i64, pseudo_inputs: Option<&Tensor>, encode: &dyn Fn(&Tensor) -> Gaussian) -> Gaussian {
     let inputs = pseudo_inputs.expect("the VampPrior needs pseudo_inputs [..., K, pixels]");
-    let components = encode(&inputs.clamp(0.0, 1.0));
     let rows = |t: &Tensor| t.size()[t.dim() - 2];
+    let given = rows(inputs);
+    assert!(given == k, "a VampPrior of {k} components takes {k} pseudo-inputs, not {given}");
+    let components = encode(&inputs.clamp(0.0, 1.0));
     assert_eq!(
         rows(&components.mean),
-        rows(inputs),
+        k,
         "encode must give one posterior for each of the VampPrior's pseudo-inputs"
     );
     components

@@ -18,7 +18,7 @@ fn priors() -> Vec<Prior> {
         Prior::Unit,
         hypercube(2.0, 1.0, MonteCarlo),
         hypercube(2.0, -2.0, Exact),
-        Prior::Vamp,
+        Prior::Vamp { components: K },
         mixture(&[MODELS], K, D, 40),
     ]
 }
@@ -74,7 +74,7 @@ fn a_stack_gives_each_model_what_it_gets_alone() {
                     components: Gaussian { mean: components.mean.get(m), logvar: components.logvar.get(m) },
                 },
                 Prior::Hypercube(cube) => Prior::Hypercube(*cube),
-                Prior::Vamp => Prior::Vamp,
+                &Prior::Vamp { components } => Prior::Vamp { components },
                 Prior::Unit => Prior::Unit,
             };
             assert_close(&alone.kl(&of_member), &together.get(m), 1e-13);
@@ -87,7 +87,7 @@ fn the_terms_of_each_dimension_add_up_to_the_kl() {
     let arguments = Arguments::new();
     for prior in priors() {
         let terms = prior.kl_per_dimension(&arguments.q, &arguments.noise);
-        assert_eq!(terms.is_none(), matches!(prior, Prior::Vamp | Prior::Mixture { .. }));
+        assert_eq!(terms.is_none(), matches!(prior, Prior::Vamp { .. } | Prior::Mixture { .. }));
         if let Some(terms) = terms {
             assert_eq!(terms.size(), arguments.q.mean.size());
             assert_close(&terms.sum_dim_intlist(-1, false, None), &arguments.kl(&prior), 1e-13);
@@ -166,7 +166,7 @@ fn extreme_posteriors() -> Gaussian {
 fn values_and_gradients_are_finite_over_the_whole_range_in_single_precision() {
     let noise = normal(&[8, 400, 2], 4).to_kind(Kind::Float);
     let pseudo_inputs = Tensor::zeros([400, 1], (Kind::Float, Device::Cpu));
-    let mut priors = vec![Prior::Unit, Prior::Vamp];
+    let mut priors = vec![Prior::Unit, Prior::Vamp { components: 400 }];
     for estimator in [MonteCarlo, Exact] {
         for logvar in [-30.0, -10.0, 0.0, 30.0] {
             priors.extend([0.0, 2.0, 1000.0].map(|side| hypercube(side, logvar, estimator)));

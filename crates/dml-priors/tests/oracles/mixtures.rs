@@ -1,7 +1,7 @@
 //! The unit prior, the Vamp prior and fitted mixtures.
 
 use dml_priors::Estimator::MonteCarlo;
-use dml_priors::{Fitted, Gaussian, Prior, PriorConfig};
+use dml_priors::{Fitted, Gaussian, Prior, PriorConfig, PseudoInputs};
 use tch::{Device, Kind, Tensor};
 
 use crate::common::{
@@ -37,6 +37,7 @@ fn the_unit_kl_is_the_closed_form_and_the_mean_of_its_monte_carlo() {
 fn the_vamp_prior_with_one_pseudo_input_is_a_gaussian() {
     let weights = normal(&[6, 4], 1);
     let encode = encoder(&weights);
+    let vamp = Prior::Vamp { components: 1 };
     let pseudo_input = uniform(0.0, 1.0, &[1, 6], 2);
     let p = encode(&pseudo_input);
     let q = posteriors(&[40, 2], 3);
@@ -46,12 +47,12 @@ fn the_vamp_prior_with_one_pseudo_input_is_a_gaussian() {
     let noise = normal(&[3, 40, 2], 4);
     let z = q.sample(&noise);
     let expected = (q.log_density(&z) - p.log_density(&z)).mean_dim(0, false, None);
-    assert_close(&Prior::Vamp.kl(&q, &noise, Some(&pseudo_input), &encode), &expected, 1e-12);
+    assert_close(&vamp.kl(&q, &noise, Some(&pseudo_input), &encode), &expected, 1e-12);
 
     // In expectation, against the closed form.
     let all = [4_000, 40, 2];
     let models = Gaussian { mean: q.mean.expand(all, false), logvar: q.logvar.expand(all, false) };
-    let estimates = Prior::Vamp.kl(&models, &normal(&[1, 4_000, 40, 2], 5), Some(&pseudo_input), &encode);
+    let estimates = vamp.kl(&models, &normal(&[1, 4_000, 40, 2], 5), Some(&pseudo_input), &encode);
     assert!(z_scores(&estimates, &gaussian_kl(&q, &p)).iter().all(|z| z.abs() < 4.0));
 }
 
@@ -84,11 +85,12 @@ fn densities_of_mixtures_equal_a_loop_over_components() {
     let (weights, pseudo_inputs) = (normal(&[4, 6], 3), uniform(0.0, 1.0, &[7, 4], 4));
     let encode = encoder(&weights);
     let expected = looped_log_density(&z, &[1.0 / 7.0; 7], &encode(&pseudo_inputs));
-    assert_close(&Prior::Vamp.log_density(&z, Some(&pseudo_inputs), &encode), &expected, 1e-13);
+    let vamp = Prior::Vamp { components: 7 };
+    assert_close(&vamp.log_density(&z, Some(&pseudo_inputs), &encode), &expected, 1e-13);
 
     // And as the mixture that it is while its encoder rests.
     let options = (Kind::Double, Device::Cpu);
-    let components = Prior::Vamp.components(3, options, Some(&pseudo_inputs), &encode).unwrap();
+    let components = vamp.components(3, options, Some(&pseudo_inputs), &encode).unwrap();
     let log_weights = Tensor::full([7], -7_f64.ln(), options);
     let rests = Prior::Mixture { log_weights, components };
     assert_close(&rests.log_density(&z, None, &no_encoder), &expected, 1e-13);
@@ -129,10 +131,20 @@ fn pseudo_inputs_are_clamped_and_only_those_outside_stop_learning() {
     let inputs =
         Tensor::from_slice(&[-0.5, 0.0, 0.25, 1.0, 1.5, 0.9]).reshape([1, 6]).set_requires_grad(true);
     let (q, noise) = (posteriors(&[5, 2], 2), normal(&[1, 5, 2], 3));
-    let kl = Prior::Vamp.kl(&q, &noise, Some(&inputs), &encode);
+    let vamp = Prior::Vamp { components: 1 };
+    let kl = vamp.kl(&q, &noise, Some(&inputs), &encode);
     let clamped = Tensor::from_slice(&[0.0, 0.0, 0.25, 1.0, 1.0, 0.9]).reshape([1, 6]);
-    assert_close(&kl, &Prior::Vamp.kl(&q, &noise, Some(&clamped), &encode), 0.0);
+    assert_close(&kl, &vamp.kl(&q, &noise, Some(&clamped), &encode), 0.0);
     kl.sum(None).backward();
     let learns: Vec<bool> = values(&inputs.grad()).iter().map(|g| *g != 0.0).collect();
     assert_eq!(learns, [false, true, true, true, false, true]);
+}
+
+#[test]
+#[should_panic(expected = "a VampPrior of 3 components takes 3 pseudo-inputs, not 9")]
+fn pseudo_inputs_are_as_many_as_configured() {
+    let prior = PriorConfig::Vamp { components: 3, init: PseudoInputs::Random }.build(None).unwrap();
+    let weights = normal(&[6, 4], 1);
+    let (z, inputs) = (normal(&[5, 2], 2), uniform(0.0, 1.0, &[9, 6], 3));
+    let _ = prior.log_density(&z, Some(&inputs), &encoder(&weights));
 }

@@ -9,7 +9,14 @@
 //! - **There is always a value with a graph.** A batch without a valid tuple gives exactly zero and exactly
 //!   zero gradients, never NaN; coinciding points and zero vectors keep both finite too.
 //!
-//! [`LossConfig`] lists the losses; [`LossConfig::build`] is the only way to get one.
+//! [`LossConfig`] lists the losses; [`LossConfig::build`] is the only way to get one. The types of the losses
+//! themselves are public for what their docs say: the formula, its source, and what the mean is over.
+//!
+//! # In a program of your own
+//! Tensors are those of [`tch`] 0.24.0, the one for `LibTorch` 2.11: depend on `tch = "=0.24.0"`, or use it from
+//! here. What this workspace arranges for its own programs, yours has to be told: `LIBTORCH` when it is built, the
+//! folder with the `include` and `lib` of `LibTorch` (`cargo xtask setup` in a checkout links it as
+//! `.libtorch/torch` and prints where it is), and `LD_LIBRARY_PATH=$LIBTORCH/lib` when it runs.
 
 mod config;
 mod masked;
@@ -43,6 +50,7 @@ pub use n_pair::NPair;
 pub use nca::Nca;
 pub use proxy_anchor::ProxyAnchor;
 pub use sup_con::SupCon;
+pub use tch;
 pub use triplet::{Distance, Mining, Triplet};
 pub use weighted::Weighted;
 

@@ -8,6 +8,11 @@
 //! [`Stack::embed`]: the example `train_on_your_images` does so. [`save_weights`] and [`load_weights`] keep a model.
 //!
 //! Knows nothing of files of data sets, of classifiers, or of sweeps.
+//!
+//! A program outside this workspace builds with `LIBTORCH` set to the absolute path of LibTorch 2.11 (`cargo xtask setup` puts one at
+//! `.libtorch/torch` of this checkout), and runs with `LD_LIBRARY_PATH=$LIBTORCH/lib`: the run path that binaries of this workspace carry
+//! reaches no other package. Its arrays are those of `ndarray = "0.16"`, its tensors and
+//! devices those of `tch = "=0.24.0"`; both are re-exported, as are the crates of this workspace that its configs come from.
 
 mod config;
 pub mod random;
@@ -29,6 +34,8 @@ mod likelihood;
 mod stack;
 mod train;
 mod training_data;
+
+pub use {dml_data, dml_losses, dml_priors, ndarray, tch};
 
 pub use adam::Adam;
 pub use baseline::Baseline;

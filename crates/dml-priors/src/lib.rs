@@ -13,10 +13,15 @@
 //!
 //! Values and gradients are finite, also in `f32`, for log-variances in [-40, 40] and means up to 100 in absolute
 //! value. Nothing is clamped to that range: an encoder that may leave it should limit its log-variance itself.
+//!
+//! A program outside this workspace builds with `LIBTORCH` set to the absolute path of LibTorch 2.11 (`cargo xtask setup` puts one at
+//! `.libtorch/torch` of this checkout), and runs with `LD_LIBRARY_PATH=$LIBTORCH/lib`: the run path that binaries of this workspace carry
+//! reaches no other package. Tensors here are those of `tch = "=0.24.0"`, which is re-exported.
 
 pub use config::{Estimator, Fitted, Hypercube, PriorConfig, PriorError, PseudoInputs};
 pub use gaussian::Gaussian;
 pub use prior::Prior;
+pub use tch;
 pub use weighting::{free_bits, warm_up};
 
 mod config;

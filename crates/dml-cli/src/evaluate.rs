@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use dml_data::{Dataset, Split};
 use dml_eval::clustering::GaussianMixture;
-use dml_eval::{Embedded, Evaluation, Protocol};
+use dml_eval::{Embedded, Evaluation, LARGEST_COORDINATE, Protocol};
 use dml_models::FittedMixture;
 use dml_report::Scores;
 use ndarray::{Array2, ArrayView2, Axis};
@@ -18,6 +18,12 @@ pub(crate) fn evaluated_split<'a>(trial: &Trial, data: &'a Dataset) -> Result<&'
             format!("{} has no validation split; set data.validation to the number of training images to hold out", data.name)
         }),
     }
+}
+
+/// Whether embeddings can be scored: whose are not finite, or so large that distances would not be, has diverged.
+pub(crate) fn can_be_scored(embeddings: &Array2<f32>) -> bool {
+    // Written so that NaN cannot.
+    embeddings.iter().all(|x| x.abs() <= LARGEST_COORDINATE)
 }
 
 /// All scores that the trial asks for. `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it is asked only for what is needed. `say` is
@@ -75,4 +81,16 @@ pub(crate) fn fit_mixture(
         means: mixture.means.map(narrow),
         variances: mixture.variances.map(narrow),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn embeddings_that_are_not_finite_or_too_large_have_diverged() {
+        for (x, expected) in [(-1e15, true), (2e15, false), (f32::NAN, false), (f32::NEG_INFINITY, false)] {
+            assert_eq!(can_be_scored(&Array2::from_elem((2, 1), x)), expected, "{x}");
+        }
+    }
 }

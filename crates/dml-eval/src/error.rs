@@ -2,8 +2,8 @@ use ndarray::ArrayView2;
 
 use crate::label::Label;
 
-/// The largest coordinate. Up to here squared distances, and sums of them, fit an `f32` in any dimension that memory can hold.
-const LARGEST: f32 = 1e15;
+/// The largest coordinate that is scored. Up to here squared distances, and sums of them, fit an `f32` in any dimension that memory can hold.
+pub const LARGEST_COORDINATE: f32 = 1e15;
 
 /// Why embeddings could not be scored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +21,7 @@ pub enum EvalError {
     },
     /// The square of a coordinate might not fit an `f32`.
     #[error(
-        "embedding {row} of the {set} has a coordinate beyond {LARGEST:e}, whose squared distances would overflow; embeddings must be scaled to the order of 1"
+        "embedding {row} of the {set} has a coordinate beyond {LARGEST_COORDINATE:e}, whose squared distances would overflow; embeddings must be scaled to the order of 1"
     )]
     TooLarge {
         /// The first such row.
@@ -110,7 +110,7 @@ pub(crate) fn check_rows(
         return Err(EvalError::NoCoordinates);
     }
     // Written so that NaN is among them.
-    let is_bad = |&row: &usize| !embeddings.row(row).iter().all(|x| x.abs() <= LARGEST);
+    let is_bad = |&row: &usize| !embeddings.row(row).iter().all(|x| x.abs() <= LARGEST_COORDINATE);
     match rows.find(is_bad) {
         Some(row) if embeddings.row(row).iter().all(|x| x.is_finite()) => {
             Err(EvalError::TooLarge { row, set })

@@ -22,7 +22,7 @@ mod random;
 
 pub use ndarray;
 
-pub use error::EvalError;
+pub use error::{EvalError, LARGEST_COORDINATE};
 pub use label::Label;
 pub use neighbours::nearest;
 pub use protocol::{Embedded, Evaluation, Protocol, Scores};

@@ -25,7 +25,7 @@ const MAX_TREE_DIMENSION: usize = 15;
 /// `references`: `[n, d]`, `queries`: `[m, d]`, returns `[m, min(k, n)]`.
 ///
 /// # Panics
-/// When a coordinate is not finite or its square might overflow (beyond 1e15).
+/// When a coordinate is not finite or beyond [`LARGEST_COORDINATE`](crate::LARGEST_COORDINATE).
 pub fn nearest(references: ArrayView2<f32>, queries: ArrayView2<f32>, k: usize) -> Array2<u32> {
     assert_eq!(references.ncols(), queries.ncols(), "references and queries must have one dimension");
     let (d, k) = (references.ncols(), k.min(references.nrows()));

@@ -11,7 +11,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::{Job, Session};
 use crate::artifacts;
-use crate::evaluate::{evaluated_split, score};
+use crate::evaluate::{can_be_scored, evaluated_split, score};
 use crate::events::Event;
 
 /// Trains and scores the jobs, which are of one stack, unless it is interrupted.
@@ -182,8 +182,8 @@ fn finish(
     say("embedding");
     let data = &session.loaded().dataset;
     let queries = embed(evaluated_split(&job.trial, data)?.images.view());
-    if queries.iter().any(|value| !value.is_finite()) {
-        let reason = "an embedding is not finite".to_string();
+    if !can_be_scored(&queries) {
+        let reason = "an embedding is very large or not finite".to_string();
         return write(
             session,
             job,

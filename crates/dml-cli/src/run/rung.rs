@@ -1,7 +1,7 @@
 //! A rung: an epoch at which a trial rests, so that whoever started it can stop it early.
 //!
 //! A trial's directory keeps the scores of its rungs in `rungs.json`, `{"format":1,"rungs":{"test_folds.knn.accuracy":{"2":0.91}}}`; null stands
-//! for embeddings that were not finite. The trial itself does not know of them: trained on, it ends as one that never rested.
+//! for embeddings that were very large or not finite. The trial itself does not know of them: trained on, it ends as one that never rested.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -19,7 +19,7 @@ use serde::de::{Deserialize, IntoDeserializer};
 use serde::{Deserialize as DeserializeFields, Serialize};
 
 use super::{Job, Session};
-use crate::evaluate::{evaluated_split, score};
+use crate::evaluate::{can_be_scored, evaluated_split, score};
 use crate::events::Event;
 use crate::trial::{EvaluatedSplit, EvaluationConfig, Trial};
 
@@ -135,7 +135,7 @@ impl Rung {
         let (data, trial) = (&session.loaded().dataset, self.evaluating(&job.trial));
         let embed = |images: ArrayView2<u8>| stack.embed(member, images);
         let queries = embed(evaluated_split(&trial, data)?.images.view());
-        let value = if queries.iter().all(|value| value.is_finite()) {
+        let value = if can_be_scored(&queries) {
             score(&trial, data, mask.rows(), &queries, &embed, &say)?.remove(&self.score.name)
         } else {
             None

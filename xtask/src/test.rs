@@ -26,9 +26,10 @@ pub(crate) struct TestArguments {
 /// Cargo's part, with what is set for one step alone.
 type Step = (&'static str, Option<(&'static str, &'static str)>);
 
-const CHECKS: [Step; 3] = [
+const CHECKS: [Step; 4] = [
     ("fmt --all --check", None),
     ("clippy --workspace --all-targets -- -D warnings", None),
+    ("clippy -p dml-data --no-default-features --all-targets -- -D warnings", None),
     ("doc --workspace --no-deps", Some(("RUSTDOCFLAGS", "-D warnings"))),
 ];
 

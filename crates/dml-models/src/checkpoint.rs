@@ -47,7 +47,8 @@ fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> io::Result<()> {
         tensors.iter().map(|(name, t)| (name.as_str(), t.to_device(Device::Cpu).contiguous())).collect();
     // What the system says against the file is a sentence; the library's own errors are none.
     fs::File::create(&aside).map_err(|e| fail(path, e))?;
-    Tensor::write_safetensors(&on_host, &aside).map_err(|_| fail(path, "could not be written whole"))?;
+    Tensor::write_safetensors(&on_host, &aside)
+        .map_err(|e| fail(path, format!("could not be written whole: {e}")))?;
     fs::File::open(&aside)?.sync_data()?;
     fs::rename(&aside, path)
 }

@@ -130,6 +130,12 @@ impl Sweep {
     /// The sweep of that name in the folder of the last of `builders`, which names it.
     fn beside(name: &str, seeds: u32, builders: &[PathBuf]) -> Result<Self> {
         let by = &builders[builders.len() - 1];
+        if name.contains(std::path::MAIN_SEPARATOR) {
+            bail!(
+                "{}: {name:?} is a path; the name of a sweep of the same folder would be right",
+                by.display()
+            );
+        }
         let beside = by.with_file_name(format!("{name}.toml"));
         if builders.contains(&beside) {
             bail!(
@@ -314,6 +320,9 @@ mod tests {
             let message = format!("{:#}", Sweep::find(root.path(), name, None).unwrap_err());
             assert!(message.contains("may not build on each other"), "{message}");
         }
+        let root = sweeps(&[("a", "extends = '../sweeps/a'\n")]);
+        let message = format!("{:#}", Sweep::find(root.path(), "a", None).unwrap_err());
+        assert!(message.contains("is a path"), "{message}");
         let root = sweeps(&[("a", "extends = 'nowhere'\n")]);
         let message = format!("{:#}", Sweep::find(root.path(), "a", None).unwrap_err());
         assert!(message.contains("named by") && message.contains("nowhere.toml"), "{message}");

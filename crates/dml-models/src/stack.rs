@@ -64,7 +64,7 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Fresh models. `masks` are the labelled rows of each, numbers of images in `data`; systems without a metric loss look at none.
+    /// Fresh models. `masks` are the labelled rows of each, numbers of images in `data`; systems without a metric loss may have an empty one.
     ///
     /// # Errors
     /// When a config is out of range or of a baseline ([`System::is_baseline`](crate::System::is_baseline)), when two differ in more than

@@ -54,7 +54,7 @@ pub(crate) struct Verdict {
     pub(crate) ruling: Ruling,
     /// Name and estimate of the treatment's null score.
     pub(crate) null: Option<(String, Estimate)>,
-    /// Whether the treatment cannot be told from a guesser.
+    /// Whether the treatment is shown to be a guesser.
     pub(crate) null_model: bool,
     /// Pairs that the sweep asks for.
     pub(crate) pairs: usize,

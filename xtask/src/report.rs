@@ -80,7 +80,7 @@ fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<ReportPaths> {
         command: &command,
         specs,
         expected: &expected,
-        stopped: n_stopped(store, &sweep.name, &sweep.trials),
+        stopped: n_stopped(store, &sweep.trials),
     };
     write_report(&report, store, out).with_context(|| sweep.path.display().to_string())
 }

@@ -152,11 +152,13 @@ fn told(store: &RunStore, name: &str) -> History {
     history
 }
 
-/// How many trials of a sweep have no result because they were stopped early.
-pub(crate) fn n_stopped(store: &RunStore, name: &str, trials: &[Trial]) -> usize {
-    let history = told(store, name);
-    let rests =
-        |id: &str| history.resting(id).is_some() && !store.trial_directory(id).join("result.json").exists();
+/// How many of these trials have no result because a sweep of the store stopped them early: theirs, or another that shares them.
+pub(crate) fn n_stopped(store: &RunStore, trials: &[Trial]) -> usize {
+    let histories: Vec<History> = journal::names(store).iter().map(|name| told(store, name)).collect();
+    let rests = |id: &str| {
+        histories.iter().any(|history| history.resting(id).is_some())
+            && !store.trial_directory(id).join("result.json").exists()
+    };
     trials.iter().filter(|trial| rests(&trial.id)).count()
 }
 

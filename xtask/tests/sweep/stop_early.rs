@@ -1,6 +1,7 @@
 //! `--stop-early`: the best of each rung are trained on, and a killed sweep decides as one that was not.
 
 use std::fs;
+use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -45,7 +46,14 @@ fn only_the_best_are_trained_to_the_end_and_later_the_others_are_too() {
     assert_eq!(replayed(&bench), "13 decisions on 13 arrivals: the rule takes every one again\n");
 
     let page = fs::read_to_string(bench.path("out/index.html")).unwrap();
-    assert!(page.contains("8 of 9 trials were stopped early: they have no result."), "a hole is explained");
+    let explained = "8 of 9 trials were stopped early: they have no result.";
+    assert!(page.contains(explained), "a hole is explained");
+    fs::copy(bench.path("sweep.toml"), bench.path("shares.toml")).unwrap();
+    let mut report = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    report.arg("report").arg(bench.path("shares.toml")).arg("--store").arg(bench.path("store"));
+    assert!(report.arg("--out").arg(bench.path("shared")).status().unwrap().success());
+    let page = fs::read_to_string(bench.path("shared/index.html")).unwrap();
+    assert!(page.contains(explained), "also by a sweep that shares these trials");
     let status = bench.sweep("--status").stdout;
     assert!(status.contains("9 trials: 1 done, 0 running, 0 failed, 0 missing, 8 stopped early"), "{status}");
     assert!(bench.sweep("--stop-early --plan").stdout.ends_with("to run: nothing\n"));

@@ -14,6 +14,14 @@ pub(crate) fn path(store: &RunStore, name: &str) -> PathBuf {
     store.root().join("stop-early").join(format!("{name}.jsonl"))
 }
 
+/// The sweeps that have one.
+pub(crate) fn names(store: &RunStore) -> Vec<String> {
+    let entries = fs::read_dir(store.root().join("stop-early")).into_iter().flatten().flatten();
+    let paths =
+        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "jsonl"));
+    paths.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned())).collect()
+}
+
 /// All lines but one that a kill cut short; none where there is no file.
 ///
 /// # Errors

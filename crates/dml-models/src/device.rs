@@ -4,12 +4,14 @@ use tch::{Cuda, Device};
 
 /// The device of a name: `cpu`, `cuda:N`, or `auto` for the first CUDA device where there is one and the CPU elsewhere.
 ///
-/// To be called before a program's first gradient: LibTorch looks for its CUDA half once, and this loads it.
+/// To be called before a program's first gradient: LibTorch looks for its CUDA half once, and this loads it. From then on denormal numbers
+/// are zero on this thread and those that it starts, see [`flush_denormals`](crate::flush_denormals).
 ///
 /// # Errors
 /// One sentence when the name is none of these, or the device is not there.
 pub fn device(name: &str) -> Result<Device, String> {
     load_cuda();
+    crate::flush_denormals();
     let number = match name {
         "cpu" => return Ok(Device::Cpu),
         "auto" if !Cuda::is_available() => return Ok(Device::Cpu),

@@ -28,6 +28,7 @@ mod objective;
 mod routine;
 
 mod checkpoint;
+mod denormals;
 mod device;
 mod heap;
 mod likelihood;
@@ -45,6 +46,7 @@ pub use config::{
     PixelReduction, Reconstruction, ReconstructionConfig, RoutineConfig, Rule, SamplingConfig, System,
     TrainConfig, TrainingConfig,
 };
+pub use denormals::flush_denormals;
 pub use device::{device, device_name};
 pub use likelihood::Likelihood;
 pub use model::{Latent, Model};

@@ -80,6 +80,7 @@ pub fn train(
         return Err(ConfigError::Conflict(sentence).into());
     }
     crate::heap::keep();
+    crate::flush_denormals();
     let epochs = stack.members[0].config.training.epochs;
     while stack.epoch < epochs && stack.members.iter().any(|m| m.diverged.is_none()) {
         fit_when_due(stack, data, fit)?;

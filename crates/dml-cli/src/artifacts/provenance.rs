@@ -15,6 +15,8 @@ struct Provenance<'a> {
     libtorch: &'a str,
     device: String,
     threads: u16,
+    /// Whether numbers below 1.2e-38 were taken as zero.
+    denormals_flushed: bool,
     host: String,
     /// Seconds since 1970.
     finished_at: u64,
@@ -30,6 +32,7 @@ pub(crate) fn write_provenance(session: &Session, job: &Job, seconds: f64) -> Re
         libtorch: env!("DML_LIBTORCH"),
         device: dml_models::device_name(session.device),
         threads: session.threads,
+        denormals_flushed: dml_models::flush_denormals(),
         host: std::fs::read_to_string("/etc/hostname").unwrap_or_default().trim().to_string(),
         finished_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         seconds,

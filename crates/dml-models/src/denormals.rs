@@ -1,0 +1,68 @@
+//! Arithmetic without denormal numbers.
+
+/// Has this thread, and every thread that it starts from now on, take numbers below 1.2e-38 (f32) and 2.2e-308 (f64) as zero.
+///
+/// A processor computes with such denormal numbers some hundred times slower than with others, and training makes many: the second
+/// moments of weights at a picture's black border are squares of gradients near zero. No score notices that they become zero.
+///
+/// The switch is a thread's own, and a new thread inherits it (POSIX, `pthread_create`). [`device`](crate::device) and
+/// [`train`](crate::train) call this, so the threads that LibTorch or Rayon start after either have it as well.
+///
+/// Gives false where the processor has no such switch (it has on x86-64, FTZ and DAZ, and on aarch64, FZ).
+pub fn flush_denormals() -> bool {
+    switch(true)
+}
+
+#[expect(unsafe_code, reason = "tch does not expose the switch, a method of LibTorch's global context")]
+fn switch(flush: bool) -> bool {
+    use libloading::os::unix::Library;
+    use std::ffi::c_void;
+    let process = Library::this();
+    // SAFETY: the mangled names state these very signatures, `at::Context& at::globalContext()` and `bool
+    // at::Context::setFlushDenormal(bool)`; a method takes its object first. The latter sets two bits of this thread's floating-point
+    // control register; the compiler computes no constant with denormal numbers in this workspace that could then differ.
+    unsafe {
+        let Ok(context) = process.get::<extern "C" fn() -> *mut c_void>(b"_ZN2at13globalContextEv\0") else {
+            return false;
+        };
+        let name = b"_ZN2at7Context16setFlushDenormalEb\0";
+        let Ok(set) = process.get::<extern "C" fn(*mut c_void, bool) -> bool>(name) else { return false };
+        set(context(), flush)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+
+    use tch::{Kind, Tensor};
+
+    use super::{flush_denormals, switch};
+
+    /// Whether this thread takes a denormal result, and a denormal operand, as zero.
+    fn flushes() -> bool {
+        let result = black_box(f32::MIN_POSITIVE) * black_box(0.5);
+        let of_operand = black_box(f32::from_bits(1)) * black_box(1e30);
+        let in_f64 = black_box(f64::MIN_POSITIVE) * black_box(0.5);
+        result.to_bits() == 0 && of_operand.to_bits() == 0 && in_f64.to_bits() == 0
+    }
+
+    #[test]
+    fn every_thread_that_computes_flushes_denormals() {
+        std::thread::spawn(|| {
+            switch(false);
+            assert!(!flushes(), "the switch is what makes the difference");
+            assert!(flush_denormals());
+            assert!(flushes(), "the thread that trains");
+            assert!(std::thread::spawn(flushes).join().unwrap(), "a thread that it starts");
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+            assert_eq!(pool.broadcast(|_| flushes()), [true; 3], "Rayon's");
+            // Long enough that LibTorch cuts it into one part for each of its threads.
+            tch::set_num_threads(4);
+            let tiny = Tensor::full([1 << 20], f64::from(f32::MIN_POSITIVE), (Kind::Float, tch::Device::Cpu));
+            assert_eq!((tiny * 0.5).count_nonzero(0).int64_value(&[]), 0, "OpenMP's");
+        })
+        .join()
+        .unwrap();
+    }
+}

@@ -13,21 +13,15 @@ pub fn flush_denormals() -> bool {
     switch(true)
 }
 
-#[expect(unsafe_code, reason = "tch does not expose the switch, a method of LibTorch's global context")]
+#[expect(unsafe_code, reason = "tch does not expose the switch, a function of LibTorch")]
 fn switch(flush: bool) -> bool {
     use libloading::os::unix::Library;
-    use std::ffi::c_void;
-    let process = Library::this();
-    // SAFETY: the mangled names state these very signatures, `at::Context& at::globalContext()` and `bool
-    // at::Context::setFlushDenormal(bool)`; a method takes its object first. The latter sets two bits of this thread's floating-point
-    // control register; the compiler computes no constant with denormal numbers in this workspace that could then differ.
+    // SAFETY: the mangled name states this very signature, the static `bool at::Context::setFlushDenormal(bool)`. It sets two bits of
+    // this thread's floating-point control register; no constant of this workspace is computed with denormal numbers at compile time.
     unsafe {
-        let Ok(context) = process.get::<extern "C" fn() -> *mut c_void>(b"_ZN2at13globalContextEv\0") else {
-            return false;
-        };
-        let name = b"_ZN2at7Context16setFlushDenormalEb\0";
-        let Ok(set) = process.get::<extern "C" fn(*mut c_void, bool) -> bool>(name) else { return false };
-        set(context(), flush)
+        Library::this()
+            .get::<extern "C" fn(bool) -> bool>(b"_ZN2at7Context16setFlushDenormalEb\0")
+            .is_ok_and(|set| set(flush))
     }
 }
 

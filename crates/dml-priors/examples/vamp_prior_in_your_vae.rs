@@ -3,7 +3,7 @@
 //! The network, the data and the loop are yours; from this crate come the posterior ([`Gaussian`]), the prior and its KL.
 //! The data here are 8x8 images of one bright bar each; it takes about a second.
 
-use dml_priors::{Gaussian, PriorConfig, PseudoInputs, free_bits, warm_up};
+use dml_priors::{Gaussian, Prior, PseudoInputs, Vamp, free_bits, warm_up};
 use tch::nn::{Module, OptimizerConfig};
 use tch::{Device, Kind, Reduction, Tensor, nn};
 
@@ -52,7 +52,11 @@ fn bars(n: i64) -> Tensor {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tch::manual_seed(1);
     let images = bars(512);
-    let prior = PriorConfig::Vamp { components: PSEUDO_INPUTS, init: PseudoInputs::Data }.build(None)?;
+    let prior = Vamp { components: PSEUDO_INPUTS, init: PseudoInputs::Data };
+    let density = |vae: &Vae, pseudo_inputs: &Tensor| {
+        let own = [pseudo_inputs.shallow_clone()];
+        prior.density(&own, &|images| vae.encode(images)).expect("a VampPrior needs no fit")
+    };
 
     let store = nn::VarStore::new(Device::Cpu);
     let vae = Vae::new(&store.root());
@@ -67,7 +71,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let noise = Tensor::randn([1, batch.size()[0], LATENT], (Kind::Float, Device::Cpu)); // [samples, b, d]
             let decoded = vae.decoder.forward(&q.sample(&noise).squeeze_dim(0)).sigmoid();
             let reconstruction = decoded.mse_loss(&batch, Reduction::Sum) / batch.size()[0];
-            let kl = prior.kl(&q, &noise, Some(&pseudo_inputs), &|images| vae.encode(images)); // [b]
+            let kl = density(&vae, &pseudo_inputs).kl(&q, &noise); // [b]
             let kl = free_bits(&kl.unsqueeze(-1), 0.25);
             optimizer.backward_step(&(&reconstruction + &kl * (0.1 * warm_up(epoch, 10))));
             // Back into [0, 1], so that a pixel pushed outside keeps its gradient.
@@ -85,8 +89,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     // Where the prior's components have gone, as one would draw them.
-    let circles = prior
-        .components(LATENT, (Kind::Float, Device::Cpu), Some(&pseudo_inputs), &|images| vae.encode(images))?;
+    let circles = density(&vae, &pseudo_inputs).components(LATENT, (Kind::Float, Device::Cpu))?;
     println!("the first component's mean: {:.2?}", Vec::<f32>::try_from(circles.mean.get(0))?);
     Ok(())
 }

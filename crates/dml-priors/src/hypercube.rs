@@ -5,11 +5,12 @@
 
 use std::f64::consts::{LN_2, PI};
 
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use crate::Gaussian;
 use crate::gaussian::ln_two_pi;
 use crate::quadrature::gauss_legendre;
+use crate::{Density, Gaussian, Prior, PriorError};
 
 /// Nodes of the quadrature: more do not change the result in f64 (tested against 20,001-point trapezoids).
 const NODES: usize = 32;
@@ -17,6 +18,51 @@ const NODES: usize = 32;
 const REACH: f64 = 8.0;
 /// ln(1 + exp(−t)) is taken as nothing beyond this t: 4e-18.
 const DECAYED: f64 = 40.0;
+
+/// Equally weighted Gaussians at the vertices of a cube around the origin (Safir et al. 2022, proposal 2).
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Hypercube {
+    /// Length of an edge, in [0, 1000]: the vertices are at ±`side`/2 in each dimension, so 2 gives the paper's {−1, +1}^d, and 0 a
+    /// single Gaussian.
+    pub side: f64,
+    /// Natural logarithm of every component's variance, in [−30, 30]. The paper's text has 1, its figure 2 has 0; the
+    /// components are apart (the density has a mode near each vertex) only for exp(`logvar`/2) < `side`/2.
+    pub logvar: f64,
+    /// How its KL is computed.
+    pub estimator: Estimator,
+}
+
+/// How the KL to the hypercube is computed.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Estimator {
+    /// The mean over samples of the posterior, as in the paper. Noisy, unbiased.
+    MonteCarlo,
+    /// Quadrature of d one-dimensional integrals, exact to rounding. Needs no noise.
+    Exact,
+}
+
+/// The paper's cube, {−1, +1}^d, with the variance of its text.
+impl Default for Hypercube {
+    fn default() -> Self {
+        Self { side: 2.0, logvar: 1.0, estimator: Estimator::MonteCarlo }
+    }
+}
+
+impl Prior for Hypercube {
+    fn check(&self) -> Result<(), PriorError> {
+        if !(0.0..=1000.0).contains(&self.side) {
+            return Err(PriorError::Side(self.side));
+        }
+        let fits = (-30.0..=30.0).contains(&self.logvar);
+        if fits { Ok(()) } else { Err(PriorError::Logvar(self.logvar)) }
+    }
+
+    fn density(&self, _parameters: &[Tensor], _encode: &dyn Fn(&Tensor) -> Gaussian) -> Option<Density> {
+        Some(Density::Hypercube(*self))
+    }
+}
 
 /// ln p(z) of each dimension.
 pub(crate) fn log_density_per_dimension(z: &Tensor, side: f64, logvar: f64) -> Tensor {

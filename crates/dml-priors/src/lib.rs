@@ -1,8 +1,8 @@
 //! Gaussians, mixtures and KL divergences for variational autoencoders.
 //!
-//! Every prior here is one thing, a weighted mixture of diagonal Gaussians: [`Prior::Unit`] has one component,
-//! [`Prior::Hypercube`] has the 2^d vertices of a cube, [`Prior::Vamp`] encodes its pseudo-inputs, and
-//! [`Prior::Mixture`] is built from numbers. The KL divergence of a posterior q from any of them is
+//! Every prior here is one thing, a weighted mixture of diagonal Gaussians: [`Unit`] has one component,
+//! [`Hypercube`] has the 2^d vertices of a cube, [`Vamp`] encodes its pseudo-inputs, and
+//! [`Mixture`] takes fitted numbers. A [`Prior`] is settings; in each step it resolves to a [`Density`]. The KL divergence of a posterior q from any of them is
 //!
 //! > KL(q ‖ p) = E over q of (log q(z) − logsumexp over k of (log w_k + log p_k(z)))
 //!
@@ -18,19 +18,28 @@
 //! `.libtorch/torch` of this checkout), and runs with `LD_LIBRARY_PATH=$LIBTORCH/lib`: the run path that binaries of this workspace carry
 //! reaches no other package. Tensors here are those of `tch = "=0.24.0"`, which is re-exported.
 
-pub use config::{Estimator, Fitted, Hypercube, PriorConfig, PriorError, PseudoInputs};
-pub use gaussian::Gaussian;
-pub use prior::Prior;
-pub use tch;
-pub use weighting::{free_bits, warm_up};
-
 mod config;
+mod density;
+mod error;
 mod gaussian;
 mod prior;
 
 mod hypercube;
 mod mixture;
-mod quadrature;
 mod unit;
+mod vamp;
 
+mod quadrature;
 mod weighting;
+
+pub use config::PriorConfig;
+pub use density::Density;
+pub use error::PriorError;
+pub use gaussian::Gaussian;
+pub use hypercube::{Estimator, Hypercube};
+pub use mixture::{Fitted, Mixture};
+pub use prior::{ImageParameter, Prior};
+pub use tch;
+pub use unit::Unit;
+pub use vamp::{PseudoInputs, Vamp};
+pub use weighting::{free_bits, warm_up};

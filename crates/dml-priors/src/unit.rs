@@ -1,9 +1,21 @@
 //! The unit Gaussian prior, N(0, I).
 
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::Gaussian;
 use crate::gaussian::ln_two_pi;
+use crate::{Density, Gaussian, Prior};
+
+/// N(0, I), with its KL in closed form. It has no settings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unit {}
+
+impl Prior for Unit {
+    fn density(&self, _parameters: &[Tensor], _encode: &dyn Fn(&Tensor) -> Gaussian) -> Option<Density> {
+        Some(Density::Unit)
+    }
+}
 
 /// KL(N(μ, σ²) ‖ N(0, 1)) = (μ² + σ² − 1 − ln σ²) / 2 of each dimension (Kingma & Welling 2014, appendix B).
 pub(crate) fn kl_per_dimension(q: &Gaussian) -> Tensor {

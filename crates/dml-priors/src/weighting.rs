@@ -6,7 +6,7 @@ use tch::Tensor;
 /// (Kingma et al. 2016, "Improved variational inference with inverse autoregressive flow").
 ///
 /// The published rule leaves the grouping of dimensions open. Here each dimension is its own group where the KL is a sum
-/// over dimensions ([`crate::Prior::kl_per_dimension`]); where it is not, the total is the one group: pass
+/// over dimensions ([`crate::Density::kl_per_dimension`]); where it is not, the total is the one group: pass
 /// `kl.unsqueeze(-1)`. The minimum is held against the mean over the batch, as published, not against each row. A term below
 /// it has zero gradient. `minimum` = 0 turns the rule off: it does not cut off a Monte-Carlo estimate that is negative.
 ///

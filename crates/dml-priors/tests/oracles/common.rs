@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use dml_priors::{Estimator, Fitted, Gaussian, Hypercube, Prior, PriorConfig};
+use dml_priors::{Density, Estimator, Fitted, Gaussian, Hypercube, Mixture};
 use ndarray_rand::rand_distr::{Distribution, StandardNormal, Uniform};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -35,11 +35,6 @@ pub(crate) fn values(tensor: &Tensor) -> Vec<f64> {
     tensor.to_kind(tch::Kind::Double).reshape([-1]).try_into().unwrap()
 }
 
-/// For priors that do not encode anything.
-pub(crate) fn no_encoder(_: &Tensor) -> Gaussian {
-    panic!("only the Vamp prior encodes")
-}
-
 /// A linear encoder: `weights` is `[..., pixels, 2d]`, means beside log-variances.
 pub(crate) fn encoder(weights: &Tensor) -> impl Fn(&Tensor) -> Gaussian + '_ {
     |images| {
@@ -48,12 +43,12 @@ pub(crate) fn encoder(weights: &Tensor) -> impl Fn(&Tensor) -> Gaussian + '_ {
     }
 }
 
-pub(crate) fn hypercube(side: f64, logvar: f64, estimator: Estimator) -> Prior {
-    Prior::Hypercube(Hypercube { side, logvar, estimator })
+pub(crate) fn hypercube(side: f64, logvar: f64, estimator: Estimator) -> Density {
+    Density::Hypercube(Hypercube { side, logvar, estimator })
 }
 
 /// A mixture of `leading` independent models; give the same seed and fewer models for a prefix of them.
-pub(crate) fn mixture(leading: &[i64], components: i64, d: i64, seed: u64) -> Prior {
+pub(crate) fn mixture(leading: &[i64], components: i64, d: i64, seed: u64) -> Density {
     let shape = [leading, &[components, d]].concat();
     let weights = uniform(0.1, 1.0, &[leading, &[components]].concat(), seed);
     let fitted = Fitted {
@@ -61,7 +56,7 @@ pub(crate) fn mixture(leading: &[i64], components: i64, d: i64, seed: u64) -> Pr
         means: normal(&shape, seed + 1) * 2.0,
         variances: uniform(0.05, 2.0, &shape, seed + 2),
     };
-    PriorConfig::Mixture { components }.build(Some(&fitted)).unwrap()
+    Mixture { components }.fitted(&fitted).unwrap()
 }
 
 /// ln N(z; mean, exp(logvar)).

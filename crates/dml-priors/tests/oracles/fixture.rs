@@ -1,11 +1,11 @@
 //! Values from `torch.distributions`, written by `fixtures/torch_distributions.py`.
 
 use dml_priors::Estimator::Exact;
-use dml_priors::{Fitted, Gaussian, Prior, PriorConfig};
+use dml_priors::{Density, Fitted, Gaussian, Mixture};
 use serde_json::Value;
 use tch::Tensor;
 
-use crate::common::{assert_close, hypercube, no_encoder};
+use crate::common::{assert_close, hypercube};
 
 #[test]
 fn densities_and_the_closed_form_equal_those_of_torch_distributions() {
@@ -20,14 +20,14 @@ fn densities_and_the_closed_form_equal_those_of_torch_distributions() {
     let z = tensor("z");
     let fitted =
         Fitted { weights: tensor("weights"), means: tensor("means"), variances: tensor("variances") };
-    let mixture = PriorConfig::Mixture { components: 3 }.build(Some(&fitted)).unwrap();
+    let mixture = Mixture { components: 3 }.fitted(&fitted).unwrap();
     let [side, logvar] = ["side", "hypercube_logvar"].map(|name| fixture[name].as_f64().unwrap());
-    let density = |prior: &Prior| prior.log_density(&z, None, &no_encoder);
+    let density = |prior: &Density| prior.log_density(&z);
 
     for (name, actual) in [
         ("log_density", q.log_density(&z)),
-        ("unit_kl", Prior::Unit.kl(&q, &Tensor::new(), None, &no_encoder)),
-        ("unit_log_density", density(&Prior::Unit)),
+        ("unit_kl", Density::Unit.kl(&q, &Tensor::new())),
+        ("unit_log_density", density(&Density::Unit)),
         ("mixture_log_density", density(&mixture)),
         ("hypercube_log_density", density(&hypercube(side, logvar, Exact))),
     ] {

@@ -1,12 +1,11 @@
 //! The hypercube: its O(d) density, its quadrature and its Monte-Carlo estimate.
 
 use dml_priors::Estimator::{Exact, MonteCarlo};
-use dml_priors::{Gaussian, Prior, PriorError};
+use dml_priors::{Density, Gaussian, PriorError};
 use tch::{Device, Kind, Tensor};
 
 use crate::common::{
-    assert_close, hypercube, ln_normal, log_sum_exp, no_encoder, normal, posteriors, uniform, values,
-    z_scores,
+    assert_close, hypercube, ln_normal, log_sum_exp, normal, posteriors, uniform, values, z_scores,
 };
 
 const CPU_F64: (Kind, Device) = (Kind::Double, Device::Cpu);
@@ -19,7 +18,7 @@ fn the_factorised_density_equals_the_sum_over_all_vertices() {
         {
             let prior = hypercube(side, logvar, MonteCarlo);
             let z = normal(&[3, d], i as u64) * 2.0;
-            let vertices = prior.components(d, CPU_F64, None, &no_encoder).unwrap();
+            let vertices = prior.components(d, CPU_F64).unwrap();
             assert_eq!(vertices.mean.size(), [1 << d, d]);
             let expected: Vec<f64> = (0..3)
                 .map(|row| {
@@ -35,7 +34,7 @@ fn the_factorised_density_equals_the_sum_over_all_vertices() {
                     log_sum_exp(&of_vertices) - d as f64 * 2f64.ln()
                 })
                 .collect();
-            let actual = prior.log_density(&z, None, &no_encoder);
+            let actual = prior.log_density(&z);
             assert_close(&actual, &Tensor::from_slice(&expected), 1e-13);
         }
     }
@@ -43,7 +42,7 @@ fn the_factorised_density_equals_the_sum_over_all_vertices() {
 
 #[test]
 fn vertices_are_listed_up_to_ten_dimensions_only() {
-    let refused = hypercube(2.0, 1.0, Exact).components(11, CPU_F64, None, &no_encoder);
+    let refused = hypercube(2.0, 1.0, Exact).components(11, CPU_F64);
     assert_eq!(refused.unwrap_err(), PriorError::TooManyVertices { latent_dim: 11, limit: 10 });
 }
 
@@ -77,7 +76,7 @@ fn the_quadrature_equals_a_fine_trapezoid() {
     for side in [0.5, 2.0, 6.0] {
         for logvar in [-6.0, -4.0, -2.0, 0.0, 1.0, 3.0] {
             let expected: Vec<f64> = grid.iter().map(|(m, l)| trapezoid_kl(*m, *l, side, logvar)).collect();
-            let actual = hypercube(side, logvar, Exact).kl(&q, &Tensor::new(), None, &no_encoder);
+            let actual = hypercube(side, logvar, Exact).kl(&q, &Tensor::new());
             assert_close(&actual, &Tensor::from_slice(&expected), 1e-11);
         }
     }
@@ -116,12 +115,12 @@ fn the_monte_carlo_mean_is_within_four_standard_errors_of_the_quadrature() {
 /// Errors of the Monte-Carlo KL, in standard errors, against the quadrature: one for each row of `q`, `[rows, 2]`.
 fn monte_carlo_errors(q: &Gaussian, logvar: f64, samples: i64, seed: u64) -> Vec<f64> {
     let rows = q.mean.size()[0];
-    let expected = hypercube(2.0, logvar, Exact).kl(q, &Tensor::new(), None, &no_encoder);
+    let expected = hypercube(2.0, logvar, Exact).kl(q, &Tensor::new());
     // As many models as samples, so that each gives its own estimate.
     let all = [samples, rows, 2];
     let models = Gaussian { mean: q.mean.expand(all, false), logvar: q.logvar.expand(all, false) };
     let noise = normal(&[1, samples, rows, 2], seed);
-    let estimates = hypercube(2.0, logvar, MonteCarlo).kl(&models, &noise, None, &no_encoder);
+    let estimates = hypercube(2.0, logvar, MonteCarlo).kl(&models, &noise);
     z_scores(&estimates, &expected)
 }
 
@@ -129,9 +128,9 @@ fn monte_carlo_errors(q: &Gaussian, logvar: f64, samples: i64, seed: u64) -> Vec
 fn a_cube_of_side_zero_and_unit_variance_is_the_unit_prior() {
     let q = posteriors(&[2, 5, 3], 3);
     let none = Tensor::new();
-    let unit = Prior::Unit.kl_per_dimension(&q, &none).unwrap();
+    let unit = Density::Unit.kl_per_dimension(&q, &none).unwrap();
     assert_close(&hypercube(0.0, 0.0, Exact).kl_per_dimension(&q, &none).unwrap(), &unit, 1e-13);
     let z = normal(&[2, 5, 3], 4);
-    let density = Prior::Unit.log_density(&z, None, &no_encoder);
-    assert_close(&hypercube(0.0, 0.0, Exact).log_density(&z, None, &no_encoder), &density, 1e-13);
+    let density = Density::Unit.log_density(&z);
+    assert_close(&hypercube(0.0, 0.0, Exact).log_density(&z), &density, 1e-13);
 }

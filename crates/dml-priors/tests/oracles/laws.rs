@@ -1,7 +1,7 @@
 //! What holds for every prior: stacks, gradients, precision, extremes.
 
 use dml_priors::Estimator::{Exact, MonteCarlo};
-use dml_priors::{Gaussian, Prior};
+use dml_priors::{Density, Gaussian, Prior, PseudoInputs, Vamp};
 use tch::{Device, Kind, Tensor};
 
 use crate::common::{assert_close, encoder, hypercube, mixture, normal, posteriors, uniform, values};
@@ -12,46 +12,63 @@ const PIXELS: i64 = 6;
 const D: i64 = 2;
 const CPU_F64: (Kind, Device) = (Kind::Double, Device::Cpu);
 
-/// Every kind of prior, for a stack of `MODELS`.
-fn priors() -> Vec<Prior> {
-    vec![
-        Prior::Unit,
-        hypercube(2.0, 1.0, MonteCarlo),
-        hypercube(2.0, -2.0, Exact),
-        Prior::Vamp { components: K },
-        mixture(&[MODELS], K, D, 40),
-    ]
-}
-
-/// What `Prior::kl` takes, for a stack of `MODELS`.
+/// What densities and their KL are made of, for a stack of `MODELS`.
 struct Arguments {
     q: Gaussian,
     noise: Tensor,
     pseudo_inputs: Tensor,
     weights: Tensor,
+    log_weights: Tensor,
+    components: Gaussian,
 }
 
 impl Arguments {
     fn new() -> Self {
+        let Density::Mixture { log_weights: Some(log_weights), components } = mixture(&[MODELS], K, D, 40)
+        else {
+            unreachable!()
+        };
         Arguments {
             q: posteriors(&[MODELS, 4, D], 1),
             noise: normal(&[7, MODELS, 4, D], 2),
             pseudo_inputs: uniform(0.0, 1.0, &[MODELS, K, PIXELS], 3),
             weights: normal(&[MODELS, PIXELS, 2 * D], 4) * 0.7,
+            log_weights,
+            components,
         }
     }
 
     fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Self {
+        let gaussian = |g: &Gaussian| Gaussian { mean: f(&g.mean), logvar: f(&g.logvar) };
         Arguments {
-            q: Gaussian { mean: f(&self.q.mean), logvar: f(&self.q.logvar) },
+            q: gaussian(&self.q),
             noise: f(&self.noise),
             pseudo_inputs: f(&self.pseudo_inputs),
             weights: f(&self.weights),
+            log_weights: f(&self.log_weights),
+            components: gaussian(&self.components),
         }
     }
 
-    fn kl(&self, prior: &Prior) -> Tensor {
-        prior.kl(&self.q, &self.noise, Some(&self.pseudo_inputs), &encoder(&self.weights))
+    /// Every kind of prior.
+    fn densities(&self) -> Vec<Density> {
+        let vamp = Vamp { components: K, init: PseudoInputs::Data };
+        let Self { log_weights, components: Gaussian { mean, logvar }, .. } = self;
+        vec![
+            Density::Unit,
+            hypercube(2.0, 1.0, MonteCarlo),
+            hypercube(2.0, -2.0, Exact),
+            vamp.density(&[self.pseudo_inputs.shallow_clone()], &encoder(&self.weights)).unwrap(),
+            Density::Mixture {
+                log_weights: Some(log_weights.shallow_clone()),
+                components: Gaussian { mean: mean.shallow_clone(), logvar: logvar.shallow_clone() },
+            },
+        ]
+    }
+
+    /// The KL under each of them.
+    fn kls(&self) -> Vec<Tensor> {
+        self.densities().iter().map(|density| density.kl(&self.q, &self.noise)).collect()
     }
 
     fn parameters(&self) -> [&Tensor; 4] {
@@ -62,22 +79,26 @@ impl Arguments {
 #[test]
 fn a_stack_gives_each_model_what_it_gets_alone() {
     let stack = Arguments::new();
-    for prior in priors() {
-        let together = stack.kl(&prior);
+    let together = stack.kls();
+    for m in 0..MODELS {
+        // Noise has the samples first; everything else has the models first.
+        let mut alone = stack.map(|t| t.get(m.min(t.size()[0] - 1)));
+        alone.noise = stack.noise.select(1, m);
+        for (alone, together) in alone.kls().iter().zip(&together) {
+            assert_close(alone, &together.get(m), 1e-13);
+        }
+    }
+}
+
+#[test]
+fn the_density_of_a_member_is_that_of_its_own_model() {
+    let arguments = Arguments::new();
+    let z = normal(&[MODELS, 4, D], 5);
+    for density in arguments.densities() {
+        let all = density.log_density(&z);
         for m in 0..MODELS {
-            // Noise has the samples first; everything else has the models first.
-            let mut alone = stack.map(|t| t.get(m.min(t.size()[0] - 1)));
-            alone.noise = stack.noise.select(1, m);
-            let of_member = match &prior {
-                Prior::Mixture { log_weights, components } => Prior::Mixture {
-                    log_weights: log_weights.get(m),
-                    components: Gaussian { mean: components.mean.get(m), logvar: components.logvar.get(m) },
-                },
-                Prior::Hypercube(cube) => Prior::Hypercube(*cube),
-                &Prior::Vamp { components } => Prior::Vamp { components },
-                Prior::Unit => Prior::Unit,
-            };
-            assert_close(&alone.kl(&of_member), &together.get(m), 1e-13);
+            let own = density.of_member(m).log_density(&z.narrow(0, m, 1));
+            assert_close(&own, &all.narrow(0, m, 1), 1e-13);
         }
     }
 }
@@ -85,12 +106,13 @@ fn a_stack_gives_each_model_what_it_gets_alone() {
 #[test]
 fn the_terms_of_each_dimension_add_up_to_the_kl() {
     let arguments = Arguments::new();
-    for prior in priors() {
-        let terms = prior.kl_per_dimension(&arguments.q, &arguments.noise);
-        assert_eq!(terms.is_none(), matches!(prior, Prior::Vamp { .. } | Prior::Mixture { .. }));
+    for density in arguments.densities() {
+        let terms = density.kl_per_dimension(&arguments.q, &arguments.noise);
+        assert_eq!(terms.is_none(), matches!(density, Density::Mixture { .. }));
         if let Some(terms) = terms {
             assert_eq!(terms.size(), arguments.q.mean.size());
-            assert_close(&terms.sum_dim_intlist(-1, false, None), &arguments.kl(&prior), 1e-13);
+            let kl = density.kl(&arguments.q, &arguments.noise);
+            assert_close(&terms.sum_dim_intlist(-1, false, None), &kl, 1e-13);
         }
     }
 }
@@ -99,11 +121,11 @@ fn the_terms_of_each_dimension_add_up_to_the_kl() {
 #[test]
 fn gradients_equal_finite_differences() {
     const STEP: f64 = 1e-5;
-    for prior in priors() {
+    for prior in 0..Arguments::new().densities().len() {
         let arguments = Arguments::new().map(|t| t.copy().set_requires_grad(true));
         let factors = normal(&[MODELS, 4], 9); // so that rows do not weigh the same
-        (arguments.kl(&prior) * &factors).sum(None).backward();
-        let loss = |arguments: &Arguments| (arguments.kl(&prior) * &factors).sum(None).double_value(&[]);
+        (&arguments.kls()[prior] * &factors).sum(None).backward();
+        let loss = |arguments: &Arguments| (&arguments.kls()[prior] * &factors).sum(None).double_value(&[]);
         let moved = Arguments::new();
         for (parameter, moved_parameter) in arguments.parameters().into_iter().zip(moved.parameters()) {
             let elements = moved_parameter.view(-1);
@@ -131,21 +153,9 @@ fn gradients_equal_finite_differences() {
 fn single_precision_agrees_with_double() {
     let double = Arguments::new();
     let single = double.map(|t| t.to_kind(Kind::Float));
-    for prior in priors() {
-        let expected = double.kl(&prior);
-        let prior = match prior {
-            Prior::Mixture { log_weights, components } => Prior::Mixture {
-                log_weights: log_weights.to_kind(Kind::Float),
-                components: Gaussian {
-                    mean: components.mean.to_kind(Kind::Float),
-                    logvar: components.logvar.to_kind(Kind::Float),
-                },
-            },
-            other => other,
-        };
-        let actual = single.kl(&prior);
-        assert_eq!(actual.kind(), Kind::Float);
-        assert_close(&actual, &expected, 1e-5);
+    for (single, double) in single.kls().iter().zip(&double.kls()) {
+        assert_eq!(single.kind(), Kind::Float);
+        assert_close(single, double, 1e-5);
     }
 }
 
@@ -166,21 +176,24 @@ fn extreme_posteriors() -> Gaussian {
 fn values_and_gradients_are_finite_over_the_whole_range_in_single_precision() {
     let noise = normal(&[8, 400, 2], 4).to_kind(Kind::Float);
     let pseudo_inputs = Tensor::zeros([400, 1], (Kind::Float, Device::Cpu));
-    let mut priors = vec![Prior::Unit, Prior::Vamp { components: 400 }];
+    let vamp = Vamp { components: 400, init: PseudoInputs::Data };
+    let mut cubes = Vec::new();
     for estimator in [MonteCarlo, Exact] {
         for logvar in [-30.0, -10.0, 0.0, 30.0] {
-            priors.extend([0.0, 2.0, 1000.0].map(|side| hypercube(side, logvar, estimator)));
+            cubes.extend([0.0, 2.0, 1000.0].map(|side| hypercube(side, logvar, estimator)));
         }
     }
-    for prior in priors {
+    for i in 0..cubes.len() + 2 {
         let q = extreme_posteriors();
         let q = Gaussian { mean: q.mean.set_requires_grad(true), logvar: q.logvar.set_requires_grad(true) };
         // The components are as extreme as the posteriors.
         let encode = |_: &Tensor| Gaussian { mean: q.mean.flip([0]), logvar: q.logvar.flip([0]) };
-        let kl = prior.kl(&q, &noise, Some(&pseudo_inputs), &encode);
+        let vamp = vamp.density(&[pseudo_inputs.shallow_clone()], &encode).unwrap();
+        let density = cubes.iter().chain([&Density::Unit, &vamp]).nth(i).unwrap();
+        let kl = density.kl(&q, &noise);
         kl.sum(None).backward();
         for tensor in [&kl, &q.mean.grad(), &q.logvar.grad()] {
-            assert!(values(tensor).iter().all(|v| v.is_finite()), "{prior:?}: {:?}", values(tensor));
+            assert!(values(tensor).iter().all(|v| v.is_finite()), "{density:?}: {:?}", values(tensor));
         }
     }
 }

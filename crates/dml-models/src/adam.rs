@@ -1,9 +1,43 @@
 //! Adam on stacked tensors, with moments that can be saved: tch exposes neither its optimisers' state nor per-member step sizes.
 
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
-use crate::config::TrainingConfig;
+use crate::error::{ConfigError, in_range};
 use crate::parameters::Parameters;
+
+/// The `[training]` of a trial: epochs, and Adam (Kingma & Ba 2015).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// Number of epochs, at least 1.
+    pub epochs: u32,
+    /// Step size, above 0, also in f32.
+    pub learning_rate: f64,
+    /// Decay of the first moment, in [0, 1).
+    pub beta1: f64,
+    /// Decay of the second moment, in [0, 1).
+    pub beta2: f64,
+    /// Added to the root of the second moment, above 0, also in f32.
+    pub epsilon: f64,
+}
+
+impl TrainingConfig {
+    /// Checks every range.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        in_range("training.epochs", self.epochs, self.epochs >= 1, "at least 1")?;
+        // Steps are taken in f32, where a smaller number is 0. Of the betas only 1 - beta gets there, which is large enough for any below 1.
+        let is_positive = |value: f64| (f32::MIN_POSITIVE..=f32::MAX).contains(&(value as f32));
+        for (key, value) in
+            [("training.learning_rate", self.learning_rate), ("training.epsilon", self.epsilon)]
+        {
+            let fits = is_positive(value);
+            in_range(key, format_args!("{value:?}"), fits, "above 0, from 1.2e-38 to 3.4e38")?;
+        }
+        in_range("training.beta1", self.beta1, (0.0..1.0).contains(&self.beta1), "in [0, 1)")?;
+        in_range("training.beta2", self.beta2, (0.0..1.0).contains(&self.beta2), "in [0, 1)")
+    }
+}
 
 /// Adam (Kingma & Ba 2015, algorithm 1), with PyTorch's placing of epsilon.
 ///

@@ -1,10 +1,11 @@
-//! Embeddings that nobody trained: what a table's numbers have to be compared with.
+//! Embeddings without training: what a table's numbers have to be compared with.
 
 use ndarray::{Array2, ArrayView2};
 use tch::{Kind, Tensor, no_grad_guard};
 
-use crate::config::{ModelConfig, System};
-use crate::stack::{to_array, to_tensor, unit_range};
+use crate::convert::{to_array, to_tensor, unit_range};
+use crate::model::ModelConfig;
+use crate::system::System;
 
 /// Images in a block while a covariance is summed.
 const BLOCK: i64 = 4096;

@@ -2,8 +2,61 @@
 
 use dml_data::random::keyed;
 use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
 
-use crate::config::{LabelledEpoch, LabelledSampling, SamplingConfig};
+use crate::error::{ConfigError, in_range};
+
+/// The `[sampling]` of a trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplingConfig {
+    /// Images in a batch, of each of the labelled and the unlabelled draw.
+    pub batch_size: usize,
+    /// How labelled batches are drawn.
+    pub labelled: LabelledSampling,
+    /// What an epoch of labelled images is.
+    pub labelled_epoch: LabelledEpoch,
+    /// Embeddings of earlier labelled batches that pairs are also formed with (cross-batch memory, Wang et al. 2020); 0 for none.
+    pub memory: i64,
+}
+
+/// How labelled batches are drawn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum LabelledSampling {
+    /// A random order of the labelled images, cut into batches.
+    Uniform {},
+    /// Batches of `batch_size / per_class` random classes with `per_class` images each (fewer where a class has fewer).
+    PerClass {
+        /// Images a class, at least 1.
+        per_class: usize,
+    },
+}
+
+/// What an epoch of labelled images is. The paper does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelledEpoch {
+    /// One pass over the labelled images: 6 labels are 1 step. In an epoch with both terms the metric loss is there only in
+    /// the first steps, until the pass is over. With [`LabelledSampling::PerClass`] it is as many steps, each of them a random draw, so an
+    /// image may come more than once or not at all.
+    Pass,
+    /// As many steps as a pass over all images takes, with the labelled ones cycled.
+    Cycle,
+}
+
+impl SamplingConfig {
+    /// Checks every range.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let Self { batch_size, memory, .. } = *self;
+        in_range("sampling.batch_size", batch_size, batch_size >= 2, "at least 2")?;
+        if let LabelledSampling::PerClass { per_class } = self.labelled {
+            let fits = (1..=batch_size).contains(&per_class);
+            in_range("sampling.labelled.per_class", per_class, fits, "1 to sampling.batch_size")?;
+        }
+        in_range("sampling.memory", memory, (0..=1_000_000).contains(&memory), "0 to 1000000")
+    }
+}
 
 /// Row numbers of the training set.
 pub(crate) type Rows = Vec<usize>;

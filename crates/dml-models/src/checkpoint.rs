@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dml_priors::{Gaussian, Prior, PriorConfig};
+use dml_priors::{Density, Gaussian};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tch::{Device, Tensor, no_grad_guard};
@@ -131,7 +131,10 @@ fn copy(
 
 /// The mixture of the staged routine, which is neither config nor weight.
 fn fitted_prior(stack: &Stack, member: usize) -> Vec<(String, Tensor)> {
-    let Some(Prior::Mixture { log_weights, components }) = &stack.objective.prior else { return vec![] };
+    let Some(Density::Mixture { log_weights: Some(log_weights), components }) = &stack.objective.mixture
+    else {
+        return vec![];
+    };
     let parts = [("log_weights", log_weights), ("mean", &components.mean), ("logvar", &components.logvar)];
     parts.map(|(name, t)| (format!("prior.{name}"), t.get(member as i64))).into()
 }
@@ -140,9 +143,9 @@ fn fitted_prior(stack: &Stack, member: usize) -> Vec<(String, Tensor)> {
 fn take_prior(stack: &mut Stack, member: usize, tensors: &mut BTreeMap<String, Tensor>) {
     let config = &stack.members[member].config;
     let names = ["prior.log_weights", "prior.mean", "prior.logvar"];
-    let fits_mixture =
-        config.model.system.has_posterior() && matches!(config.prior, PriorConfig::Mixture { .. });
-    if !fits_mixture || !names.iter().all(|name| tensors.contains_key(*name)) {
+    let is_fitted =
+        config.model.system.has_posterior() && config.prior.settings().fitted_components().is_some();
+    if !is_fitted || !names.iter().all(|name| tensors.contains_key(*name)) {
         return;
     }
     let [weights, mean, logvar] = names.map(|name| tensors.remove(name).expect("it is there"));
@@ -150,11 +153,11 @@ fn take_prior(stack: &mut Stack, member: usize, tensors: &mut BTreeMap<String, T
     let room = |t: &Tensor| {
         t.to_device(stack.device).unsqueeze(0).repeat([&[members][..], &vec![1; t.dim()]].concat())
     };
-    let prior = stack.objective.prior.get_or_insert_with(|| Prior::Mixture {
-        log_weights: room(&weights),
+    let mixture = stack.objective.mixture.get_or_insert_with(|| Density::Mixture {
+        log_weights: Some(room(&weights)),
         components: Gaussian { mean: room(&mean), logvar: room(&logvar) },
     });
-    if let Prior::Mixture { log_weights, components } = prior {
+    if let Density::Mixture { log_weights: Some(log_weights), components } = mixture {
         for (all, own) in
             [(log_weights, weights), (&mut components.mean, mean), (&mut components.logvar, logvar)]
         {

@@ -4,8 +4,8 @@
 //! Everything is a *stack* of M independent members of one shape (leading dimension M; a single model is a stack of one),
 //! each with its own seed, labels, weights of the loss terms and learning rate.
 //!
-//! Start with [`TrainingData::new`] (images and labels), [`Stack::new`] (a [`TrainConfig`] and the labelled rows), [`train`], and
-//! [`Stack::embed`]: the example `train_on_your_images` does so. [`save_weights`] and [`load_weights`] keep a model.
+//! Start with [`TrainingData::new`] (images and labels), [`Stack::new`] (a [`TrainConfig`] and the labelled rows),
+//! [`Stack::train_epoch`], and [`Stack::embed`]: the example `train_on_your_images` does so. [`save_weights`] and [`load_weights`] keep a model.
 //!
 //! Knows nothing of files of data sets, of classifiers, or of sweeps.
 //!
@@ -15,42 +15,57 @@
 //! devices those of `tch = "=0.24.0"`; both are re-exported, as are the crates of this workspace that its configs come from.
 
 mod config;
-pub mod random;
+mod error;
+mod system;
 
-mod baseline;
+mod layers;
 mod model;
 mod network;
 mod parameters;
 
-mod adam;
-mod batches;
+mod kl;
 mod objective;
+mod reconstruction;
 mod routine;
 
-mod checkpoint;
-mod denormals;
-mod device;
-mod heap;
-mod likelihood;
+mod adam;
+mod batches;
+mod curves;
+mod mixture;
+mod plan;
 mod stack;
 mod train;
 mod training_data;
 
+mod baseline;
+mod checkpoint;
+mod likelihood;
+
+mod convert;
+mod denormals;
+mod device;
+mod heap;
+pub mod random;
+
 pub use {dml_data, dml_losses, dml_priors, ndarray, tch};
 
-pub use adam::Adam;
+pub use adam::{Adam, TrainingConfig};
 pub use baseline::Baseline;
+pub use batches::{LabelledEpoch, LabelledSampling, SamplingConfig};
 pub use checkpoint::{load_weights, save_weights};
-pub use config::{
-    ConfigError, Embedding, KlConfig, LabelledEpoch, LabelledSampling, ModelConfig, NetworkConfig,
-    PixelReduction, Reconstruction, ReconstructionConfig, RoutineConfig, Rule, SamplingConfig, System,
-    TrainConfig, TrainingConfig,
-};
+pub use config::TrainConfig;
 pub use denormals::flush_denormals;
 pub use device::{device, device_name};
+pub use error::ConfigError;
+pub use kl::KlConfig;
 pub use likelihood::Likelihood;
-pub use model::{Latent, Model};
+pub use mixture::FittedMixture;
+pub use model::{Embedding, Latent, Model, ModelConfig};
+pub use network::NetworkConfig;
 pub use parameters::Parameters;
+pub use reconstruction::{PixelReduction, Reconstruction, ReconstructionConfig};
+pub use routine::{RoutineConfig, Rule};
 pub use stack::{Member, Stack};
-pub use train::{EpochLosses, FittedMixture, MixtureFit, Progress, TrainError, train};
+pub use system::System;
+pub use train::EpochLosses;
 pub use training_data::TrainingData;

@@ -1,10 +1,11 @@
 //! How probable a VAE finds images.
 
-use dml_priors::Prior;
+use dml_priors::Density;
 use ndarray::ArrayView2;
 use tch::{Kind, Tensor, no_grad_guard};
 
-use crate::stack::{Stack, unit_range};
+use crate::convert::unit_range;
+use crate::stack::Stack;
 
 /// Latent points at once: few enough that their distances to some hundreds of components stay in memory that is used again, see `heap`.
 const BLOCK: usize = 200;
@@ -37,7 +38,7 @@ impl Stack {
         let _guard = no_grad_guard();
         let parameters = self.of_member(member);
         let config = &self.members[member].config;
-        let prior = self.prior_at_rest(member, &parameters);
+        let prior = self.density_of_member(member, &parameters).expect("a trained VAE has a prior");
         let n_at_once = (BLOCK / samples).max(1);
         let (mut log_likelihood, mut elbo) = (0.0, 0.0);
         for start in (0..images.nrows()).step_by(n_at_once) {
@@ -62,26 +63,13 @@ impl Stack {
         Likelihood { negative_log_likelihood: -log_likelihood / n, negative_elbo: -elbo / n }
     }
 
-    /// A member's prior; a VampPrior as the mixture that it is while its encoder rests, so that its pseudo-inputs are encoded once.
-    fn prior_at_rest(&self, member: usize, parameters: &[Tensor]) -> Prior {
-        let prior = self.prior_of_member(member).expect("a trained VAE has a prior");
-        if !matches!(prior, Prior::Vamp { .. }) {
-            return prior;
-        }
-        let components = self.components(&prior, member, parameters);
-        let components = components.expect("pseudo-inputs can be listed in any dimension");
-        let k = components.mean.size()[1];
-        let log_weights = Tensor::full([1, k], -(k as f64).ln(), (Kind::Float, self.device));
-        Prior::Mixture { log_weights, components }
-    }
-
     /// log p(x given z) + log p(z) - log q(z given x) for `noise` `[S, 1, b, d]` and `images` `[1, b, pixels]`: `[S, b]`.
-    fn log_weights(&self, prior: &Prior, parameters: &[Tensor], images: &Tensor, noise: &Tensor) -> Tensor {
+    fn log_weights(&self, prior: &Density, parameters: &[Tensor], images: &Tensor, noise: &Tensor) -> Tensor {
         let (size, rows) = (noise.size(), noise.size()[0] * noise.size()[2]);
         let q = self.model.posterior(parameters, images);
         let z = q.sample(noise).reshape([1, rows, size[3]]); // rows: sample by sample
         let of_posterior = q.log_density_of_noise(noise).reshape([1, rows]);
-        let of_prior = prior.log_density(&z, None, &|_| unreachable!("a prior at rest has no pseudo-inputs"));
+        let of_prior = prior.log_density(&z);
         let logits = self.model.decode_logits(parameters, &z).expect("a VAE has a decoder");
         let repeated = images.repeat([1, size[0], 1]); // [1, S * b, pixels]
         let of_images = logits

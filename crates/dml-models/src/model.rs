@@ -2,10 +2,49 @@
 
 use dml_data::ImageShape;
 use dml_priors::Gaussian;
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::config::ModelConfig;
-use crate::network::{Activation, Builder, Linear, Network};
+use crate::error::{ConfigError, in_range};
+use crate::layers::{Activation, Builder, Linear};
+use crate::network::{Network, NetworkConfig};
+use crate::system::System;
+
+/// The `[model]` of a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Which system.
+    pub system: System,
+    /// Dimension of the embedding, at least 1. `pixels` ignores it.
+    pub latent_dim: i64,
+    /// What represents an image at evaluation.
+    pub embedding: Embedding,
+    /// Network from an image to the latent space.
+    pub encoder: NetworkConfig,
+    /// Network from the latent space to an image; systems without a decoder ignore it.
+    pub decoder: NetworkConfig,
+}
+
+/// What represents an image at evaluation, for systems with a posterior. In training the point is always sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Embedding {
+    /// The posterior's mean.
+    Mean,
+    /// One sample of the posterior.
+    Sample,
+}
+
+impl ModelConfig {
+    /// Checks every range.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let latent_dim = self.latent_dim;
+        in_range("model.latent_dim", latent_dim, (1..=4096).contains(&latent_dim), "1 to 4096")?;
+        self.encoder.check(["model.encoder.hidden", "model.encoder.channels"])?;
+        self.decoder.check(["model.decoder.hidden", "model.decoder.channels"])
+    }
+}
 
 /// Where an encoder puts images.
 #[derive(Debug)]

@@ -1,6 +1,98 @@
 //! A routine says, for every step, how much each term counts.
 
-use crate::config::{RoutineConfig, Rule, System};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ConfigError, in_range, is_weight};
+use crate::system::System;
+
+/// The `[routine]` of a trial: when which term counts how much. Systems with one term, `L_S` or `L_U`, have it in every step, with factor 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum RoutineConfig {
+    /// Phases alternate from epoch to epoch.
+    AlternateEpochs {
+        /// What a phase contains.
+        rule: Rule,
+        /// Balance in [0, 1]; 1 switches the metric loss off.
+        alpha: f64,
+    },
+    /// Phases alternate from step to step, within the number of steps that a pass over all images takes; under [`Rule::Pure`] an epoch
+    /// therefore sees a half of them without labels.
+    AlternateBatches {
+        /// What a phase contains.
+        rule: Rule,
+        /// Balance in [0, 1]; 1 switches the metric loss off.
+        alpha: f64,
+    },
+    /// (1 - alpha) `L_S` + alpha `L_U` in every step.
+    JointAlpha {
+        /// Balance in [0, 1].
+        alpha: f64,
+    },
+    /// `L_U` + gamma `L_S` in every step.
+    JointGamma {
+        /// Weight of the metric loss, at least 0.
+        gamma: f64,
+    },
+    /// First DML alone; then a Gaussian mixture fitted on the embeddings becomes the prior, and the rest is joint with gamma.
+    /// Needs the prior `mixture`.
+    Staged {
+        /// Epochs of the first stage, at least 1 and fewer than all.
+        dml_epochs: u32,
+        /// Weight of the metric loss in the second stage, at least 0.
+        gamma: f64,
+    },
+}
+
+/// What a supervised and an unsupervised phase contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Odd: (1 - alpha) `L_S` + alpha `L_U`; even: alpha `L_U` (the thesis's rule).
+    Mixed,
+    /// Odd: (1 - alpha) `L_S`; even: alpha `L_U` (the other reading of the paper).
+    Pure,
+}
+
+impl RoutineConfig {
+    /// Checks every range, of a training of so many epochs.
+    pub(crate) fn check(&self, epochs: u32) -> Result<(), ConfigError> {
+        match *self {
+            Self::AlternateEpochs { alpha, .. }
+            | Self::AlternateBatches { alpha, .. }
+            | Self::JointAlpha { alpha } => {
+                in_range("routine.alpha", alpha, (0.0..=1.0).contains(&alpha), "in [0, 1]")
+            }
+            Self::JointGamma { gamma } => is_weight("routine.gamma", gamma),
+            Self::Staged { dml_epochs, gamma } => {
+                is_weight("routine.gamma", gamma)?;
+                let fits = (1..epochs).contains(&dml_epochs);
+                in_range("routine.dml_epochs", dml_epochs, fits, "at least 1 and below training.epochs")
+            }
+        }
+    }
+
+    /// Epochs of a first stage, after which a mixture is fitted on the embeddings; `None` where there is only one stage.
+    pub(crate) fn first_stage(&self) -> Option<u32> {
+        match *self {
+            Self::Staged { dml_epochs, .. } => Some(dml_epochs),
+            _ => None,
+        }
+    }
+
+    /// The same with its weight at 0: what members of a stack share.
+    pub(crate) fn without_weight(&self) -> Self {
+        let mut routine = self.clone();
+        match &mut routine {
+            Self::AlternateEpochs { alpha: weight, .. }
+            | Self::AlternateBatches { alpha: weight, .. }
+            | Self::JointAlpha { alpha: weight }
+            | Self::JointGamma { gamma: weight }
+            | Self::Staged { gamma: weight, .. } => *weight = 0.0,
+        }
+        routine
+    }
+}
 
 /// Weights of the two terms in a step's loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,7 +109,7 @@ pub(crate) struct Factors {
 /// mixed or joint rule, so a DML autoencoder is then the plain autoencoder.
 pub(crate) fn factors(routine: &RoutineConfig, system: System, epoch: u32, step: usize) -> Factors {
     let (supervised, unsupervised) =
-        match (system.has_metric_loss(), system.has_posterior() || system.has_decoder()) {
+        match (system.has_metric_loss(), system.has_unsupervised_loss()) {
             (true, true) => balance(routine, epoch, step),
             (metric, other) => (f64::from(metric), f64::from(other)),
         };

@@ -4,8 +4,8 @@ use dml_data::ImageShape;
 use ndarray::ArrayView2;
 use tch::{Device, Tensor};
 
-use crate::config::ConfigError;
-use crate::stack::to_tensor;
+use crate::convert::to_tensor;
+use crate::error::ConfigError;
 
 /// The training images, on the device, for any number of stacks.
 #[derive(Debug)]

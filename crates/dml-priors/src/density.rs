@@ -29,13 +29,22 @@ impl Density {
     /// The density of model `member` of a stack, as that of a stack of one.
     #[must_use]
     pub fn of_member(&self, member: i64) -> Self {
-        let own = |t: &Tensor| t.narrow(0, member, 1);
+        self.map(|t| t.narrow(0, member, 1))
+    }
+
+    /// The same on the same memory.
+    #[must_use]
+    pub fn shallow_clone(&self) -> Self {
+        self.map(Tensor::shallow_clone)
+    }
+
+    fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Self {
         match self {
             Density::Unit => Density::Unit,
             &Density::Hypercube(cube) => Density::Hypercube(cube),
             Density::Mixture { log_weights, components: Gaussian { mean, logvar } } => Density::Mixture {
-                log_weights: log_weights.as_ref().map(own),
-                components: Gaussian { mean: own(mean), logvar: own(logvar) },
+                log_weights: log_weights.as_ref().map(&f),
+                components: Gaussian { mean: f(mean), logvar: f(logvar) },
             },
         }
     }

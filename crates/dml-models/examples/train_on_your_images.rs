@@ -3,7 +3,7 @@
 //!     cargo run -p dml-models --example train_on_your_images
 
 use dml_data::{ImageShape, random::keyed};
-use dml_losses::{Distance, LossConfig, Mining};
+use dml_losses::{Distance, Mining, Triplet};
 use dml_models::{
     Embedding, FittedMixture, KlConfig, LabelledEpoch, LabelledSampling, ModelConfig, NetworkConfig,
     PixelReduction, Progress, Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, Stack,
@@ -58,12 +58,8 @@ pub(crate) fn config() -> TrainConfig {
             encoder: network.clone(),
             decoder: network,
         },
-        loss: LossConfig::Triplet {
-            margin: 0.2,
-            mining: Mining::All,
-            distance: Distance::Euclidean,
-            normalized: false,
-        },
+        loss: Triplet { margin: 0.2, mining: Mining::All, distance: Distance::Euclidean, normalized: false }
+            .into(),
         reconstruction: ReconstructionConfig {
             kind: Reconstruction::SquaredError,
             reduction: PixelReduction::Sum,

@@ -349,7 +349,7 @@ impl TrainConfig {
                 weight("routine.gamma", gamma)?;
             }
         }
-        self.loss.build(self.model.latent_dim, 1)?;
+        self.loss.check()?;
         self.prior.check()?;
         let staged = matches!(self.routine, RoutineConfig::Staged { .. });
         if let RoutineConfig::Staged { dml_epochs, .. } = self.routine {

@@ -1,6 +1,6 @@
 //! The terms of a step's loss.
 
-use dml_losses::{CrossBatchMemory, Loss};
+use dml_losses::{CrossBatchMemory, LossConfig};
 use dml_priors::{Gaussian, Prior, free_bits};
 use tch::{Kind, Tensor};
 
@@ -24,7 +24,7 @@ pub(crate) struct Terms {
 #[derive(Debug)]
 pub(crate) struct Objective {
     /// The metric loss.
-    pub(crate) loss: Box<dyn Loss>,
+    pub(crate) loss: LossConfig,
     /// Places of the metric loss's own parameters.
     pub(crate) loss_parameters: std::ops::Range<usize>,
     /// The prior; `None` until the staged routine has fitted its mixture, and in systems without a posterior.

@@ -284,10 +284,10 @@ fn declare_objective(
     config: &TrainConfig,
     data: &TrainingData,
 ) -> Result<Objective, ConfigError> {
-    let loss = config.loss.build(config.model.latent_dim, data.n_classes as i64)?;
+    let loss = config.loss.clone();
     let start = builder.declarations.len();
     if config.model.system.has_metric_loss() {
-        for shape in loss.parameters() {
+        for shape in loss.parameters(config.model.latent_dim, data.n_classes as i64) {
             builder.declare(format!("loss.{}", shape.name), shape.shape, Start::Normal(0.0, shape.std));
         }
     }

@@ -1,6 +1,6 @@
 //! What becomes of the labelled rows, and what data and numbers of members are refused.
 
-use dml_losses::LossConfig;
+use dml_losses::Contrastive;
 use dml_models::{LabelledEpoch, Progress, RoutineConfig, Stack, System, TrainingData, train};
 use ndarray::Array2;
 use tch::{Device, Tensor};
@@ -12,7 +12,7 @@ const JOINT: RoutineConfig = RoutineConfig::JointAlpha { alpha: 0.5 };
 #[test]
 fn padding_takes_no_place_of_a_memory() {
     let mut config = trial(System::Dml, JOINT);
-    config.loss = LossConfig::Contrastive { margin: 1.0, normalized: false };
+    config.loss = Contrastive { margin: 1.0, normalized: false }.into();
     config.sampling.batch_size = 64;
     config.sampling.labelled_epoch = LabelledEpoch::Pass;
     config.sampling.memory = 64;

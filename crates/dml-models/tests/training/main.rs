@@ -14,7 +14,7 @@ use common::{
     trained, trial,
 };
 use dml_data::ImageShape;
-use dml_losses::LossConfig;
+use dml_losses::Contrastive;
 use dml_models::{
     LabelledEpoch, LabelledSampling, NetworkConfig, Progress, RoutineConfig, Rule, Stack, System,
     TrainConfig, train,
@@ -53,7 +53,7 @@ fn a_resumed_training_equals_an_uninterrupted_one_bit_for_bit() {
     let mut memory = trial(System::MetricVae, RoutineConfig::JointGamma { gamma: 2.0 });
     memory.prior = PriorConfig::Vamp { components: 4, init: PseudoInputs::Data };
     memory.sampling.memory = 16;
-    memory.loss = LossConfig::Contrastive { margin: 1.0, normalized: false };
+    memory.loss = Contrastive { margin: 1.0, normalized: false }.into();
     let mut staged = trial(System::MetricVae, RoutineConfig::Staged { dml_epochs: 1, gamma: 1.0 });
     staged.prior = PriorConfig::Mixture { components: 3 };
     let alternating =

@@ -1,6 +1,6 @@
 //! Members of a stack against models trained alone.
 
-use dml_losses::LossConfig;
+use dml_losses::Center;
 use dml_models::{LabelledEpoch, Progress, RoutineConfig, Rule, Stack, System, TrainConfig, train};
 use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs};
 
@@ -12,7 +12,7 @@ use crate::common::{
 fn a_stack_of_mixed_trials_equals_single_runs() {
     let routine = |alpha| RoutineConfig::AlternateEpochs { rule: Rule::Mixed, alpha };
     // With one pass over the labels, members with few labels are done early: what the loss itself learns then rests.
-    let center = LossConfig::Center { lambda: 0.1 };
+    let center = Center { lambda: 0.1 }.into();
     let plain = |system| trial(system, routine(1.0));
     let mut metric_vae = plain(System::MetricVae);
     (metric_vae.loss, metric_vae.sampling.labelled_epoch) = (center, LabelledEpoch::Pass);

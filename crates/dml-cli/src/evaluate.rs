@@ -73,8 +73,8 @@ pub(crate) fn fit_mixture(
     embeddings: ArrayView2<f32>,
     components: usize,
     seed: u64,
-) -> Result<FittedMixture, String> {
-    let mixture = GaussianMixture::fit(embeddings, components, seed).map_err(|error| error.to_string())?;
+) -> Result<FittedMixture> {
+    let mixture = GaussianMixture::fit(embeddings, components, seed)?;
     let narrow = |value: &f64| *value as f32;
     Ok(FittedMixture {
         weights: mixture.weights.iter().map(narrow).collect(),

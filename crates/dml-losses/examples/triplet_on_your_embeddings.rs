@@ -1,8 +1,9 @@
-//! Triplet loss on your own embeddings: a linear map learns to part three classes of which most points carry no label.
+//! Triplet loss on your own embeddings: a linear map learns to part three classes of which most
+//! points carry no label.
 //!
 //! `cargo run -p dml-losses --example triplet_on_your_embeddings`
 
-use dml_losses::{Distance, LossConfig, Mining};
+use dml_losses::{Distance, Mining, Triplet};
 use tch::{Device, Kind, Tensor};
 
 const N_CLASSES: i64 = 3;
@@ -10,7 +11,7 @@ const N_POINTS: i64 = 90;
 const N_FEATURES: i64 = 8;
 const LATENT_DIM: i64 = 2;
 
-fn main() -> Result<(), dml_losses::LossError> {
+fn main() {
     tch::manual_seed(0);
     let double = (Kind::Double, Device::Cpu);
 
@@ -23,17 +24,12 @@ fn main() -> Result<(), dml_losses::LossError> {
     // In your program: the network.
     let mut weight = (Tensor::randn([N_FEATURES, LATENT_DIM], double) * 0.1).set_requires_grad(true);
 
-    let loss = LossConfig::Triplet {
-        margin: 0.2,
-        mining: Mining::All,
-        distance: Distance::Euclidean,
-        normalized: false,
-    }
-    .build(LATENT_DIM, N_CLASSES)?;
+    let loss = Triplet { margin: 0.2, mining: Mining::All, distance: Distance::Euclidean, normalized: false };
     for step in 0..=200 {
-        let value = loss.forward(&[], &points.matmul(&weight), &labels);
+        let value = loss.forward(&points.matmul(&weight), &labels);
         if step % 50 == 0 {
-            // The loss is a mean over the triplets that still violate the margin, so that it need not fall.
+            // The loss is a mean over the triplets that still violate the margin, so that it need
+            // not fall.
             let share = nearest_of_same_class(&points.matmul(&weight), &classes);
             println!(
                 "step {step:3}: triplet loss {:.3}, nearest neighbour of the same class {:.0}%",
@@ -46,7 +42,6 @@ fn main() -> Result<(), dml_losses::LossError> {
         let _guard = tch::no_grad_guard();
         let _ = weight.g_sub_(&(weight.grad() * 0.02));
     }
-    Ok(())
 }
 
 /// Of all points, labelled or not, the share whose nearest other point is of their class.

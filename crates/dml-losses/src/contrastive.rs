@@ -1,25 +1,43 @@
 //! Contrastive loss.
 
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use crate::LossError;
+use crate::error::positive;
 use crate::masked::mean_where;
 use crate::pairs::{PairLoss, Pairs};
 
 /// Contrastive loss: positives at distance zero, negatives at least a margin apart.
 ///
-/// D^2 / 2 of a positive pair and max(0, margin - D)^2 / 2 of a negative one, D Euclidean; Hadsell, Chopra
-/// and `LeCun` 2006, "Dimensionality reduction by learning an invariant mapping", equation 4.
+/// D^2 / 2 of a positive pair and max(0, margin - D)^2 / 2 of a negative one, D Euclidean; Hadsell,
+/// Chopra and `LeCun` 2006, "Dimensionality reduction by learning an invariant mapping", equation
+/// 4.
 ///
-/// The sum of two means, over the active positive and over the active negative pairs (those with a value
-/// above zero), as in pytorch-metric-learning: a batch has many more negative pairs than positive ones.
-/// (Theirs is a sum over a fixed set of pairs.)
-#[derive(Debug)]
+/// The sum of two means, over the active positive and over the active negative pairs (those with a
+/// value above zero), as in pytorch-metric-learning: a batch has many more negative pairs than
+/// positive ones. (Theirs is a sum over a fixed set of pairs.)
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Contrastive {
-    pub(crate) margin: f64,
-    pub(crate) normalized: bool,
+    /// Above 0: how far negatives are pushed apart.
+    pub margin: f64,
+    /// Whether embeddings are first scaled to length 1.
+    pub normalized: bool,
+}
+
+impl Default for Contrastive {
+    /// The margin of pytorch-metric-learning; the paper names none, and scales nothing.
+    fn default() -> Self {
+        Self { margin: 1.0, normalized: false }
+    }
 }
 
 impl PairLoss for Contrastive {
+    fn check(&self) -> Result<(), LossError> {
+        positive("contrastive", "margin", self.margin)
+    }
+
     fn of_pairs(&self, pairs: &Pairs) -> Tensor {
         let distances = pairs.distances(self.normalized);
         let shortfall = (self.margin - &distances).relu();

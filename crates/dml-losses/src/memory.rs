@@ -2,13 +2,13 @@
 
 use tch::{Device, Kind, Tensor};
 
-/// Cross-batch memory: the last `capacity` embeddings of each model, as further candidates for the pairs of
-/// a batch.
+/// Cross-batch memory: the last `capacity` embeddings of each model, as further candidates for the
+/// pairs of a batch.
 ///
-/// Wang, Zhang, Huang and Scott 2020, "Cross-batch memory for embedding learning" (XBM), section 3.2: a
-/// queue of detached embeddings, of which the oldest leave first. Give a batch to
-/// [`crate::Loss::forward_against`] first and [`enqueue`](Self::enqueue) it afterwards: the batch itself is
-/// always compared with, and with its gradient.
+/// Wang, Zhang, Huang and Scott 2020, "Cross-batch memory for embedding learning" (XBM), section
+/// 3.2: a queue of detached embeddings, of which the oldest leave first. Give a batch to
+/// [`crate::LossConfig::forward_against`] first and [`enqueue`](Self::enqueue) it afterwards: the
+/// batch itself is always compared with, and with its gradient.
 ///
 /// All there is to save lies in the three fields.
 #[derive(Debug)]
@@ -34,13 +34,15 @@ impl CrossBatchMemory {
         }
     }
 
-    /// Puts a batch in the place of the oldest rows; of a batch larger than the memory, its last rows.
+    /// Puts a batch in the place of the oldest rows; of a batch larger than the memory, its last
+    /// rows.
     ///
     /// An unlabelled row takes a place too (stacked models would otherwise need queues of different
     /// lengths), and is never compared with.
     ///
     /// # Shapes
-    /// `embeddings`: `[..., batch, dim]`, `labels`: `[..., batch]`, with the memory's leading dimensions.
+    /// `embeddings`: `[..., batch, dim]`, `labels`: `[..., batch]`, with the memory's leading
+    /// dimensions.
     pub fn enqueue(&mut self, embeddings: &Tensor, labels: &Tensor) {
         let _guard = tch::no_grad_guard();
         let capacity = self.labels.size().last().copied().unwrap_or(0);

@@ -1,11 +1,10 @@
 //! The pairs of a batch: what every loss that compares rows with rows is made of.
 
-use std::fmt::Debug;
-
 use tch::{Kind, Tensor};
 
+use crate::loss::Loss;
 use crate::masked::{dot_products, labelled_only, normalized};
-use crate::{CrossBatchMemory, Loss};
+use crate::{CrossBatchMemory, LossError};
 
 /// Anchors, the candidates they are compared with, and which of these are of the same class.
 #[derive(Debug)]
@@ -18,15 +17,13 @@ pub(crate) struct Pairs {
 }
 
 impl Pairs {
-    /// Every row with every other row of its batch.
-    pub(crate) fn within(embeddings: &Tensor, labels: &Tensor) -> Self {
+    /// Every row with every other row of its batch, and with every row in the memory if there is
+    /// one.
+    fn of_batch(embeddings: &Tensor, labels: &Tensor, memory: Option<&CrossBatchMemory>) -> Self {
         let rows = labelled_only(embeddings, labels);
-        Self::new(rows.shallow_clone(), labels, rows, labels).without_self()
-    }
-
-    /// Every row with every other row of its batch and with every row in `memory`.
-    fn with_memory(embeddings: &Tensor, labels: &Tensor, memory: &CrossBatchMemory) -> Self {
-        let rows = labelled_only(embeddings, labels);
+        let Some(memory) = memory else {
+            return Self::new(rows.shallow_clone(), labels, rows, labels).without_self();
+        };
         let earlier = labelled_only(&memory.embeddings.to_kind(rows.kind()), &memory.labels);
         let candidates = Tensor::cat(&[&rows, &earlier], -2);
         Self::new(rows, labels, candidates, &Tensor::cat(&[labels, &memory.labels], -1)).without_self()
@@ -59,8 +56,8 @@ impl Pairs {
         Self { positive: self.positive.logical_and(&itself.logical_not()), ..self }
     }
 
-    /// Euclidean distances `[..., batch, candidates]`, by differences (no cancellation); the gradient at
-    /// zero is zero.
+    /// Euclidean distances `[..., batch, candidates]`, by differences (no cancellation); the
+    /// gradient at zero is zero.
     pub(crate) fn distances(&self, on_sphere: bool) -> Tensor {
         self.distances_in(self.anchors.kind(), on_sphere)
     }
@@ -83,31 +80,31 @@ impl Pairs {
 }
 
 /// A loss that is a function of the pairs of a batch alone.
-pub(crate) trait PairLoss: Debug + Send {
+pub(crate) trait PairLoss {
+    /// See [`crate::LossConfig::check`].
+    fn check(&self) -> Result<(), LossError>;
+
     /// The loss `[...]`.
     fn of_pairs(&self, pairs: &Pairs) -> Tensor;
 }
 
 impl<P: PairLoss> Loss for P {
-    fn forward(&self, _parameters: &[Tensor], embeddings: &Tensor, labels: &Tensor) -> Tensor {
-        value(self, &Pairs::within(embeddings, labels))
+    fn check(&self) -> Result<(), LossError> {
+        PairLoss::check(self)
     }
 
-    fn forward_against(
+    /// For a batch of no rows zero with a graph, as `LibTorch` takes no extremum over nothing.
+    fn value(
         &self,
         _parameters: &[Tensor],
         embeddings: &Tensor,
         labels: &Tensor,
-        memory: &CrossBatchMemory,
+        memory: Option<&CrossBatchMemory>,
     ) -> Tensor {
-        value(self, &Pairs::with_memory(embeddings, labels, memory))
+        let pairs = Pairs::of_batch(embeddings, labels, memory);
+        if pairs.labelled.size().last() == Some(&0) {
+            return pairs.anchors.sum_dim_intlist([-2i64, -1].as_slice(), false, None);
+        }
+        self.of_pairs(&pairs)
     }
-}
-
-/// The loss; for a batch of no rows zero with a graph, as `LibTorch` takes no extremum over nothing.
-fn value(loss: &impl PairLoss, pairs: &Pairs) -> Tensor {
-    if pairs.labelled.size().last() == Some(&0) {
-        return pairs.anchors.sum_dim_intlist([-2i64, -1].as_slice(), false, None);
-    }
-    loss.of_pairs(pairs)
 }

@@ -3,23 +3,39 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use crate::LossError;
+use crate::error::positive;
 use crate::masked::mean_where;
 use crate::pairs::{PairLoss, Pairs};
 
-/// Triplet loss: an anchor a shall be nearer to a positive p (its class) than to a negative n (another
-/// class), by a margin.
+/// Triplet loss: an anchor a shall be nearer to a positive p (its class) than to a negative n
+/// (another class), by a margin.
 ///
-/// max(0, D(a, p) - D(a, n) + margin); Schroff, Kalenichenko and Philbin 2015, "`FaceNet`", section 3.1.
+/// max(0, D(a, p) - D(a, n) + margin); Schroff, Kalenichenko and Philbin 2015, "`FaceNet`", section
+/// 3.1.
 ///
-/// The mean is over the *active* triplets, those with a value above zero, among the mined ones (Hermans,
-/// Beyer and Leibe 2017, "In defense of the triplet loss", the "non-zero" mean; the default of
-/// pytorch-metric-learning). So it need not fall during training: easy triplets drop out of it.
-#[derive(Debug)]
+/// The mean is over the *active* triplets, those with a value above zero, among the mined ones
+/// (Hermans, Beyer and Leibe 2017, "In defense of the triplet loss", the "non-zero" mean; the
+/// default of pytorch-metric-learning). So it need not fall during training: easy triplets drop out
+/// of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Triplet {
-    pub(crate) margin: f64,
-    pub(crate) mining: Mining,
-    pub(crate) distance: Distance,
-    pub(crate) normalized: bool,
+    /// Above 0, in the units of the distance; 0.2 in the paper, between squared distances.
+    pub margin: f64,
+    /// Which triplets count.
+    pub mining: Mining,
+    /// How far apart two embeddings are.
+    pub distance: Distance,
+    /// Whether embeddings are first scaled to length 1.
+    pub normalized: bool,
+}
+
+impl Default for Triplet {
+    /// As in the paper: squared distances between embeddings of length 1, and semi-hard negatives.
+    fn default() -> Self {
+        Self { margin: 0.2, mining: Mining::SemiHard, distance: Distance::SquaredEuclidean, normalized: true }
+    }
 }
 
 /// Which triplets of a batch count.
@@ -30,13 +46,14 @@ pub enum Mining {
     All,
     /// Every triplet with D(a, p) < D(a, n) < D(a, p) + margin (Schroff 2015, section 3.2).
     ///
-    /// The paper leaves open which of these negatives an anchor and its positive get; we take them all, as
-    /// pytorch-metric-learning's `semihard` miner does. (`TensorFlow` takes the nearest, and the farthest
-    /// of the others where there is none.)
+    /// The paper leaves open which of these negatives an anchor and its positive get; we take them
+    /// all, as pytorch-metric-learning's `semihard` miner does. (`TensorFlow` takes the nearest,
+    /// and the farthest of the others where there is none.)
     ///
     /// Computed in f64 also for embeddings in f32, where rounding would move triplets in and out.
     SemiHard,
-    /// For each anchor its farthest positive and its nearest negative ("batch hard"; Hermans 2017, `L_BH`).
+    /// For each anchor its farthest positive and its nearest negative ("batch hard"; Hermans 2017,
+    /// `L_BH`).
     Hard,
 }
 
@@ -51,9 +68,14 @@ pub enum Distance {
 }
 
 impl PairLoss for Triplet {
+    fn check(&self) -> Result<(), LossError> {
+        positive("triplet", "margin", self.margin)
+    }
+
     fn of_pairs(&self, pairs: &Pairs) -> Tensor {
         let own = pairs.anchors.kind();
-        // Small differences of distances say which triplets are semi-hard, and are all that they add up to.
+        // Small differences of distances say which triplets are semi-hard, and are all that they
+        // add up to.
         let kind = if self.mining == Mining::SemiHard { Kind::Double } else { own };
         let distances = pairs.distances_in(kind, self.normalized);
         let distances = match self.distance {
@@ -76,18 +98,19 @@ impl Triplet {
         mean_where(&value, &value.gt(0), &[-1])
     }
 
-    /// The mean over all active triplets, which are counted and not listed: `[batch, candidates]` in place
-    /// of its square.
+    /// The mean over all active triplets, which are counted and not listed: `[batch, candidates]`
+    /// in place of its square.
     ///
-    /// The sum of D(a, p) + margin - D(a, n) over the active triplets takes each D(a, p) + margin once for
-    /// each active negative of (a, p), and each D(a, n) once for each active positive of (a, n). The counts
-    /// come from sorted rows, and are constants to the gradient.
+    /// The sum of D(a, p) + margin - D(a, n) over the active triplets takes each D(a, p) + margin
+    /// once for each active negative of (a, p), and each D(a, n) once for each active positive of
+    /// (a, n). The counts come from sorted rows, and are constants to the gradient.
     fn every_active(&self, distances: &Tensor, pairs: &Pairs) -> Tensor {
         let fixed = distances.detach();
         let reach = &fixed + self.margin;
         let negatives = to_negatives(&fixed, pairs).sort(-1, false).0;
         let positives = to_positives(&fixed, pairs).sort(-1, false).0;
-        // What is no pair lies infinitely far beyond, or before, all others, and so falls out of the counts.
+        // What is no pair lies infinitely far beyond, or before, all others, and so falls out of
+        // the counts.
         let mut n_negatives = n_below(&negatives, &reach);
         let mut n_positives = -n_up_to(&(&positives + self.margin), &fixed);
         match self.mining {

@@ -1,45 +1,81 @@
 //! Combinations of losses.
 
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::{CrossBatchMemory, Loss, ParameterShape};
+use crate::error::not_negative;
+use crate::loss::Loss;
+use crate::{CrossBatchMemory, LossConfig, LossError, ParameterShape, Triplet};
 
-/// The sum of other losses, each times its weight. What it learns is what they learn, one after the other.
-#[derive(Debug)]
+/// The sum of other losses, each times its weight. What it learns is what they learn, one after the
+/// other.
+///
+/// Against a memory: `LossConfig::from(weighted).forward_against(..)`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Weighted {
-    pub(crate) terms: Vec<(f64, Box<dyn Loss>)>,
+    /// One or more; no two may learn parameters of the same name.
+    pub terms: Vec<WeightedTerm>,
 }
 
-impl Weighted {
-    /// Gives each term its part of the parameters, and sums.
-    fn sum(&self, mut parameters: &[Tensor], value: impl Fn(&dyn Loss, &[Tensor]) -> Tensor) -> Tensor {
-        let weighted = self.terms.iter().map(|(weight, loss)| {
-            let (own, rest) = parameters
-                .split_at_checked(loss.parameters().len())
-                .expect("weighted takes the parameters of its terms, one after the other");
-            parameters = rest;
-            value(&**loss, own) * *weight
-        });
-        weighted.reduce(|sum, term| sum + term).expect("a weighted loss has a term")
+/// A loss within a combination.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightedTerm {
+    /// What the loss is multiplied with, 0 or more.
+    pub weight: f64,
+    /// The loss.
+    pub loss: LossConfig,
+}
+
+impl Default for Weighted {
+    /// The default triplet loss as the only term, with weight 1: no combination is the usual one.
+    fn default() -> Self {
+        Self { terms: vec![WeightedTerm { weight: 1.0, loss: Triplet::default().into() }] }
     }
 }
 
 impl Loss for Weighted {
-    fn parameters(&self) -> Vec<ParameterShape> {
-        self.terms.iter().flat_map(|(_, loss)| loss.parameters()).collect()
+    fn check(&self) -> Result<(), LossError> {
+        if self.terms.is_empty() {
+            return Err(LossError::NoTerms);
+        }
+        let mut names = HashSet::new();
+        for WeightedTerm { weight, loss } in &self.terms {
+            not_negative("weighted", "weight", *weight)?;
+            loss.check()?;
+            if let Some(name) = learned_by(loss).into_iter().find(|name| !names.insert(*name)) {
+                return Err(LossError::SharedParameter { name });
+            }
+        }
+        Ok(())
     }
 
-    fn forward(&self, parameters: &[Tensor], embeddings: &Tensor, labels: &Tensor) -> Tensor {
-        self.sum(parameters, |loss, own| loss.forward(own, embeddings, labels))
+    fn parameters(&self, dim: i64, n_classes: i64) -> Vec<ParameterShape> {
+        self.terms.iter().flat_map(|term| term.loss.parameters(dim, n_classes)).collect()
     }
 
-    fn forward_against(
+    fn value(
         &self,
-        parameters: &[Tensor],
+        mut parameters: &[Tensor],
         embeddings: &Tensor,
         labels: &Tensor,
-        memory: &CrossBatchMemory,
+        memory: Option<&CrossBatchMemory>,
     ) -> Tensor {
-        self.sum(parameters, |loss, own| loss.forward_against(own, embeddings, labels, memory))
+        let terms = self.terms.iter().map(|WeightedTerm { weight, loss }| {
+            let (own, rest) = parameters
+                .split_at_checked(learned_by(loss).len())
+                .expect("weighted takes the parameters of its terms, one after the other");
+            parameters = rest;
+            loss.as_loss().value(own, embeddings, labels, memory) * *weight
+        });
+        terms.reduce(|sum, term| sum + term).expect("a weighted loss has a term")
     }
+}
+
+/// The names of what a loss learns, which are the same for all sizes.
+fn learned_by(loss: &LossConfig) -> Vec<&'static str> {
+    loss.parameters(1, 1).iter().map(|parameter| parameter.name).collect()
 }

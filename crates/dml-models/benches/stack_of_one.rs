@@ -11,8 +11,7 @@
 mod settings;
 
 use dml_data::{ImageShape, random::keyed};
-use dml_losses::Loss;
-use dml_models::{Adam, NetworkConfig, Parameters, Progress, Stack, TrainConfig, TrainingData, train};
+use dml_models::{Adam, NetworkConfig, Parameters, Stack, TrainConfig, TrainingData};
 use ndarray::Array2;
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -50,9 +49,9 @@ fn compare(config: &TrainConfig) -> Result<(f64, String, String), Box<dyn std::e
     let data = TrainingData::new(images.view(), &labels, SHAPE, CLASSES, Device::Cpu);
     let mask: Vec<usize> = (0..600).collect();
     let mut stack = Stack::new(vec![config.clone()], &[&mask], &data, Device::Cpu)?;
-    let mut with_ours = Plain::new(config, &stack, &data)?;
+    let mut with_ours = Plain::new(config, &stack);
     let vs = nn::VarStore::new(Device::Cpu);
-    let mut with_theirs = Plain::new(config, &stack, &data)?;
+    let mut with_theirs = Plain::new(config, &stack);
     for (name, tensor) in with_theirs.parameters.names.iter().zip(&mut with_theirs.leaves) {
         *tensor = vs.root().var_copy(&name.replace('.', "_"), tensor);
     }
@@ -61,8 +60,7 @@ fn compare(config: &TrainConfig) -> Result<(f64, String, String), Box<dyn std::e
     let mut times = Vec::new(); // of a round: ours, plain with our Adam, plain with LibTorch's
     for round in 0..ROUNDS {
         let begin = processor_seconds()?;
-        let fit = |_: ndarray::ArrayView2<f32>, _, _| Err("not asked for".to_string());
-        train(&mut stack, &data, &fit, &mut |_, _| Progress::Stop)?;
+        stack.train_epoch(&data)?;
         let ours = processor_seconds()? - begin;
         let begin = processor_seconds()?;
         with_ours.epoch(round, &images, &labels, &mask, |plain| {
@@ -96,7 +94,6 @@ fn compare(config: &TrainConfig) -> Result<(f64, String, String), Box<dyn std::e
 /// As one writes it without stacks: matrices without a leading dimension, leaves that live as long as the model.
 struct Plain<'a> {
     config: &'a TrainConfig,
-    loss: Box<dyn Loss>,
     parameters: Parameters,
     leaves: Vec<Tensor>,
     adam: Adam,
@@ -105,17 +102,12 @@ struct Plain<'a> {
 }
 
 impl<'a> Plain<'a> {
-    fn new(
-        config: &'a TrainConfig,
-        stack: &Stack,
-        data: &TrainingData,
-    ) -> Result<Self, Box<dyn std::error::Error>> {
+    fn new(config: &'a TrainConfig, stack: &Stack) -> Self {
         let tensors = stack.parameters.tensors.iter().map(|t| t.squeeze_dim(0).copy()).collect();
         let parameters = Parameters { names: stack.parameters.names.clone(), tensors };
         let adam = Adam::new(&parameters, &config.training, vec![config.training.learning_rate]);
         let leaves = parameters.leaves();
-        let loss = config.loss.build(config.model.latent_dim, data.n_classes as i64)?;
-        Ok(Self { config, loss, parameters, leaves, adam, pixels: Tensor::new(), reconstruction: 0.0 })
+        Self { config, parameters, leaves, adam, pixels: Tensor::new(), reconstruction: 0.0 }
     }
 
     fn epoch(
@@ -144,7 +136,7 @@ impl<'a> Plain<'a> {
                 (decoded - &images).square().sum_dim_intlist(-1, false, Kind::Float).mean(Kind::Float);
             let z = self.encode(&self.batch(labelled));
             let own: Vec<i64> = labelled.iter().map(|&row| i64::from(labels[row])).collect();
-            let supervised = self.loss.forward(&[], &z, &Tensor::from_slice(&own));
+            let supervised = self.config.loss.forward(&[], &z, &Tensor::from_slice(&own));
             (&reconstruction * 0.5 + supervised * 0.5).backward();
             step(self);
             sum += reconstruction.detach();

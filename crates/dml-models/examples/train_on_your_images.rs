@@ -1,16 +1,16 @@
-//! A DML autoencoder on images of your own: 30 labels, the rest unlabelled.
+//! A DML autoencoder on your images: 30 labels, the rest unlabelled.
 //!
 //!     cargo run -p dml-models --example train_on_your_images
 
 use dml_data::{ImageShape, random::keyed};
-use dml_losses::{Distance, LossConfig, Mining};
+use dml_losses::{Distance, Mining, Triplet};
 use dml_models::{
-    Embedding, FittedMixture, KlConfig, LabelledEpoch, LabelledSampling, ModelConfig, NetworkConfig,
-    PixelReduction, Progress, Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, Stack,
-    System, TrainConfig, TrainingConfig, TrainingData, train,
+    Embedding, KlConfig, LabelledEpoch, LabelledSampling, ModelConfig, NetworkConfig, PixelReduction,
+    Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, Stack, System, TrainConfig,
+    TrainingConfig, TrainingData,
 };
-use dml_priors::PriorConfig;
-use ndarray::{Array2, ArrayView2};
+use dml_priors::{PriorConfig, Unit};
+use ndarray::Array2;
 use rand::Rng;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,12 +27,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = dml_models::device("auto")?;
     let data = TrainingData::new(images.view(), &labels, shape, 4, device);
     let mut stack = Stack::new(vec![config()], &[&mask], &data, device)?;
-    // Only the staged routine fits a mixture.
-    let fit = |_: ArrayView2<f32>, _, _| -> Result<FittedMixture, String> { Err("not asked for".into()) };
-    train(&mut stack, &data, &fit, &mut |_, losses| {
+    while let Some(losses) = stack.train_epoch(&data)? {
         println!("epoch {}: {:?}", losses.epoch, losses.terms[0]);
-        Progress::Continue
-    })?;
+    }
     if let Some((epoch, reason)) = &stack.members[0].diverged {
         return Err(format!("training diverged in epoch {epoch}: {reason}").into());
     }
@@ -58,17 +55,13 @@ pub(crate) fn config() -> TrainConfig {
             encoder: network.clone(),
             decoder: network,
         },
-        loss: LossConfig::Triplet {
-            margin: 0.2,
-            mining: Mining::All,
-            distance: Distance::Euclidean,
-            normalized: false,
-        },
+        loss: Triplet { margin: 0.2, mining: Mining::All, distance: Distance::Euclidean, normalized: false }
+            .into(),
         reconstruction: ReconstructionConfig {
             kind: Reconstruction::SquaredError,
             reduction: PixelReduction::Sum,
         },
-        prior: PriorConfig::Unit {},
+        prior: PriorConfig::Unit(Unit {}),
         kl: KlConfig { beta: 1.0, warm_up_epochs: 0, free_bits: 0.0, samples: 1 },
         routine: RoutineConfig::JointAlpha { alpha: 0.5 },
         sampling: SamplingConfig {

@@ -75,7 +75,8 @@ fn principal_components(images: ArrayView2<u8>, latent: i64) -> (Tensor, Tensor)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Embedding, NetworkConfig};
+    use crate::model::Embedding;
+    use crate::network::NetworkConfig;
 
     fn fit(system: System, latent_dim: i64, images: ArrayView2<u8>) -> Baseline {
         let network = NetworkConfig::Mlp { hidden: vec![] };

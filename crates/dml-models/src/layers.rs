@@ -61,7 +61,13 @@ pub(crate) fn halved(side: i64) -> i64 {
 }
 
 impl Conv {
-    pub(crate) fn new(builder: &mut Builder, name: &str, from: i64, to: i64, mirror: Option<(i64, i64)>) -> Self {
+    pub(crate) fn new(
+        builder: &mut Builder,
+        name: &str,
+        from: i64,
+        to: i64,
+        mirror: Option<(i64, i64)>,
+    ) -> Self {
         let shape = if mirror.is_some() { vec![from, to, 3, 3] } else { vec![to, from, 3, 3] };
         // PyTorch's start: fan-in is the second dimension times the kernel, for transposed convolutions as well.
         let start = Start::within(1.0 / ((shape[1] * 9) as f64).sqrt());

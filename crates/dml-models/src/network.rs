@@ -27,7 +27,7 @@ pub enum NetworkConfig {
 }
 
 impl NetworkConfig {
-    fn check(&self, [of_hidden, of_channels]: [&'static str; 2]) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self, [of_hidden, of_channels]: [&'static str; 2]) -> Result<(), ConfigError> {
         let fits = |width: i64| (1..=65_536).contains(&width);
         let widths = |key, widths: &[i64]| {
             let fit = widths.len() <= 16 && widths.iter().all(|&width| fits(width));

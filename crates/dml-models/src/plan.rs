@@ -109,12 +109,7 @@ fn weights(factors: &[Vec<Factors>], n_members: usize) -> Tensor {
 }
 
 /// Batches of all members as `[steps, M, b]` rows and labels, padded with unlabelled rows.
-fn lay_out(
-    batches: &[Vec<Rows>],
-    steps: usize,
-    data: &TrainingData,
-    device: Device,
-) -> (Tensor, Tensor) {
+fn lay_out(batches: &[Vec<Rows>], steps: usize, data: &TrainingData, device: Device) -> (Tensor, Tensor) {
     let width = batches.iter().flatten().map(Vec::len).max().unwrap_or(0);
     let shape = [steps as i64, batches.len() as i64, width as i64];
     let n = steps * batches.len() * width;

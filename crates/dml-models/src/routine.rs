@@ -108,11 +108,10 @@ pub(crate) struct Factors {
 /// Systems with one term get (1, 0) or (0, 1) whatever the routine. At `alpha = 1` the others get exactly (0, 1) too under every
 /// mixed or joint rule, so a DML autoencoder is then the plain autoencoder.
 pub(crate) fn factors(routine: &RoutineConfig, system: System, epoch: u32, step: usize) -> Factors {
-    let (supervised, unsupervised) =
-        match (system.has_metric_loss(), system.has_unsupervised_loss()) {
-            (true, true) => balance(routine, epoch, step),
-            (metric, other) => (f64::from(metric), f64::from(other)),
-        };
+    let (supervised, unsupervised) = match (system.has_metric_loss(), system.has_unsupervised_loss()) {
+        (true, true) => balance(routine, epoch, step),
+        (metric, other) => (f64::from(metric), f64::from(other)),
+    };
     Factors { supervised, unsupervised }
 }
 

@@ -90,13 +90,11 @@ fn log_densities(z: &Tensor, components: &Gaussian) -> Tensor {
 /// Log-density of each row of `z` under the mixture with `log_weights` `[..., K]`; without them its components weigh the same.
 pub(crate) fn log_density(z: &Tensor, components: &Gaussian, log_weights: Option<&Tensor>) -> Tensor {
     let densities = log_densities(z, components);
-    match log_weights {
-        Some(log_weights) => (densities + log_weights.unsqueeze(-2)).logsumexp(-1, false),
-        None => {
-            let k = components.mean.size()[components.mean.dim() - 2];
-            densities.logsumexp(-1, false) - (k as f64).ln()
-        }
+    if let Some(log_weights) = log_weights {
+        return (densities + log_weights.unsqueeze(-2)).logsumexp(-1, false);
     }
+    let k = components.mean.size()[components.mean.dim() - 2];
+    densities.logsumexp(-1, false) - (k as f64).ln()
 }
 
 #[cfg(test)]

@@ -3,15 +3,15 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use dml_data::Mask;
-use dml_models::{Baseline, EpochLosses, Progress, Stack, TrainError, save_weights, train};
+use dml_models::{Baseline, EpochLosses, Member, Stack, TrainingData, save_weights};
 use dml_report::{Curves, FORMAT, Outcome, TrialResult};
 use ndarray::{Array2, ArrayView2};
 
 use super::{Job, Session};
 use crate::artifacts;
-use crate::evaluate::{can_be_scored, evaluated_split, score};
+use crate::evaluate::{can_be_scored, evaluated_split, fit_mixture, score};
 use crate::events::Event;
 
 /// Trains and scores the jobs, which are of one stack, unless it is interrupted.
@@ -114,58 +114,67 @@ fn begin(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<Stack> {
 
 /// Trains to the end; false when interrupted or at the rung, with a checkpoint written.
 fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<bool> {
-    // What has diverged has a result, and needs no rest.
-    let rests = |stack: &Stack| {
+    let data = &session.loaded().training;
+    let epochs = jobs[0].trial.training.epochs;
+    // A member that has diverged has its result, and needs no rung.
+    let is_at_rung = |stack: &Stack| {
         session.rung.as_ref().is_some_and(|rung| rung.epoch == stack.epoch)
-            && stack.epoch < jobs[0].trial.training.epochs
+            && stack.epoch < epochs
             && stack.members.iter().any(|member| member.diverged.is_none())
     };
-    if rests(stack) {
+    if is_at_rung(stack) {
         return Ok(false);
     }
-    let mut failure = None;
     let mut last_checkpoint = Instant::now();
-    let mut curves: Vec<artifacts::TensorBoard> = Vec::new();
+    let mut boards: Vec<artifacts::TensorBoard> = Vec::new();
     if session.tensorboard {
         for job in jobs {
-            curves.push(artifacts::TensorBoard::create(&job.directory, stack.epoch)?);
+            boards.push(artifacts::TensorBoard::create(&job.directory, stack.epoch)?);
         }
     }
-    let mut observe = |stack: &Stack, losses: &EpochLosses| -> Result<Progress> {
-        for (job, terms) in jobs.iter().zip(&losses.terms) {
-            let epochs = job.trial.training.epochs;
-            let event = Event::Epoch { id: &job.id, epoch: losses.epoch, epochs, losses: terms };
-            job.log.line(&format!("epoch {} of {epochs}: {}", losses.epoch, serde_json::to_string(terms)?));
-            session.say(&event);
-        }
-        for (board, terms) in curves.iter_mut().zip(&losses.terms) {
+    loop {
+        fit_mixtures(stack, data)?;
+        let Some(losses) = stack.train_epoch(data)? else { return Ok(true) };
+        tell_epoch(session, jobs, &losses)?;
+        for (board, terms) in boards.iter_mut().zip(&losses.terms) {
             board.add(losses.epoch, terms)?;
         }
-        let interrupted = session.interrupted.load(Ordering::Relaxed);
-        let done = losses.epoch == jobs[0].trial.training.epochs;
+        let stops = session.interrupted.load(Ordering::Relaxed) || is_at_rung(stack);
         let due = last_checkpoint.elapsed() >= Duration::from_secs(session.checkpoint_seconds);
-        let stops = interrupted || rests(stack);
-        if (due || stops) && !done {
+        if (due || stops) && stack.epoch < epochs {
             for (member, job) in jobs.iter().enumerate() {
                 stack.save_checkpoint(member, &job.directory)?;
             }
             last_checkpoint = Instant::now();
         }
-        Ok(if stops { Progress::Stop } else { Progress::Continue })
-    };
-    let mut observe_or_stop = |stack: &Stack, losses: &EpochLosses| match observe(stack, losses) {
-        Ok(progress) => progress,
-        Err(error) => {
-            failure = Some(error);
-            Progress::Stop
+        if stops {
+            return Ok(stack.epoch == epochs);
         }
-    };
-    let complete =
-        train(stack, &session.loaded().training, &crate::evaluate::fit_mixture, &mut observe_or_stop);
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(complete.map_err(|e: TrainError| anyhow::anyhow!(e))?),
     }
+}
+
+fn tell_epoch(session: &Session, jobs: &[Job], losses: &EpochLosses) -> Result<()> {
+    for (job, terms) in jobs.iter().zip(&losses.terms) {
+        let epochs = job.trial.training.epochs;
+        job.log.line(&format!("epoch {} of {epochs}: {}", losses.epoch, serde_json::to_string(terms)?));
+        session.say(&Event::Epoch { id: &job.id, epoch: losses.epoch, epochs, losses: terms });
+    }
+    Ok(())
+}
+
+/// The staged routine's step between two epochs: each member's mixture, fitted on its embeddings of the training images.
+fn fit_mixtures(stack: &mut Stack, data: &TrainingData) -> Result<()> {
+    let Some(components) = stack.mixture_due() else { return Ok(()) };
+    let fit = |member: usize| {
+        let Member { config, diverged, .. } = &stack.members[member];
+        if diverged.is_some() {
+            return Ok(None);
+        }
+        fit_mixture(stack.embed_training(member, data).view(), components, config.seed).map(Some)
+    };
+    let mixtures: Result<_> = (0..stack.members.len()).map(fit).collect();
+    let mixtures = mixtures.context("fitting the mixture on the embeddings of the first stage")?;
+    Ok(stack.set_mixtures(mixtures)?)
 }
 
 /// Scores the trained model, writes what the report shows of it, then the result.

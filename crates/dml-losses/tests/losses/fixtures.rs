@@ -1,10 +1,11 @@
-//! Values and gradients against `PyTorch` and pytorch-metric-learning; see `../fixtures/make_losses.py`.
+//! Values and gradients against `PyTorch` and pytorch-metric-learning; see
+//! `../fixtures/make_losses.py`.
 
 use dml_losses::LossConfig;
 use serde_json::Value;
 use tch::Kind;
 
-use crate::support::{Batch, assert_close, build, evaluate};
+use crate::support::{Batch, DIM, N_CLASSES, assert_close, evaluate};
 
 fn fixture() -> Value {
     serde_json::from_str(include_str!("../fixtures/losses.json")).expect("the fixture is JSON")
@@ -37,14 +38,14 @@ fn values_and_gradients_are_those_of_pytorch() {
     for part in list(&fixture["batches"]) {
         let batch = batch(&part["batch"]);
         for case in list(&part["cases"]) {
-            let loss = build(&config(&case["config"]));
-            let shapes = loss.parameters();
+            let loss = &config(&case["config"]);
+            let shapes = loss.parameters(DIM as i64, N_CLASSES);
             let rows = |(flat, p): (&Value, &dml_losses::ParameterShape)| {
                 floats(flat).chunks(p.shape.get(1).map_or(1, |&w| w as usize)).map(<[f64]>::to_vec).collect()
             };
             let parameters: Vec<_> = list(&case["parameters"]).iter().zip(&shapes).map(rows).collect();
             for (kind, tolerance) in [(Kind::Double, 1e-10), (Kind::Float, 1e-5)] {
-                let got = evaluate(&*loss, &parameters, &batch, kind);
+                let got = evaluate(loss, &parameters, &batch, kind);
                 let what = (&case["config"], kind);
                 assert_close(&[got.value], &floats(&serde_json::json!([case["value"]])), tolerance, &what);
                 let gradients = [&case["gradient"]].into_iter().chain(list(&case["parameter_gradients"]));
@@ -66,7 +67,7 @@ fn values_against_a_memory_are_those_of_pytorch() {
         n_rows: now.n_rows,
     };
     for case in list(&memory["cases"]) {
-        let got = evaluate(&*build(&config(&case["config"])), &[], &both, Kind::Double);
+        let got = evaluate(&config(&case["config"]), &[], &both, Kind::Double);
         assert_close(&[got.value], &floats(&serde_json::json!([case["value"]])), 1e-10, &case["config"]);
     }
 }

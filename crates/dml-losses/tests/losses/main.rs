@@ -1,4 +1,5 @@
-//! Every loss against a for-loop in f64, the values of `PyTorch`, finite differences, and the laws that all losses keep.
+//! Every loss against a for-loop in f64, the values of `PyTorch`, finite differences, and the laws
+//! that all losses keep.
 
 mod fixtures;
 mod laws;
@@ -9,6 +10,8 @@ mod support;
 
 /// The for-loop of each loss.
 mod loops {
+    use crate::support::Case;
+
     pub(crate) mod center;
     pub(crate) mod circle;
     pub(crate) mod contrastive;
@@ -20,4 +23,21 @@ mod loops {
     pub(crate) mod sup_con;
     pub(crate) mod triplet;
     pub(crate) mod weighted;
+
+    pub(crate) fn every_case() -> Vec<Case> {
+        let cases: [fn() -> Vec<Case>; _] = [
+            center::cases,
+            circle::cases,
+            contrastive::cases,
+            lifted_structure::cases,
+            multi_similarity::cases,
+            n_pair::cases,
+            nca::cases,
+            proxy_anchor::cases,
+            sup_con::cases,
+            triplet::cases,
+            weighted::cases,
+        ];
+        cases.iter().flat_map(|cases| cases()).collect()
+    }
 }

@@ -4,7 +4,8 @@ use std::f64::consts::TAU;
 
 use tch::Kind;
 
-use crate::support::{Batch, N_CLASSES, assert_close, evaluate, every_case, number, parameters};
+use crate::loops::every_case;
+use crate::support::{Batch, assert_close, evaluate, number, parameters_for};
 
 const WIDE: i64 = 10;
 
@@ -25,12 +26,12 @@ fn normal_batch(seed: usize, scale: f64) -> Batch {
 #[test]
 fn a_value_in_f32_is_that_in_f64_to_a_millionth_of_itself() {
     for case in every_case() {
-        let loss = case.config.build(WIDE, N_CLASSES).expect("the settings are in range");
+        let loss = &case.config;
         for (scale, seed) in [(1.0, 1), (1.0, 2), (10.0, 3), (10.0, 4)] {
-            let p = parameters(&*loss, seed);
+            let p = parameters_for(WIDE, loss, seed);
             for n_rows in [64, 40] {
                 let batch = Batch { n_rows, ..normal_batch(seed, scale) };
-                let value = |kind| [evaluate(&*loss, &p, &batch, kind).value];
+                let value = |kind| [evaluate(loss, &p, &batch, kind).value];
                 assert_close(&value(Kind::Float), &value(Kind::Double), 1e-6, &(&case, scale, seed, n_rows));
             }
         }

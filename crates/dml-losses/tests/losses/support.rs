@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use dml_losses::{CrossBatchMemory, Loss, LossConfig};
+use dml_losses::{CrossBatchMemory, LossConfig};
 use tch::{Kind, Tensor};
-
-use crate::loops;
 
 pub(crate) const DIM: usize = 3;
 pub(crate) const N_CLASSES: i64 = 4;
@@ -22,7 +20,8 @@ pub(crate) struct Batch {
 /// Learned parameters as rows of numbers.
 pub(crate) type Parameters = [Vec<Vec<f64>>];
 
-/// The value as a for-loop has it. What the gradient takes for constant is read from the last batch.
+/// The value as a for-loop has it. What the gradient takes for constant is read from the last
+/// batch.
 type Oracle = Box<dyn Fn(&Batch, &Parameters, &Batch) -> f64>;
 
 /// A loss and its for-loop.
@@ -39,38 +38,11 @@ impl fmt::Debug for Case {
 
 impl Case {
     pub(crate) fn new(
-        config: LossConfig,
+        config: impl Into<LossConfig>,
         oracle: impl Fn(&Batch, &Parameters, &Batch) -> f64 + 'static,
     ) -> Self {
-        Self { config, oracle: Box::new(oracle) }
+        Self { config: config.into(), oracle: Box::new(oracle) }
     }
-
-    pub(crate) fn build(&self) -> Box<dyn Loss> {
-        build(&self.config)
-    }
-}
-
-pub(crate) fn every_case() -> Vec<Case> {
-    [
-        loops::center::cases,
-        loops::circle::cases,
-        loops::contrastive::cases,
-        loops::lifted_structure::cases,
-        loops::multi_similarity::cases,
-        loops::n_pair::cases,
-        loops::nca::cases,
-        loops::proxy_anchor::cases,
-        loops::sup_con::cases,
-        loops::triplet::cases,
-        loops::weighted::cases,
-    ]
-    .iter()
-    .flat_map(|cases| cases())
-    .collect()
-}
-
-pub(crate) fn build(config: &LossConfig) -> Box<dyn Loss> {
-    config.build(DIM as i64, N_CLASSES).expect("the settings are in range")
 }
 
 impl Batch {
@@ -131,9 +103,14 @@ pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 /// Reproducible parameters for a loss.
-pub(crate) fn parameters(loss: &dyn Loss, seed: usize) -> Vec<Vec<Vec<f64>>> {
+pub(crate) fn parameters(loss: &LossConfig, seed: usize) -> Vec<Vec<Vec<f64>>> {
+    parameters_for(DIM as i64, loss, seed)
+}
+
+/// The same for embeddings of `dim` dimensions.
+pub(crate) fn parameters_for(dim: i64, loss: &LossConfig, seed: usize) -> Vec<Vec<Vec<f64>>> {
     let row = |offset: usize, n: usize| (0..n).map(|k| number(offset + k)).collect();
-    let shapes = loss.parameters();
+    let shapes = loss.parameters(dim, N_CLASSES);
     let of_shape = |(i, p): (usize, &dml_losses::ParameterShape)| {
         let width = p.shape.get(1).map_or(1, |&w| w as usize);
         (0..p.shape[0] as usize).map(|r| row(1000 * seed + 100 * (i + 7) + width * r, width)).collect()
@@ -163,8 +140,13 @@ pub(crate) fn tensors(batch: &Batch, kind: Kind) -> (Tensor, Tensor, CrossBatchM
     (embeddings.narrow(0, 0, n_rows), labels.narrow(0, 0, n_rows), memory)
 }
 
-pub(crate) fn parameter_tensors(loss: &dyn Loss, parameters: &Parameters, kind: Kind) -> Vec<Tensor> {
-    loss.parameters().iter().zip(parameters).map(|(p, rows)| tensor(&rows.concat(), &p.shape, kind)).collect()
+/// A bias has one number a row, and one dimension.
+pub(crate) fn parameter_tensors(parameters: &Parameters, kind: Kind) -> Vec<Tensor> {
+    let shape = |rows: &[Vec<f64>]| match rows[0].len() {
+        1 => vec![rows.len() as i64],
+        width => vec![rows.len() as i64, width as i64],
+    };
+    parameters.iter().map(|rows| tensor(&rows.concat(), &shape(rows), kind)).collect()
 }
 
 /// A value and its gradients, in f64.
@@ -177,7 +159,7 @@ pub(crate) struct Evaluated {
 
 /// The loss against the memory, where that has rows.
 pub(crate) fn forward(
-    loss: &dyn Loss,
+    loss: &LossConfig,
     parameters: &[Tensor],
     (embeddings, labels, memory): &(Tensor, Tensor, CrossBatchMemory),
 ) -> Tensor {
@@ -189,11 +171,11 @@ pub(crate) fn forward(
 }
 
 /// The loss of one model, against a memory where the batch has one.
-pub(crate) fn evaluate(loss: &dyn Loss, parameters: &Parameters, batch: &Batch, kind: Kind) -> Evaluated {
+pub(crate) fn evaluate(loss: &LossConfig, parameters: &Parameters, batch: &Batch, kind: Kind) -> Evaluated {
     let (embeddings, labels, memory) = tensors(batch, kind);
     let embeddings = embeddings.set_requires_grad(true);
     let parameters: Vec<Tensor> =
-        parameter_tensors(loss, parameters, kind).into_iter().map(|p| p.set_requires_grad(true)).collect();
+        parameter_tensors(parameters, kind).into_iter().map(|p| p.set_requires_grad(true)).collect();
     let value = forward(loss, &parameters, &(embeddings.shallow_clone(), labels, memory));
     assert_eq!(
         (value.size(), value.kind()),

@@ -6,8 +6,8 @@ mod example;
 
 use dml_data::ImageShape;
 use dml_models::{
-    FittedMixture, ModelConfig, NetworkConfig, Progress, RoutineConfig, SamplingConfig, Stack, System,
-    TrainConfig, TrainingConfig, TrainingData, train,
+    EpochLosses, FittedMixture, ModelConfig, NetworkConfig, RoutineConfig, SamplingConfig, Stack, System,
+    TrainConfig, TrainingConfig, TrainingData,
 };
 use ndarray::{Array2, ArrayView2};
 use tch::{Device, Tensor};
@@ -80,7 +80,7 @@ pub(crate) fn stack(configs: Vec<TrainConfig>, masks: &[Vec<usize>]) -> Stack {
     stack_on(device(), configs, masks)
 }
 
-/// The same on a device of one's choice.
+/// The same on any device.
 pub(crate) fn stack_on(device: Device, configs: Vec<TrainConfig>, masks: &[Vec<usize>]) -> Stack {
     let masks: Vec<&[usize]> = masks.iter().map(Vec::as_slice).collect();
     Stack::new(configs, &masks, &data(device), device).unwrap()
@@ -92,23 +92,31 @@ pub(crate) fn single(config: &TrainConfig) -> Stack {
 }
 
 /// A mixture for tests of the training loop alone: equal weights at the first embeddings.
-pub(crate) fn fit(
-    embeddings: ArrayView2<f32>,
-    components: usize,
-    seed: u64,
-) -> Result<FittedMixture, String> {
+fn fit(embeddings: ArrayView2<f32>, components: usize, seed: u64) -> FittedMixture {
     let first = seed as usize % 2;
-    if embeddings.nrows() < components + first {
-        return Err("too few embeddings".into());
-    }
     let means = embeddings.slice(ndarray::s![first..first + components, ..]).to_owned();
     let variances = Array2::ones(means.dim());
-    Ok(FittedMixture { weights: vec![1.0 / components as f32; components], means, variances })
+    FittedMixture { weights: vec![1.0 / components as f32; components], means, variances }
+}
+
+/// One more epoch, after the mixtures where they are due.
+pub(crate) fn next_epoch(stack: &mut Stack) -> Option<EpochLosses> {
+    let data = data(stack.device);
+    if let Some(components) = stack.mixture_due() {
+        let of_member = |m: usize| {
+            let member = &stack.members[m];
+            let fit = || fit(stack.embed_training(m, &data).view(), components, member.config.seed);
+            member.diverged.is_none().then(fit)
+        };
+        let mixtures = (0..stack.members.len()).map(of_member).collect();
+        stack.set_mixtures(mixtures).unwrap();
+    }
+    stack.train_epoch(&data).unwrap()
 }
 
 /// Trains to the end.
 pub(crate) fn run(stack: &mut Stack) {
-    assert!(train(stack, &data(stack.device), &fit, &mut |_, _| Progress::Continue).unwrap());
+    while next_epoch(stack).is_some() {}
 }
 
 /// One model with 60 labels, trained.

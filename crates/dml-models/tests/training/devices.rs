@@ -1,8 +1,8 @@
 //! The same training on the CPU and on CUDA. Where there is no CUDA the CPU stands in for it, so that the comparison itself is run.
 
-use dml_losses::{Distance, LossConfig, Mining};
+use dml_losses::{Distance, LossConfig, Mining, Triplet};
 use dml_models::{RoutineConfig, Stack, System, TrainConfig};
-use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs};
+use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs, Unit, Vamp};
 use tch::{Device, Kind, Tensor};
 
 use crate::common::{CLASSES, conv, images, neighbours, rows, run, stack_on, trial};
@@ -22,32 +22,20 @@ fn other_device() -> Device {
 /// Every loss, prior and kind of network.
 fn trials() -> Vec<TrainConfig> {
     let joint = || RoutineConfig::JointAlpha { alpha: 0.5 };
-    let triplet =
-        |mining, distance, normalized| LossConfig::Triplet { margin: 0.2, mining, distance, normalized };
-    let losses = [
-        triplet(Mining::All, Distance::Euclidean, false),
-        triplet(Mining::SemiHard, Distance::SquaredEuclidean, true),
-        triplet(Mining::Hard, Distance::Euclidean, false),
-        LossConfig::SupCon { temperature: 0.1 },
-        LossConfig::Center { lambda: 0.1 },
-        LossConfig::Contrastive { margin: 1.0, normalized: false },
-        LossConfig::NPair { l2_weight: 0.02 },
-        LossConfig::MultiSimilarity { alpha: 2.0, beta: 50.0, lambda: 0.5, epsilon: 0.1 },
-        LossConfig::LiftedStructure { margin: 1.0, normalized: false },
-        LossConfig::Nca { temperature: 1.0 },
-        LossConfig::ProxyAnchor { alpha: 32.0, delta: 0.1 },
-        LossConfig::Circle { gamma: 80.0, m: 0.4 },
-    ];
+    let triplet = |mining, distance, normalized| Triplet { margin: 0.2, mining, distance, normalized }.into();
+    let mut losses = LossConfig::all();
+    losses.push(triplet(Mining::All, Distance::Euclidean, false));
+    losses.push(triplet(Mining::Hard, Distance::Euclidean, false));
     let cube = |estimator| PriorConfig::Hypercube(Hypercube { side: 2.0, logvar: -1.0, estimator });
     let priors = [
-        PriorConfig::Unit {},
+        PriorConfig::Unit(Unit {}),
         cube(Estimator::Exact),
         cube(Estimator::MonteCarlo),
-        PriorConfig::Vamp { components: 5, init: PseudoInputs::Data },
+        PriorConfig::Vamp(Vamp { components: 5, init: PseudoInputs::Data }),
     ];
-    let of_losses = losses.map(|loss| TrainConfig { loss, ..trial(System::Dml, joint()) });
+    let of_losses = losses.into_iter().map(|loss| TrainConfig { loss, ..trial(System::Dml, joint()) });
     let of_priors = priors.map(|prior| TrainConfig { prior, ..conv(trial(System::MetricVae, joint())) });
-    of_losses.into_iter().chain(of_priors).chain([trial(System::DmlAutoencoder, joint())]).collect()
+    of_losses.chain(of_priors).chain([trial(System::DmlAutoencoder, joint())]).collect()
 }
 
 /// The gradients of a training's first step, by name, each `[M, ...]`. Adam's first moments are a tenth of them after it.

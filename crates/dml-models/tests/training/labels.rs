@@ -1,18 +1,18 @@
 //! What becomes of the labelled rows, and what data and numbers of members are refused.
 
-use dml_losses::LossConfig;
-use dml_models::{LabelledEpoch, Progress, RoutineConfig, Stack, System, TrainingData, train};
+use dml_losses::Contrastive;
+use dml_models::{LabelledEpoch, RoutineConfig, Stack, System, TrainingData};
 use ndarray::Array2;
 use tch::{Device, Tensor};
 
-use crate::common::{data, device, fit, images, rows, run, same_bits, single, stack, trained, trial};
+use crate::common::{data, device, images, rows, run, same_bits, single, stack, trained, trial};
 
 const JOINT: RoutineConfig = RoutineConfig::JointAlpha { alpha: 0.5 };
 
 #[test]
 fn padding_takes_no_place_of_a_memory() {
     let mut config = trial(System::Dml, JOINT);
-    config.loss = LossConfig::Contrastive { margin: 1.0, normalized: false };
+    config.loss = Contrastive { margin: 1.0, normalized: false }.into();
     config.sampling.batch_size = 64;
     config.sampling.labelled_epoch = LabelledEpoch::Pass;
     config.sampling.memory = 64;
@@ -77,7 +77,7 @@ fn other_data_than_a_stack_was_made_for_are_refused_in_a_sentence() {
     let labels = [0; 100];
     let fewer = TrainingData::new(images().slice(ndarray::s![..100, ..]), &labels, all.shape, 3, Device::Cpu);
     let mut stack = single(&trial(System::Dml, JOINT));
-    let refused = train(&mut stack, &fewer, &fit, &mut |_, _| Progress::Continue).unwrap_err();
+    let refused = stack.train_epoch(&fewer).unwrap_err();
     assert_eq!(
         refused.to_string(),
         "a stack made for 240 images of 1x7x7 pixels in 3 classes cannot be trained on 100 images of 1x7x7 pixels in 3 classes"

@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use dml_models::{Reconstruction, RoutineConfig, Stack, System, random};
-use dml_priors::{PriorConfig, PseudoInputs};
+use dml_priors::{PriorConfig, PseudoInputs, Unit, Vamp};
 use ndarray::s;
 use tch::{Kind, Tensor};
 
@@ -13,7 +13,9 @@ use crate::common::{device, images, single, trial};
 fn importance_sampling_finds_the_likelihood_of_a_model_that_ignores_its_latent_point() {
     // With zero weights in the decoder every pixel is 1 with probability one half, and the posterior is nearly the prior, which is a
     // mixture of two posteriors in the second case: so log p(x) = -pixels log 2, whatever the number of samples.
-    for prior in [PriorConfig::Unit {}, PriorConfig::Vamp { components: 2, init: PseudoInputs::Data }] {
+    for prior in
+        [PriorConfig::Unit(Unit {}), PriorConfig::Vamp(Vamp { components: 2, init: PseudoInputs::Data })]
+    {
         let mut config = trial(System::Vae, RoutineConfig::JointAlpha { alpha: 0.5 });
         config.prior = prior;
         config.reconstruction.kind = Reconstruction::BinaryCrossEntropy;

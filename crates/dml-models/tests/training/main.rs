@@ -10,16 +10,15 @@ mod terms;
 use std::collections::BTreeSet;
 
 use common::{
-    CLASSES, conv, data, data_of, device, fit, images, images_of, rows, run, same_bits, single, stack,
+    CLASSES, conv, data, data_of, device, images, images_of, next_epoch, rows, run, same_bits, single, stack,
     trained, trial,
 };
 use dml_data::ImageShape;
-use dml_losses::LossConfig;
+use dml_losses::Contrastive;
 use dml_models::{
-    LabelledEpoch, LabelledSampling, NetworkConfig, Progress, RoutineConfig, Rule, Stack, System,
-    TrainConfig, train,
+    LabelledEpoch, LabelledSampling, NetworkConfig, RoutineConfig, Rule, Stack, System, TrainConfig,
 };
-use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs};
+use dml_priors::{Estimator, Hypercube, Mixture, PriorConfig, PseudoInputs, Vamp};
 use ndarray::{Array2, ArrayView1};
 use tch::{Device, Tensor};
 
@@ -51,11 +50,11 @@ fn with_the_metric_loss_off_a_model_is_the_plain_one_bit_for_bit() {
 #[test]
 fn a_resumed_training_equals_an_uninterrupted_one_bit_for_bit() {
     let mut memory = trial(System::MetricVae, RoutineConfig::JointGamma { gamma: 2.0 });
-    memory.prior = PriorConfig::Vamp { components: 4, init: PseudoInputs::Data };
+    memory.prior = PriorConfig::Vamp(Vamp { components: 4, init: PseudoInputs::Data });
     memory.sampling.memory = 16;
-    memory.loss = LossConfig::Contrastive { margin: 1.0, normalized: false };
+    memory.loss = Contrastive { margin: 1.0, normalized: false }.into();
     let mut staged = trial(System::MetricVae, RoutineConfig::Staged { dml_epochs: 1, gamma: 1.0 });
-    staged.prior = PriorConfig::Mixture { components: 3 };
+    staged.prior = PriorConfig::Mixture(Mixture { components: 3 });
     let alternating =
         trial(System::DmlAutoencoder, RoutineConfig::AlternateEpochs { rule: Rule::Pure, alpha: 0.5 });
     for mut config in [memory, staged, alternating] {
@@ -63,11 +62,10 @@ fn a_resumed_training_equals_an_uninterrupted_one_bit_for_bit() {
         let whole = trained(&config);
         let folder = tempfile::tempdir().unwrap();
         let mut first = single(&config);
-        let complete = train(&mut first, &data(device()), &fit, &mut |stack, losses| {
-            stack.save_checkpoint(0, folder.path()).unwrap();
-            if losses.epoch == 2 { Progress::Stop } else { Progress::Continue }
-        });
-        assert!(!complete.unwrap());
+        for epoch in 1..=2 {
+            assert_eq!(next_epoch(&mut first).unwrap().epoch, epoch);
+            first.save_checkpoint(0, folder.path()).unwrap();
+        }
         assert_eq!(Stack::checkpoint_epoch(folder.path()), Some(2));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "one json, one safetensors");
         let mut second = single(&config);
@@ -124,7 +122,7 @@ fn every_system_routine_prior_and_network_trains_and_stays_finite() {
     for prior in [
         PriorConfig::Hypercube(Hypercube { side: 2.0, logvar: 1.0, estimator: Estimator::MonteCarlo }),
         PriorConfig::Hypercube(Hypercube { side: 2.0, logvar: -2.0, estimator: Estimator::Exact }),
-        PriorConfig::Vamp { components: 5, init: PseudoInputs::Random },
+        PriorConfig::Vamp(Vamp { components: 5, init: PseudoInputs::Random }),
     ] {
         let mut config = trial(System::MetricVae, RoutineConfig::JointAlpha { alpha: 0.5 });
         config.prior = prior;
@@ -162,7 +160,7 @@ fn convolutions_train_on_and_embed_images_of_28x28_with_one_and_three_channels()
         let config = conv(trial(System::MetricVae, RoutineConfig::JointAlpha { alpha: 0.5 }));
         let mut stack = Stack::new(vec![config], &[&rows(32)], &data, device()).unwrap();
         let before = stack.parameters.tensors.iter().map(Tensor::copy).collect::<Vec<_>>();
-        train(&mut stack, &data, &fit, &mut |_, _| Progress::Continue).unwrap();
+        while stack.train_epoch(&data).unwrap().is_some() {}
         assert_eq!(stack.members[0].diverged, None);
         for (name, (a, b)) in stack.parameters.names.iter().zip(stack.parameters.tensors.iter().zip(&before))
         {
@@ -195,7 +193,7 @@ fn what_is_trained_falls() {
 fn pseudo_inputs_start_as_different_training_images_or_as_noise() {
     let start = |init| {
         let mut config = trial(System::Vae, RoutineConfig::JointAlpha { alpha: 0.5 });
-        config.prior = PriorConfig::Vamp { components: 50, init };
+        config.prior = PriorConfig::Vamp(Vamp { components: 50, init });
         let stack = single(&config);
         let place = stack.parameters.names.iter().position(|n| n == "prior.pseudo_inputs").unwrap();
         let values = stack.parameters.tensors[place].to_device(Device::Cpu).view([-1]);
@@ -218,7 +216,7 @@ fn pseudo_inputs_start_as_different_training_images_or_as_noise() {
 #[test]
 fn pseudo_inputs_stay_images() {
     let mut config = trial(System::Vae, RoutineConfig::JointAlpha { alpha: 0.5 });
-    config.prior = PriorConfig::Vamp { components: 6, init: PseudoInputs::Data };
+    config.prior = PriorConfig::Vamp(Vamp { components: 6, init: PseudoInputs::Data });
     config.training.learning_rate = 0.5;
     let before = single(&config);
     let place = before.parameters.names.iter().position(|n| n == "prior.pseudo_inputs").unwrap();
@@ -231,21 +229,20 @@ fn pseudo_inputs_stay_images() {
 #[test]
 fn the_staged_routine_fits_its_mixture_once_between_the_stages() {
     let mut config = trial(System::MetricVae, RoutineConfig::Staged { dml_epochs: 2, gamma: 1.0 });
-    config.prior = PriorConfig::Mixture { components: CLASSES };
+    config.prior = PriorConfig::Mixture(Mixture { components: CLASSES });
     config.training.epochs = 4;
-    let fits = std::cell::Cell::new(0);
-    let counted = |embeddings: ndarray::ArrayView2<f32>, k: usize, seed: u64| {
-        fits.set(fits.get() + 1);
-        assert_eq!(embeddings.nrows(), data(device()).len());
-        fit(embeddings, k, seed)
-    };
     let mut stack = single(&config);
-    train(&mut stack, &data(device()), &counted, &mut |stack, losses| {
+    let mut due = Vec::new();
+    loop {
+        due.push(stack.mixture_due());
+        if stack.mixture_due().is_some() {
+            let refused = stack.train_epoch(&data(device())).unwrap_err().to_string();
+            assert!(refused.starts_with("a mixture of 3 components has to be fitted"), "{refused}");
+        }
+        let Some(losses) = next_epoch(&mut stack) else { break };
         assert_eq!(stack.prior_components(0).is_some(), losses.epoch > 2);
-        Progress::Continue
-    })
-    .unwrap();
-    assert_eq!(fits.get(), 1);
+    }
+    assert_eq!(due, [None, None, Some(CLASSES as usize), None, None], "before each epoch, and at the end");
     let (means, _) = stack.prior_components(0).unwrap();
     assert_eq!(means.dim(), (CLASSES as usize, 2));
     let kl = &stack.members[0].curves["kl"];
@@ -354,7 +351,7 @@ fn components_made_of_images_are_at_most_as_many_as_these() {
     let n = images().nrows();
     let refused = |components: i64, init| {
         let mut config = trial(System::Vae, RoutineConfig::JointAlpha { alpha: 0.5 });
-        config.prior = PriorConfig::Vamp { components, init };
+        config.prior = PriorConfig::Vamp(Vamp { components, init });
         let stack = Stack::new(vec![config], &[&[0, 1]], &data(device()), device());
         stack.err().map(|error| error.to_string())
     };

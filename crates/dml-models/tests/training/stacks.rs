@@ -1,23 +1,23 @@
 //! Members of a stack against models trained alone.
 
-use dml_losses::LossConfig;
-use dml_models::{LabelledEpoch, Progress, RoutineConfig, Rule, Stack, System, TrainConfig, train};
-use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs};
+use dml_losses::Center;
+use dml_models::{LabelledEpoch, RoutineConfig, Rule, Stack, System, TrainConfig};
+use dml_priors::{Estimator, Hypercube, Mixture, PriorConfig, PseudoInputs, Vamp};
 
 use crate::common::{
-    conv, data, device, fit, images, neighbours, rows, run, same_bits, stack, trained, trial,
+    conv, data, device, images, neighbours, next_epoch, rows, run, same_bits, stack, trained, trial,
 };
 
 #[test]
 fn a_stack_of_mixed_trials_equals_single_runs() {
     let routine = |alpha| RoutineConfig::AlternateEpochs { rule: Rule::Mixed, alpha };
     // With one pass over the labels, members with few labels are done early: what the loss itself learns then rests.
-    let center = LossConfig::Center { lambda: 0.1 };
+    let center = Center { lambda: 0.1 }.into();
     let plain = |system| trial(system, routine(1.0));
     let mut metric_vae = plain(System::MetricVae);
     (metric_vae.loss, metric_vae.sampling.labelled_epoch) = (center, LabelledEpoch::Pass);
     let mut vamp = conv(plain(System::MetricVae));
-    vamp.prior = PriorConfig::Vamp { components: 5, init: PseudoInputs::Data };
+    vamp.prior = PriorConfig::Vamp(Vamp { components: 5, init: PseudoInputs::Data });
     let mut cube = plain(System::DmlPrior);
     cube.prior =
         PriorConfig::Hypercube(Hypercube { side: 2.0, logvar: -1.0, estimator: Estimator::MonteCarlo });
@@ -103,7 +103,7 @@ fn a_member_that_diverges_does_not_touch_its_neighbours() {
 #[test]
 fn a_staged_stack_resumes_with_each_member_at_its_own_mixture_and_a_diverged_one_does_not_stop_it() {
     let mut config = trial(System::MetricVae, RoutineConfig::Staged { dml_epochs: 1, gamma: 1.0 });
-    config.prior = PriorConfig::Mixture { components: 3 };
+    config.prior = PriorConfig::Mixture(Mixture { components: 3 });
     let mut other = config.clone();
     other.seed = 8;
     let mut diverging = config.clone();
@@ -114,13 +114,12 @@ fn a_staged_stack_resumes_with_each_member_at_its_own_mixture_and_a_diverged_one
     run(&mut whole);
     let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
     let mut first = stack(all.clone(), &masks);
-    let complete = train(&mut first, &data(device()), &fit, &mut |stack, losses| {
+    for epoch in 1..=2 {
+        assert_eq!(next_epoch(&mut first).unwrap().epoch, epoch);
         for (member, folder) in folders.iter().enumerate() {
-            stack.save_checkpoint(member, folder.path()).unwrap();
+            first.save_checkpoint(member, folder.path()).unwrap();
         }
-        if losses.epoch == 2 { Progress::Stop } else { Progress::Continue }
-    });
-    assert!(!complete.unwrap());
+    }
     let mut second = stack(all, &masks);
     for (member, folder) in folders.iter().enumerate() {
         second.load_checkpoint(member, folder.path()).unwrap();

@@ -1,7 +1,7 @@
 //! What the curves of the terms say of one another.
 
 use dml_models::{RoutineConfig, System};
-use dml_priors::{PriorConfig, PseudoInputs};
+use dml_priors::{Mixture, PriorConfig, PseudoInputs, Unit, Vamp};
 
 use crate::common::{trained, trial};
 
@@ -23,9 +23,9 @@ fn the_unsupervised_loss_is_reconstruction_and_weighted_kl_and_the_warm_up_start
     let late: [Option<f64>; 5] = [None, None, Some(1.0 / 3.0), Some(2.0 / 3.0), Some(1.0)];
     let early = [1.0 / 3.0, 2.0 / 3.0, 1.0, 1.0, 1.0].map(Some);
     for (system, routine, prior, factors) in [
-        (System::Vae, joint.clone(), PriorConfig::Unit {}, early),
-        (System::DmlPrior, joint, PriorConfig::Vamp { components: 4, init: PseudoInputs::Data }, early),
-        (System::MetricVae, staged, PriorConfig::Mixture { components: 3 }, late),
+        (System::Vae, joint.clone(), PriorConfig::Unit(Unit {}), early),
+        (System::DmlPrior, joint, PriorConfig::Vamp(Vamp { components: 4, init: PseudoInputs::Data }), early),
+        (System::MetricVae, staged, PriorConfig::Mixture(Mixture { components: 3 }), late),
     ] {
         let mut config = trial(system, routine);
         config.prior = prior;
@@ -46,7 +46,9 @@ fn the_unsupervised_loss_is_reconstruction_and_weighted_kl_and_the_warm_up_start
 
 #[test]
 fn free_bits_hold_up_each_dimension_or_all_of_them_together() {
-    for prior in [PriorConfig::Unit {}, PriorConfig::Vamp { components: 4, init: PseudoInputs::Data }] {
+    for prior in
+        [PriorConfig::Unit(Unit {}), PriorConfig::Vamp(Vamp { components: 4, init: PseudoInputs::Data })]
+    {
         let mut config = trial(System::Vae, RoutineConfig::JointGamma { gamma: 1.0 });
         config.model.latent_dim = 3;
         config.prior = prior;

@@ -1,4 +1,4 @@
-use dml_losses::LossConfig;
+use dml_losses::Center;
 
 use crate::support::{Batch, Case, dot, log_sum_exp, mean, squared_distance};
 
@@ -7,7 +7,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 pub(crate) fn case(lambda: f64) -> Case {
-    Case::new(LossConfig::Center { lambda }, move |batch, p, _| value(lambda, batch, p))
+    Case::new(Center { lambda }, move |batch, p, _| value(lambda, batch, p))
 }
 
 fn value(lambda: f64, batch: &Batch, parameters: &[Vec<Vec<f64>>]) -> f64 {

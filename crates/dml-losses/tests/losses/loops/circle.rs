@@ -1,11 +1,11 @@
-use dml_losses::LossConfig;
+use dml_losses::Circle;
 
 use crate::support::{Batch, Case, cosine, mean};
 
 pub(crate) fn cases() -> Vec<Case> {
     [(80.0, 0.4), (3.0, 0.25)]
         .map(|(gamma, m)| {
-            Case::new(LossConfig::Circle { gamma, m }, move |batch, _, fixed| value(gamma, m, batch, fixed))
+            Case::new(Circle { gamma, m }, move |batch, _, fixed| value(gamma, m, batch, fixed))
         })
         .into()
 }

@@ -1,12 +1,10 @@
-use dml_losses::LossConfig;
+use dml_losses::Contrastive;
 
 use crate::support::{Batch, Case, mean};
 
 pub(crate) fn cases() -> Vec<Case> {
     let case = |(margin, normalized)| {
-        Case::new(LossConfig::Contrastive { margin, normalized }, move |batch, _, _| {
-            value(margin, normalized, batch)
-        })
+        Case::new(Contrastive { margin, normalized }, move |batch, _, _| value(margin, normalized, batch))
     };
     [(1.2, false), (0.6, true)].map(case).into()
 }

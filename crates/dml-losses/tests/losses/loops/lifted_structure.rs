@@ -1,10 +1,10 @@
-use dml_losses::LossConfig;
+use dml_losses::LiftedStructure;
 
 use crate::support::{Batch, Case, mean};
 
 pub(crate) fn cases() -> Vec<Case> {
     let case = |(margin, normalized)| {
-        let config = LossConfig::LiftedStructure { margin, normalized };
+        let config = LiftedStructure { margin, normalized };
         Case::new(config, move |batch, _, _| value(margin, normalized, batch))
     };
     [(1.0, false), (0.5, true)].map(case).into()

@@ -1,11 +1,11 @@
-use dml_losses::LossConfig;
+use dml_losses::MultiSimilarity;
 
 use crate::support::{Batch, Case, cosine, mean};
 
 pub(crate) fn cases() -> Vec<Case> {
     let case = |settings: [f64; 4]| {
         let [alpha, beta, lambda, epsilon] = settings;
-        let config = LossConfig::MultiSimilarity { alpha, beta, lambda, epsilon };
+        let config = MultiSimilarity { alpha, beta, lambda, epsilon };
         Case::new(config, move |batch, _, fixed| value(settings, batch, fixed))
     };
     [[2.0, 50.0, 0.5, 0.1], [3.0, 10.0, 1.0, 0.0]].map(case).into()

@@ -1,12 +1,10 @@
-use dml_losses::LossConfig;
+use dml_losses::NPair;
 
 use crate::support::{Batch, Case, dot, mean};
 
 pub(crate) fn cases() -> Vec<Case> {
     [0.0, 0.3]
-        .map(|l2_weight| {
-            Case::new(LossConfig::NPair { l2_weight }, move |batch, _, _| value(l2_weight, batch))
-        })
+        .map(|l2_weight| Case::new(NPair { l2_weight }, move |batch, _, _| value(l2_weight, batch)))
         .into()
 }
 

@@ -1,12 +1,10 @@
-use dml_losses::LossConfig;
+use dml_losses::Nca;
 
 use crate::support::{Batch, Case, mean};
 
 pub(crate) fn cases() -> Vec<Case> {
     [1.0, 0.3]
-        .map(|temperature| {
-            Case::new(LossConfig::Nca { temperature }, move |batch, _, _| value(temperature, batch))
-        })
+        .map(|temperature| Case::new(Nca { temperature }, move |batch, _, _| value(temperature, batch)))
         .into()
 }
 

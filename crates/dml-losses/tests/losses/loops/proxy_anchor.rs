@@ -1,12 +1,10 @@
-use dml_losses::LossConfig;
+use dml_losses::ProxyAnchor;
 
 use crate::support::{Batch, Case, cosine, mean};
 
 pub(crate) fn cases() -> Vec<Case> {
     let case = |(alpha, delta)| {
-        Case::new(LossConfig::ProxyAnchor { alpha, delta }, move |batch, p, _| {
-            value(alpha, delta, batch, &p[0])
-        })
+        Case::new(ProxyAnchor { alpha, delta }, move |batch, p, _| value(alpha, delta, batch, &p[0]))
     };
     [(32.0, 0.1), (2.0, 0.3)].map(case).into()
 }

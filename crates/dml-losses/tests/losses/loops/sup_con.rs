@@ -1,4 +1,4 @@
-use dml_losses::LossConfig;
+use dml_losses::SupCon;
 
 use crate::support::{Batch, Case, cosine, mean};
 
@@ -7,7 +7,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 pub(crate) fn case(temperature: f64) -> Case {
-    Case::new(LossConfig::SupCon { temperature }, move |batch, _, _| value(temperature, batch))
+    Case::new(SupCon { temperature }, move |batch, _, _| value(temperature, batch))
 }
 
 fn value(temperature: f64, batch: &Batch) -> f64 {

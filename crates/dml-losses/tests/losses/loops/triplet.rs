@@ -1,4 +1,4 @@
-use dml_losses::{Distance, LossConfig, Mining};
+use dml_losses::{Distance, Mining, Triplet};
 
 use crate::support::{Batch, Case, mean};
 
@@ -7,7 +7,7 @@ pub(crate) fn cases() -> Vec<Case> {
     for mining in [Mining::All, Mining::SemiHard, Mining::Hard] {
         for distance in [Distance::Euclidean, Distance::SquaredEuclidean] {
             for normalized in [false, true] {
-                let config = LossConfig::Triplet { margin: 0.6, mining, distance, normalized };
+                let config = Triplet { margin: 0.6, mining, distance, normalized };
                 let between = move |batch: &Batch, i, j| match distance {
                     Distance::Euclidean => batch.distance(i, j, normalized),
                     Distance::SquaredEuclidean => batch.distance(i, j, normalized).powi(2),

@@ -1,7 +1,7 @@
-use dml_losses::{LossConfig, WeightedTerm};
+use dml_losses::{Weighted, WeightedTerm};
 
 use super::{center, contrastive, proxy_anchor, sup_con};
-use crate::support::Case;
+use crate::support::{Case, DIM, N_CLASSES};
 
 pub(crate) fn cases() -> Vec<Case> {
     let any = |cases: fn() -> Vec<Case>| cases().remove(0);
@@ -15,8 +15,9 @@ pub(crate) fn cases() -> Vec<Case> {
 
 fn weighted(terms: Vec<(f64, Case)>) -> Case {
     let config = |(weight, case): &(f64, Case)| WeightedTerm { weight: *weight, loss: case.config.clone() };
-    let config = LossConfig::Weighted { terms: terms.iter().map(config).collect() };
-    let n_parameters: Vec<_> = terms.iter().map(|(_, case)| case.build().parameters().len()).collect();
+    let config = Weighted { terms: terms.iter().map(config).collect() };
+    let n_parameters: Vec<_> =
+        terms.iter().map(|(_, case)| case.config.parameters(DIM as i64, N_CLASSES).len()).collect();
     Case::new(config, move |batch, mut p, fixed| {
         let mut sum = 0.0;
         for ((weight, case), n) in terms.iter().zip(&n_parameters) {

@@ -1,0 +1,37 @@
+//! What a loss is made of.
+
+use tch::Tensor;
+
+use crate::{CrossBatchMemory, LossError};
+
+/// What the file of a loss says of it. Its public methods come from the list in `lib.rs`.
+pub(crate) trait Loss {
+    /// See [`crate::LossConfig::check`].
+    fn check(&self) -> Result<(), LossError>;
+
+    /// See [`crate::LossConfig::parameters`].
+    fn parameters(&self, _dim: i64, _n_classes: i64) -> Vec<ParameterShape> {
+        Vec::new()
+    }
+
+    /// See [`crate::LossConfig::forward_against`]; without a memory [`crate::LossConfig::forward`].
+    fn value(
+        &self,
+        parameters: &[Tensor],
+        embeddings: &Tensor,
+        labels: &Tensor,
+        memory: Option<&CrossBatchMemory>,
+    ) -> Tensor;
+}
+
+/// The shape of something that a loss learns, and how it starts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParameterShape {
+    /// Its name, unique within the loss.
+    pub name: &'static str,
+    /// Its shape in one model, without leading dimensions.
+    pub shape: Vec<i64>,
+    /// The standard deviation of the zero-mean normal distribution that it starts from; 0 for all
+    /// zeros.
+    pub std: f64,
+}

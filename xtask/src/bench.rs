@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: our numbers beside those of the tools that people know, measured in one run on this machine.
+//! `cargo xtask bench`: our numbers beside those of the tools that people know, measured in one run
+//! on this machine.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};

@@ -1,5 +1,8 @@
 //! Who may depend on whom in this workspace; `ARCHITECTURE.md` says why.
 
+#[cfg(test)]
+mod circles;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,4 +1,5 @@
-//! Python environments of our own, for what is measured and checked against Python's packages; made once, in the cache.
+//! Python environments of our own, for what is measured and checked against Python's packages; made
+//! once, in the cache.
 
 use std::fs;
 use std::io;
@@ -9,7 +10,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::libtorch;
 
-/// The interpreter of an environment with these packages; their versions are pinned, so that it is made anew only when they change.
+/// The interpreter of an environment with these packages; their versions are pinned, so that it is
+/// made anew only when they change.
 ///
 /// # Errors
 /// When Python is not there or the packages cannot be had.

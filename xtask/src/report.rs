@@ -1,4 +1,5 @@
-//! `cargo xtask report`: tables, figures and verdicts of a sweep, from the raw results of a store alone.
+//! `cargo xtask report`: tables, figures and verdicts of a sweep, from the raw results of a store
+//! alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use dml_report::{Report, ReportPaths, ReportSpecs, RunStore, write_report};
 
-use crate::sweep::{Selected, Sweep, n_stopped};
+use crate::engine::stop_early::n_stopped;
+use crate::experiment::Sweep;
+use crate::selected::Selected;
 use crate::{WrongCall, say};
 
 /// Tables longer than this are named, not printed.

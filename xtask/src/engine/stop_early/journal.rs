@@ -1,4 +1,5 @@
-//! `STORE/stop-early/NAME.jsonl`: what happened in a sweep that stops early, one JSON object a line, in its order.
+//! `STORE/stop-early/NAME.jsonl`: what happened in a sweep that stops early, one JSON object a
+//! line, in its order.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};

@@ -28,8 +28,6 @@ enum What {
     },
 }
 
-/// # Errors
-/// When the Python environment cannot be made.
 pub(crate) fn run(root: &Path, arguments: &BenchArguments) -> Result<ExitCode> {
     let What::Eval { parts } = &arguments.what;
     let python = python::environment("eval", &PACKAGES)?;

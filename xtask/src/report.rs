@@ -27,29 +27,15 @@ pub(crate) struct ReportArguments {
 }
 
 /// Writes the report again; trials without a result are holes in it.
-///
-/// # Errors
-/// When the store cannot be read or the report not be written.
 pub(crate) fn run(root: &Path, arguments: &ReportArguments) -> Result<ExitCode> {
     let (sweep, store) = arguments.selected.open(root).context(WrongCall)?;
-    write(&Target { root, out: arguments.out.as_deref() }, &sweep, &store)?;
+    write(root, arguments.out.as_deref(), &sweep, &store)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where reports go.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Target<'a> {
-    pub root: &'a Path,
-    /// `None`: `report/NAME` in the checkout.
-    pub out: Option<&'a Path>,
-}
-
 /// Writes the report of a sweep, prints its tables if they are short, and says where everything is.
-///
-/// # Errors
-/// When the store cannot be read or the report not be written.
-pub(crate) fn write(target: &Target, sweep: &Sweep, store: &RunStore) -> Result<ReportPaths> {
-    let out = target.out.map_or_else(|| target.root.join("report").join(&sweep.name), Path::to_path_buf);
+pub(crate) fn write(root: &Path, out: Option<&Path>, sweep: &Sweep, store: &RunStore) -> Result<ReportPaths> {
+    let out = out.map_or_else(|| root.join("report").join(&sweep.name), Path::to_path_buf);
     let paths = make(sweep, store, &out)?;
     for sentence in &paths.unreadable {
         eprintln!("{sentence}");

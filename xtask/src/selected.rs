@@ -24,9 +24,6 @@ pub(crate) struct Selected {
 
 impl Selected {
     /// Reads the sweep and opens the store.
-    ///
-    /// # Errors
-    /// When the file or the store is not what it should be.
     pub(crate) fn open(&self, root: &Path) -> Result<(Sweep, RunStore)> {
         let sweep = Sweep::find(root, &self.name, self.seeds)?;
         let store = self.store.clone().unwrap_or_else(|| root.join("runs"));

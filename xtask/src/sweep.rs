@@ -20,14 +20,11 @@ use crate::engine::worker::Dml;
 use crate::engine::{data, slurm, summary};
 use crate::experiment::{StopEarly, Sweep, Trial};
 use crate::libtorch;
-use crate::report::{self, Target};
+use crate::report;
 use crate::{WrongCall, say};
 use arguments::Executor;
 
 /// Runs what is missing and writes the report; exit code 1 if a trial has no result in the end.
-///
-/// # Errors
-/// When the call, the sweep file or the store is not what it should be, or the engine cannot go on.
 pub(crate) fn run(root: &Path, arguments: &SweepArguments) -> Result<ExitCode> {
     let (sweep, store) = arguments.selected.open(root).context(WrongCall)?;
     Session { root, arguments, sweep, store }.run()
@@ -200,7 +197,7 @@ impl Session<'_> {
     /// Writes the report and says what is not in it.
     fn finish(&self) -> Result<ExitCode> {
         let Self { root, arguments, sweep, store } = self;
-        let report = report::write(&Target { root, out: arguments.out.as_deref() }, sweep, store);
+        let report = report::write(root, arguments.out.as_deref(), sweep, store);
         let standings = self.survey();
         let Counts { done, stopped, .. } = Counts::of(&standings);
         let is_stopped = arguments.stop_early && stopped > 0;

@@ -11,9 +11,6 @@ use crate::experiment::Trial;
 
 /// Fetches what the trials need. Trials whose data set cannot be had are recorded as failed, each
 /// with the one sentence that says why; the others come back.
-///
-/// # Errors
-/// When the store cannot be written.
 pub(crate) fn fetch(store: &RunStore, trials: Vec<Trial>, quiet: bool) -> Result<Vec<Trial>> {
     let mut outcomes: BTreeMap<String, Option<String>> = BTreeMap::new();
     let mut ready = Vec::new();

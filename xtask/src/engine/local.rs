@@ -5,7 +5,6 @@
 //! here.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -79,9 +78,6 @@ struct Engine<'a> {
 }
 
 /// Runs the trials.
-///
-/// # Errors
-/// When a process cannot be started, refuses its command line, or the store cannot be written.
 pub(crate) fn run(
     settings: &Settings,
     store: &RunStore,
@@ -288,16 +284,12 @@ impl Engine<'_> {
     }
 
     fn reason(&self, worker: &Worker, status: ExitStatus) -> String {
-        let limit = self.settings.epoch_limit.as_secs();
-        match status.signal() {
-            _ if worker.hung => {
-                format!("nothing was heard of it for {limit} s (--epoch-limit), so it was killed")
-            }
-            _ => match worker.last_words().pop() {
-                Some(word) => format!("its process {} without a result: {word}", how(status)),
-                None => format!("its process {} without a result", how(status)),
-            },
+        if worker.hung {
+            let limit = self.settings.epoch_limit.as_secs();
+            return format!("nothing was heard of it for {limit} s (--epoch-limit), so it was killed");
         }
+        let last_word = worker.last_words().pop().map(|word| format!(": {word}")).unwrap_or_default();
+        format!("its process {} without a result{last_word}", how(status))
     }
 
     /// The last lines of the trial's log, and what the process said only on stderr.

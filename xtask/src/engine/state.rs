@@ -24,9 +24,7 @@ pub(crate) enum Standing {
 }
 
 impl Standing {
-    /// # Errors
-    /// None: what cannot be read is a standing too, so that one bad file does not hide the other
-    /// trials.
+    /// What cannot be read is a standing too, so that one bad file does not hide the other trials.
     pub(crate) fn of(store: &RunStore, id: &str) -> Self {
         match store.result(id) {
             Ok(Some(_)) => return Self::Done { seconds: seconds(store, id) },

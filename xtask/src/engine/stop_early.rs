@@ -78,9 +78,6 @@ impl Tournament {
 
     /// Decides who goes on or begins, and writes it down. None while only arrivals can bring a
     /// decision.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub(crate) fn next(&mut self) -> Result<Option<Sent>> {
         let Some(decision) = self.journal.history.next() else { return Ok(None) };
         let sent = Sent { trial: self.trials[&decision.id].clone(), is_new: decision.why == Why::Start };
@@ -94,8 +91,6 @@ impl Tournament {
         ["--until-epoch".into(), epoch.to_string(), "--rung-score".into(), self.settings.score.clone()]
     }
 
-    /// # Errors
-    /// When it cannot be written.
     pub(crate) fn arrive(&mut self, id: &str, outcome: Outcome) -> Result<()> {
         self.journal.append(&Line::Arrival { id: id.to_owned(), outcome })
     }
@@ -111,13 +106,7 @@ pub(crate) fn result(store: &RunStore, id: &str) -> Option<Outcome> {
 /// What the journal of a sweep holds. One that cannot be read holds nothing; the sweep that needs
 /// it says why.
 fn history(store: &RunStore, name: &str) -> History {
-    let mut history = History::default();
-    for line in journal::read(&journal::path(store, name)).unwrap_or_default() {
-        if history.apply(&line).is_err() {
-            return History::default();
-        }
-    }
-    history
+    journal::history(&journal::path(store, name)).unwrap_or_default()
 }
 
 /// How many of these trials have no result because a sweep of the store stopped them early: theirs,

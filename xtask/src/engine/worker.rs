@@ -83,9 +83,6 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts a process of its own group: a Ctrl-C reaches the engine alone, which passes it on
     /// once.
-    ///
-    /// # Errors
-    /// When the program cannot be started.
     pub(crate) fn start(
         mut command: Command,
         number: u64,
@@ -164,9 +161,6 @@ impl Worker {
 
     /// Waits for a process that has closed its stdout to end and for its last words, for a moment
     /// and no longer.
-    ///
-    /// # Errors
-    /// When the system cannot wait for it.
     pub(crate) fn reap(&mut self) -> Result<ExitStatus> {
         let deadline = Instant::now() + Duration::from_secs(2);
         while Instant::now() < deadline

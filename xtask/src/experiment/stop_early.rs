@@ -23,8 +23,7 @@ pub(crate) struct StopEarly {
 }
 
 impl StopEarly {
-    /// # Errors
-    /// When a number is too small.
+    /// Refuses numbers that are too small.
     pub(crate) fn check(&self) -> Result<()> {
         for (key, value, least) in
             [("first_epochs", self.first_epochs, 1), ("reduction_factor", self.reduction_factor, 2)]
@@ -34,8 +33,7 @@ impl StopEarly {
         Ok(())
     }
 
-    /// # Errors
-    /// When `within` names a key that no trial has.
+    /// Refuses a key of `within` that no trial has.
     pub(crate) fn check_keys(&self, trials: &[Trial]) -> Result<()> {
         for key in &self.within {
             let is_there = trials.iter().any(|trial| lookup(&trial.table, key).is_some());

@@ -148,12 +148,8 @@ mod tests {
 
     #[test]
     fn an_unknown_sweep_is_answered_with_the_known_ones() {
-        let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("xtask/sweeps");
-        fs::create_dir_all(&folder).unwrap();
-        for name in ["table-1.toml", "quick.toml", "notes.md"] {
-            fs::write(folder.join(name), format!("{HEAD}[base]\nseed = 0\n")).unwrap();
-        }
+        let root = sweeps(&[("table-1", "[base]\nseed = 0\n"), ("quick", "[base]\nseed = 0\n")]);
+        fs::write(root.path().join("xtask/sweeps/notes.md"), "").unwrap();
         assert_eq!(Sweep::find(root.path(), "quick", None).unwrap().name, "quick");
         let message = Sweep::find(root.path(), "quik", None).unwrap_err().to_string();
         assert_eq!(

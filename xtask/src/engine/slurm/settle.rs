@@ -19,9 +19,6 @@ use super::{Submitted, jobs, squeue, trials, under_way};
 /// Records as failed the trials that tasks died in which are no longer under way: each once, as one
 /// more attempt (twice, if two commands come to it at the same moment). What was interrupted with
 /// its checkpoint has not failed. Does nothing where Slurm does not answer.
-///
-/// # Errors
-/// When the store cannot be written.
 pub(crate) fn settle(store: &RunStore) -> Result<()> {
     let jobs: Vec<_> = jobs(store).collect();
     let Some(squeue) = (if jobs.is_empty() { None } else { squeue() }) else { return Ok(()) };

@@ -1,5 +1,4 @@
-//! `cargo xtask bench`: our numbers beside those of the tools that people know, measured in one run
-//! on this machine.
+//! `cargo xtask bench`: our numbers beside those of the tools that people know, in one run.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};

@@ -47,12 +47,10 @@ enum Source {
     Cache,
 }
 
-/// Finds or brings LibTorch, and links it from `.libtorch`; milliseconds when the link works
-/// already.
+/// Finds or brings LibTorch and links it from `.libtorch`, in milliseconds when it is there.
 ///
 /// # Errors
-/// One sentence when an exported `LIBTORCH` does not fit, or when nothing is here and nothing can
-/// be fetched.
+/// When an exported `LIBTORCH` does not fit, or none is here and none can be fetched.
 pub(crate) fn ensure(root: &Path) -> anyhow::Result<LibTorch> {
     let manifest = Manifest::ours()?;
     let link = root.join(".libtorch");
@@ -73,8 +71,7 @@ pub(crate) fn ensure(root: &Path) -> anyhow::Result<LibTorch> {
     inspect(&fs::canonicalize(link.join("torch"))?, &manifest)
 }
 
-/// Later questions are asked only where no earlier answer was yes: each costs more than the one
-/// before.
+/// Later questions, which cost more, are asked only where no earlier answer was yes.
 fn choose(
     exported: Option<PathBuf>,
     linked: impl FnOnce() -> bool,
@@ -120,8 +117,7 @@ fn inspect(torch: &Path, manifest: &Manifest) -> anyhow::Result<LibTorch> {
     Ok(LibTorch { torch: torch.to_path_buf(), cuda: library("torch_cuda").exists(), version })
 }
 
-/// torch-sys insists on the patch release where it finds a `build-version`; elsewhere the minor
-/// release will do.
+/// torch-sys insists on the patch release where there is a `build-version`, else on the minor one.
 fn fits(version: &str, torch: &Path, manifest: &Manifest) -> bool {
     let number = version.split('+').next().unwrap_or_default();
     let minor = |number: &str| number.rsplit_once('.').map(|(minor, _)| minor.to_owned());

@@ -72,8 +72,7 @@ impl fmt::Display for WrongCall {
     }
 }
 
-/// The checkout's top folder. Cargo says at run time where the package is; a bare binary remembers
-/// where it was built.
+/// The checkout's top folder: where cargo says that the package is, or this binary was built.
 fn root() -> PathBuf {
     let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     Path::new(&package).parent().map(Path::to_path_buf).unwrap_or_default()

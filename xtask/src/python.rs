@@ -1,5 +1,4 @@
-//! Python environments of our own, for what is measured and checked against Python's packages; made
-//! once, in the cache.
+//! Python environments for what is measured and checked against Python's packages, in the cache.
 
 use std::fs;
 use std::io;

@@ -1,5 +1,4 @@
-//! `cargo xtask report`: tables, figures and verdicts of a sweep, from the raw results of a store
-//! alone.
+//! `cargo xtask report`: tables, figures and verdicts of a sweep, from a store's results alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -106,8 +106,7 @@ impl Session<'_> {
         standings
     }
 
-    /// The trials that a sweep runs which begins now. Those that were stopped early are among them:
-    /// they may be sent on.
+    /// The trials that a sweep runs which begins now, with those that were stopped early.
     fn to_run(&self, standings: &[Standing]) -> Vec<Trial> {
         let Self { arguments, sweep, .. } = self;
         let retries = if arguments.retry_failed { u32::MAX } else { arguments.retries };
@@ -217,8 +216,7 @@ impl Session<'_> {
         Ok(ExitCode::FAILURE)
     }
 
-    /// The `dml` to run: the given one, or this checkout's, built now with LibTorch brought if need
-    /// be.
+    /// The `dml` to run: the given one, or this checkout's, built now, with LibTorch if need be.
     fn dml(&self) -> Result<Dml> {
         let arguments = self.arguments;
         let program = match &arguments.dml {

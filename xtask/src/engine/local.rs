@@ -1,8 +1,7 @@
 //! The local engine: some `dml run` processes at a time, until every trial has an outcome.
 //!
 //! One loop owns everything; threads only carry what processes say. A trial has ended when the
-//! store has its `result.json` or `failure.json`; what a dead process leaves unsaid is written
-//! here.
+//! store has its `result.json` or `failure.json`; for a dead process this is written here.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::process::ExitStatus;
@@ -72,8 +71,7 @@ struct Engine<'a> {
     sender: Sender<Message>,
     /// Set once no new process shall start.
     stopping: Option<Ended>,
-    /// Why no new process can start, as a full disk; those that run may still write their
-    /// checkpoints.
+    /// Why no new process can start; those that run may still write their checkpoints.
     broken: Option<anyhow::Error>,
 }
 
@@ -245,8 +243,7 @@ impl Engine<'_> {
         }
     }
 
-    /// A process has ended. If it left trials without being asked to end, the one it was in has
-    /// failed.
+    /// A process has ended. Unless it was asked to, the trial that it was in has failed.
     fn close(&mut self, number: u64) -> Result<()> {
         let Some(mut worker) = self.workers.remove(&number) else { return Ok(()) };
         worker.begun.iter().for_each(|id| self.progress.idle(id));
@@ -256,8 +253,7 @@ impl Engine<'_> {
         }
         match status.code() {
             Some(2) => bail!("dml run refused its command line: {}", worker.last_words().join(" ")),
-            // Somebody asked this process alone to end: its checkpoint is written, and the trial
-            // goes on.
+            // This process alone was asked to end: from its checkpoint the trial goes on.
             Some(130 | 143) => {}
             _ => {
                 let reason = self.reason(&worker, status);
@@ -271,8 +267,7 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Writes down that an attempt failed; whether another one is left. What cannot be counted is
-    /// not tried again.
+    /// Records a failed attempt; whether another is left. What cannot be counted has none.
     fn record(&mut self, id: &str, reason: &str, log: Vec<String>) -> bool {
         match self.store.fail(id, reason, true, log) {
             Ok(failure) => failure.attempts <= self.settings.retries,
@@ -300,8 +295,7 @@ impl Engine<'_> {
         lines
     }
 
-    /// The first signal asks the processes to write their checkpoints and end, the second ends them
-    /// at once.
+    /// The first signal lets the processes write their checkpoints, the second ends them at once.
     fn interrupt(&mut self, signal: i32) {
         if matches!(self.stopping, Some(Ended::Interrupted(_))) {
             self.workers.values().for_each(Worker::kill);

@@ -1,5 +1,4 @@
-//! What a sweep would do, and for how long: `--plan` and `--dry-run`. Pure functions of trials and
-//! standings.
+//! What a sweep would do, and for how long: `--plan` and `--dry-run`.
 
 use std::fmt;
 

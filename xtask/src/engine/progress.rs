@@ -33,8 +33,7 @@ impl Tally {
         *measured += 1;
     }
 
-    /// Seconds to the end, when the running trials have done `fraction` trials' worth of work so
-    /// far.
+    /// Seconds to the end, with `fraction` trials' worth of work done of the running ones.
     fn eta(&self, fraction: f64) -> f64 {
         let left = self.total.saturating_sub(self.done + self.failed + self.stopped);
         let busy = self.workers.min(left).max(1);
@@ -157,8 +156,7 @@ impl Progress {
 
     /// A trial that paused is sent on.
     pub(crate) fn sent_on(&mut self) {
-        // It may not have been counted: one that pauses after a failure stands as failed when the
-        // sweep begins.
+        // It may not have been counted: after a failure it stands as failed.
         self.tally.stopped = self.tally.stopped.saturating_sub(1);
     }
 

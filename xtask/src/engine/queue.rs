@@ -5,12 +5,10 @@ use std::collections::VecDeque;
 use crate::experiment::Trial;
 
 /// The one trial key whose meaning the engine knows: trials of one data set go to one process,
-/// which reads it once, and it is fetched before the workers start, so that they do not race for
-/// it.
+/// which reads it once, and it is fetched before the workers could race for it.
 pub(crate) const DATA_KEY: &str = "data.name";
 
-/// At most this many trials go to one process: few enough to balance, enough to make reading the
-/// data cheap.
+/// At most this many trials go to one process: few enough to balance, enough to read data once.
 pub(crate) const LARGEST_CHUNK: usize = 8;
 
 /// The data set of a trial.

@@ -1,5 +1,4 @@
-//! Slurm as the executor: one array job, whose tasks are the same `dml run DIR...` as a local
-//! worker.
+//! Slurm as the executor: one array job, whose tasks are the same `dml run DIR...` as here.
 //!
 //! ```text
 //! STORE/slurm/NAME-N/job.sh     what was submitted
@@ -8,8 +7,7 @@
 //!                    ended/I    empty; there once the trials that it died in are recorded as failed
 //!                    job        the job's number
 //! ```
-//! What is done the store says, and what is under way `squeue` says; `sacct` needs a database that
-//! not every cluster has.
+//! The store says what is done, and `squeue` what is under way; not every cluster has `sacct`.
 
 mod script;
 mod settle;
@@ -37,8 +35,7 @@ const FEW_TASKS: usize = 32;
 /// More trials than this a task has only where the array would become too large.
 const LARGEST_TASK: usize = 8;
 
-/// Short options of `sbatch` that take no value, so that the letter behind one in the same word is
-/// an option too.
+/// Short options of `sbatch` without a value: the letter behind one is an option too.
 const SHORT_WITHOUT_VALUE: [char; 9] = ['H', 'h', 'k', 'O', 'Q', 's', 'V', 'v', 'W'];
 
 /// What the user says about the job.
@@ -63,14 +60,12 @@ pub(crate) struct Task {
     pub trials: Vec<String>,
 }
 
-/// What the user says to `sbatch`, unless it would put the tasks' logs where the sweep does not
-/// find them.
+/// What the user says to `sbatch`, unless it would put the logs where no sweep finds them.
 ///
 /// # Errors
 /// A sentence that names the option and what to do instead.
 pub(crate) fn options(text: &str) -> Result<String, String> {
-    // Also glued to their value, behind other letters that take none, or abbreviated as far as
-    // sbatch understands it.
+    // Also glued to their value, behind letters that take none, or abbreviated.
     let moves_logs = |word: &&str| {
         let short = word.strip_prefix('-').map(|letters| letters.trim_start_matches(SHORT_WITHOUT_VALUE));
         let long = word.split('=').next().unwrap_or_default();
@@ -99,8 +94,7 @@ pub(crate) fn submit(request: &Request, store: &RunStore, trials: Vec<Trial>) ->
     let root = fs::canonicalize(store.root()).with_context(|| store.root().display().to_string())?;
     let n_trials = trials.len();
     let mut trials = by_data_set(trials);
-    // What was begun before may be what its task died of: it comes after those that were never
-    // tried.
+    // What was begun before may be what its task died of: it comes last.
     trials.sort_by_key(|trial| store.trial_directory(&trial.id).join("log.txt").exists());
     let folder = new_folder(&root.join("slurm"), request.name)?;
     for part in ["tasks", "logs", "ended"] {
@@ -196,8 +190,7 @@ pub(crate) fn tasks(store: &RunStore) -> Vec<Task> {
     tasks
 }
 
-/// Job, index and state of every task on the cluster, one a line; `None` where Slurm is not to be
-/// had or does not answer.
+/// Job, index and state of every task on the cluster; `None` where Slurm does not answer.
 fn squeue() -> Option<String> {
     let output = Command::new("squeue").args(["--noheader", "--array", "--format=%F %K %T"]).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
@@ -213,21 +206,12 @@ struct Listed<'a> {
 
 /// Each task that squeue names and that has not ended.
 fn under_way(squeue: &str) -> impl Iterator<Item = Listed<'_>> {
-    const OVER: [&str; 8] = [
-        "BOOT_FAIL",
-        "CANCELLED",
-        "COMPLETED",
-        "DEADLINE",
-        "FAILED",
-        "NODE_FAIL",
-        "OUT_OF_MEMORY",
-        "TIMEOUT",
-    ];
+    const OVER: &str = "BOOT_FAIL CANCELLED COMPLETED DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY TIMEOUT";
     let listed = squeue.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
         Some(Listed { job: words.next()?, index: words.next()?, state: words.next()? })
     });
-    listed.filter(|task| !OVER.contains(&task.state))
+    listed.filter(|task| !OVER.split(' ').any(|over| over == task.state))
 }
 
 /// Ids of the trials that a task will still come to.

@@ -1,5 +1,4 @@
-//! Early stopping that can be replayed: trials pause at rungs, and only the best of them are
-//! trained on.
+//! Early stopping that can be replayed: trials pause at rungs, and only the best go on.
 //!
 //! The rule is a pure function ([`rule`]) of what a journal in the store holds ([`journal`]); `dml
 //! run --until-epoch` trains.
@@ -41,8 +40,7 @@ impl Tournament {
     /// Begins, or goes on where the journal ends, with the trials that have no result yet.
     ///
     /// # Errors
-    /// When the journal was begun with other settings, another sweep writes it, or it cannot be
-    /// read or written.
+    /// When the journal was begun with other settings, or another sweep writes it.
     pub(crate) fn begin(
         settings: &StopEarly,
         name: &str,
@@ -58,8 +56,7 @@ impl Tournament {
         let entry = |trial: &Trial| Entry { id: trial.id.clone(), group: settings.group(trial) };
         let mut entries: Vec<Entry> = trials.iter().map(entry).collect();
         // The rule wants trials in random order: in that of a grid, each might be better than all
-        // before it, and so be promoted. Ids are hashes, which is random enough and the same
-        // everywhere.
+        // before it, and so be promoted. Ids are hashes: random enough, the same everywhere.
         entries.sort_by(|a, b| a.id.cmp(&b.id));
         let begin = Line::Begin { format: FORMAT, settings: settings.clone(), trials: entries };
         journal.append(&begin)?;
@@ -76,8 +73,7 @@ impl Tournament {
         self.journal.history.next().is_none() && self.journal.history.under_way().next().is_none()
     }
 
-    /// Decides who goes on or begins, and writes it down. None while only arrivals can bring a
-    /// decision.
+    /// Decides which trial goes on or begins; none while only arrivals can bring a decision.
     pub(crate) fn next(&mut self) -> Result<Option<Sent>> {
         let Some(decision) = self.journal.history.next() else { return Ok(None) };
         let sent = Sent { trial: self.trials[&decision.id].clone(), is_new: decision.why == Why::Start };
@@ -103,8 +99,7 @@ pub(crate) fn result(store: &RunStore, id: &str) -> Option<Outcome> {
     Some(if diverged { Outcome::Diverged } else { Outcome::Finished })
 }
 
-/// What the journal of a sweep holds. One that cannot be read holds nothing; the sweep that needs
-/// it says why.
+/// What the journal of a sweep holds: nothing where it cannot be read.
 fn history(store: &RunStore, name: &str) -> History {
     journal::history(&journal::path(store, name)).unwrap_or_default()
 }
@@ -130,12 +125,10 @@ pub(crate) fn mark_stopped(store: &RunStore, name: &str, trials: &[Trial], stand
     }
 }
 
-/// Takes every decision of a sweep's journal again, from what had happened before it, and returns
-/// what there is to say.
+/// Takes every decision of a sweep's journal again, from what had happened before it.
 ///
 /// # Errors
-/// When the journal is not there or cannot be read, or a decision is not the one that the rule
-/// takes.
+/// When there is no journal to read, or a decision is not the one that the rule takes.
 pub(crate) fn replay(store: &RunStore, name: &str) -> Result<String> {
     let path: &Path = &journal::path(store, name);
     let lines = journal::read(path)?;

@@ -1,5 +1,4 @@
-//! What a sweep says of itself when asked (`--status`) and when it ends. Pure functions of trials
-//! and standings.
+//! What a sweep says of itself when asked (`--status`) and when it ends.
 
 use std::path::Path;
 

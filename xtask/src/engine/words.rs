@@ -19,8 +19,7 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
-/// The beginning of a reason, on one line: what libraries throw can have pages. The whole is in
-/// `failure.json`.
+/// The beginning of a reason, on one line: what libraries throw can have pages.
 pub(crate) fn brief(reason: &str) -> String {
     let line = reason.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(LONGEST) {

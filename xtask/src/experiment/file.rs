@@ -22,8 +22,7 @@ pub(crate) struct SweepFile {
     /// `ignore`, `baselines` and `select`, unless it has its own.
     #[serde(default)]
     pub extends: Option<String>,
-    /// Sweeps of the same folder whose trials, tables, verdicts and figures are added to this
-    /// one's.
+    /// Sweeps of the same folder whose trials, tables, verdicts and figures are added.
     #[serde(default)]
     pub include: Vec<String>,
     /// A complete trial; what differs from the other's with `extends`, nothing at all for a sweep
@@ -39,8 +38,8 @@ pub(crate) struct SweepFile {
     /// Trials that stand in every table of the report, for every model to beat.
     #[serde(default)]
     pub baselines: Option<Selection>,
-    /// What all tables and figures of this file select, but for the keys in which one has its own
-    /// select.
+    /// What all tables and figures of this file select, but for the keys that they select
+    /// themselves.
     #[serde(default)]
     pub select: Option<Selection>,
     /// How `--stop-early` stops trials.

@@ -25,12 +25,10 @@ pub(crate) struct Sweep {
 }
 
 impl Sweep {
-    /// Reads the sweep called `name`, or the file of that path; `seeds` wins over what the file
-    /// says.
+    /// Reads the sweep of that name, or the file of that path; `seeds` wins over the file's.
     ///
     /// # Errors
-    /// When there is no such sweep, with the names that there are; when the file is not a sweep
-    /// file.
+    /// When there is no such sweep, with the names that there are; when the file is none.
     pub(crate) fn find(root: &Path, name: &str, seeds: Option<u32>) -> Result<Self> {
         let folder = root.join("xtask/sweeps");
         let is_path = Path::new(name).extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
@@ -104,8 +102,7 @@ impl Sweep {
     }
 }
 
-/// `under` with the keys of `over` in place of its own, table by table. A table with a `kind` is
-/// one value: its fields go together.
+/// `under` with the keys of `over` in place of its own. A table with a `kind` is one value.
 fn overlaid(mut under: toml::Table, over: toml::Table) -> toml::Table {
     for (key, value) in over {
         let value = match (under.remove(&key), value) {

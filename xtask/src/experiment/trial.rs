@@ -14,8 +14,7 @@ pub(crate) struct Trial {
     /// [`dml_report::trial_id`] of `table`.
     pub id: String,
     pub table: Table,
-    /// What sets it apart in its sweep, for people: `system=dml latent_dim=2 seed=0`. Alone it is
-    /// its id.
+    /// What sets it apart in its sweep: `system=dml latent_dim=2 seed=0`. Alone it is its id.
     pub label: String,
 }
 

@@ -11,8 +11,7 @@ use std::fs;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// Circles that were there when this guard came, as [`circles`] names them. One that is mended has
-/// to leave the list.
+/// Circles that were there when this guard came. One that is mended has to leave the list.
 const KNOWN: [&str; 5] = [
     "dml-cli: artifacts, run",
     "dml-data: checksum, manifest",

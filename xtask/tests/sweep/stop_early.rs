@@ -1,5 +1,4 @@
-//! `--stop-early`: the best of each rung are trained on, and a killed sweep decides as one that was
-//! not.
+//! `--stop-early`: the best of each rung go on, and a killed sweep decides as any other.
 
 use std::fs;
 use std::process::Command;

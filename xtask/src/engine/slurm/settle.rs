@@ -77,8 +77,7 @@ fn deaths(log: &str) -> BTreeMap<String, String> {
                     }
                     deaths.extend(begun.drain(..).map(|id| (id, end.clone())));
                 } else if !line.trim().is_empty() {
-                    // Slurm's own last word, as `CANCELLED … DUE TO TIME LIMIT`, if nothing comes
-                    // after it.
+                    // Slurm's own last word, as `CANCELLED … DUE TO TIME LIMIT`.
                     end = format!("ended without a result: {}", line.trim());
                 }
             }

@@ -1,5 +1,4 @@
-//! `STORE/stop-early/NAME.jsonl`: what happened in a sweep that stops early, one JSON object a
-//! line, in its order.
+//! `STORE/stop-early/NAME.jsonl`: what happened in a sweep that stops early, line by line.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};

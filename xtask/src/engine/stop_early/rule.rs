@@ -1,6 +1,5 @@
 //! Asynchronous successive halving (Li et al. 2020, "A system for massively parallel hyperparameter
-//! tuning", algorithm 2) as a pure function: from what has happened, in its order, to the next
-//! decision.
+//! tuning", algorithm 2) as a pure function: from what has happened to the next decision.
 //!
 //! Rungs are the epochs `first_epochs * reduction_factor^k`. A group is the trials that compete. At
 //! a rung of a group trials are ranked by score, the largest first; equal ones stand in the order
@@ -15,8 +14,7 @@
 //!    to its end, the best of its highest rung goes on, so that every group ends with a result.
 //!    (The paper's supply of trials has no end, so it needs no such rule.)
 //!
-//! Trials that come to their end on the way to the first rung (baselines, few epochs) do not
-//! compete.
+//! Trials that end on the way to the first rung (baselines, few epochs) do not compete.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: our numbers beside those of the tools that people know, measured in one run on this machine.
+//! `cargo xtask bench`: our numbers beside those of the tools that people know, in one run.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -27,8 +27,6 @@ enum What {
     },
 }
 
-/// # Errors
-/// When the Python environment cannot be made.
 pub(crate) fn run(root: &Path, arguments: &BenchArguments) -> Result<ExitCode> {
     let What::Eval { parts } = &arguments.what;
     let python = python::environment("eval", &PACKAGES)?;

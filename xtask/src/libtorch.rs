@@ -1,7 +1,8 @@
 //! Where LibTorch comes from: what the machine has already, else Python wheels, once per machine.
 //!
-//! `.libtorch` in the checkout is a link to a folder with `torch/{lib,include}` (and, for the CPU build,
-//! `nvidia/cu13/lib` beside it); `.cargo/config.toml` points `LIBTORCH` there, so plain cargo finds it.
+//! `.libtorch` in the checkout is a link to a folder with `torch/{lib,include}` (and, for the CPU
+//! build, `nvidia/cu13/lib` beside it); `.cargo/config.toml` points `LIBTORCH` there, so plain
+//! cargo finds it.
 
 mod install;
 mod manifest;
@@ -46,10 +47,10 @@ enum Source {
     Cache,
 }
 
-/// Finds or brings LibTorch, and links it from `.libtorch`; milliseconds when the link works already.
+/// Finds or brings LibTorch and links it from `.libtorch`, in milliseconds when it is there.
 ///
 /// # Errors
-/// One sentence when an exported `LIBTORCH` does not fit, or when nothing is here and nothing can be fetched.
+/// When an exported `LIBTORCH` does not fit, or none is here and none can be fetched.
 pub(crate) fn ensure(root: &Path) -> anyhow::Result<LibTorch> {
     let manifest = Manifest::ours()?;
     let link = root.join(".libtorch");
@@ -70,7 +71,7 @@ pub(crate) fn ensure(root: &Path) -> anyhow::Result<LibTorch> {
     inspect(&fs::canonicalize(link.join("torch"))?, &manifest)
 }
 
-/// Later questions are asked only where no earlier answer was yes: each costs more than the one before.
+/// Later questions, which cost more, are asked only where no earlier answer was yes.
 fn choose(
     exported: Option<PathBuf>,
     linked: impl FnOnce() -> bool,
@@ -116,7 +117,7 @@ fn inspect(torch: &Path, manifest: &Manifest) -> anyhow::Result<LibTorch> {
     Ok(LibTorch { torch: torch.to_path_buf(), cuda: library("torch_cuda").exists(), version })
 }
 
-/// torch-sys insists on the patch release where it finds a `build-version`; elsewhere the minor release will do.
+/// torch-sys insists on the patch release where there is a `build-version`, else on the minor one.
 fn fits(version: &str, torch: &Path, manifest: &Manifest) -> bool {
     let number = version.split('+').next().unwrap_or_default();
     let minor = |number: &str| number.rsplit_once('.').map(|(minor, _)| minor.to_owned());
@@ -134,7 +135,7 @@ fn version(torch: &Path) -> Option<String> {
     Some(value.trim_matches(['\'', '"']).to_owned())
 }
 
-/// Points `.libtorch` at `folder` in one step, so that nobody ever sees it missing.
+/// Points `.libtorch` at `folder` in one step, so that no process ever finds it missing.
 fn point(link: &Path, folder: &Path) -> anyhow::Result<()> {
     if link.is_dir() && !link.is_symlink() {
         bail!("{} is a folder without a LibTorch that fits, not a link: move it away", link.display());
@@ -163,8 +164,8 @@ pub(crate) fn cargo(root: &Path) -> Command {
     command(root, env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// A program in `root`, as if typed in a shell: without what `cargo run` told xtask about xtask, which makes build
-/// scripts run again, and with OpenMP threads that sleep while they wait.
+/// A program in `root`, as if typed in a shell: without what `cargo run` told xtask about xtask,
+/// which makes build scripts run again, and with OpenMP threads that sleep while they wait.
 pub(crate) fn command(root: &Path, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root).env("OMP_WAIT_POLICY", "PASSIVE").env("GOMP_SPINCOUNT", "20000");

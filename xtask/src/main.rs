@@ -1,11 +1,14 @@
-//! The tasks of this checkout: `cargo xtask TASK`. One file a task; none of them links LibTorch, so that
-//! they run where it is not yet and can bring it.
+//! The tasks of this checkout: `cargo xtask TASK`. One file a task; none of them links LibTorch, so
+//! that they run where it is not yet and can bring it.
 
 mod bench;
+mod engine;
+mod experiment;
 mod invariants;
 mod libtorch;
 mod python;
 mod report;
+mod selected;
 mod setup;
 mod sweep;
 mod test;
@@ -29,10 +32,10 @@ struct Arguments {
 enum Task {
     /// Brings LibTorch and MNIST, once per machine; the other tasks do it by themselves
     ///
-    /// LibTorch is the first of these that there is: an exported `LIBTORCH`; what `.libtorch` in the checkout
-    /// links to; the torch 2.11 of python3, with CUDA where it has it; else the CPU build, fetched with pip
-    /// into the cache (`DML_CACHE`, or dml in the user's cache folder) and checked. To choose anew, remove
-    /// `.libtorch`.
+    /// LibTorch is the first of these that there is: an exported `LIBTORCH`; what `.libtorch` in
+    /// the checkout links to; the torch 2.11 of python3, with CUDA where it has it; else the CPU
+    /// build, fetched with pip into the cache (`DML_CACHE`, or dml in the user's cache folder) and
+    /// checked. To choose anew, remove `.libtorch`.
     Setup,
     /// Runs the trials of a sweep that have no result yet, then writes its tables
     Sweep(sweep::SweepArguments),
@@ -69,8 +72,7 @@ impl fmt::Display for WrongCall {
     }
 }
 
-/// The checkout's top folder. Cargo says at run time where the package is; a bare binary remembers where it
-/// was built.
+/// The checkout's top folder: where cargo says that the package is, or this binary was built.
 fn root() -> PathBuf {
     let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     Path::new(&package).parent().map(Path::to_path_buf).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Python environments of our own, for what is measured and checked against Python's packages; made once, in the cache.
+//! Python environments for what is measured and checked against Python's packages, in the cache.
 
 use std::fs;
 use std::io;
@@ -9,10 +9,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::libtorch;
 
-/// The interpreter of an environment with these packages; their versions are pinned, so that it is made anew only when they change.
-///
-/// # Errors
-/// When Python is not there or the packages cannot be had.
+/// The interpreter of an environment with these packages; their versions are pinned, so that it is
+/// made anew only when they change.
 pub(crate) fn environment(name: &str, packages: &[&str]) -> Result<PathBuf> {
     let folder = libtorch::cache()?.join(format!("python-{name}"));
     let python = folder.join("bin/python");
@@ -30,9 +28,6 @@ pub(crate) fn environment(name: &str, packages: &[&str]) -> Result<PathBuf> {
 }
 
 /// Runs an installer; its output is progress: stderr.
-///
-/// # Errors
-/// When it is not there or fails.
 pub(crate) fn done(command: &mut Command, name: &str) -> Result<()> {
     let status = command.stdout(io::stderr()).status();
     let status = status.with_context(|| format!("{name} cannot be started; is it installed?"))?;

@@ -1,4 +1,4 @@
-//! `cargo xtask report`: tables, figures and verdicts of a sweep, from the raw results of a store alone.
+//! `cargo xtask report`: tables, figures and verdicts of a sweep, from a store's results alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use dml_report::{Report, ReportPaths, ReportSpecs, RunStore, write_report};
 
-use crate::sweep::{Selected, Sweep, n_stopped};
+use crate::engine::stop_early::n_stopped;
+use crate::experiment::Sweep;
+use crate::selected::Selected;
 use crate::{WrongCall, say};
 
 /// Tables longer than this are named, not printed.
@@ -24,29 +26,15 @@ pub(crate) struct ReportArguments {
 }
 
 /// Writes the report again; trials without a result are holes in it.
-///
-/// # Errors
-/// When the store cannot be read or the report not be written.
 pub(crate) fn run(root: &Path, arguments: &ReportArguments) -> Result<ExitCode> {
     let (sweep, store) = arguments.selected.open(root).context(WrongCall)?;
-    write(&Target { root, out: arguments.out.as_deref() }, &sweep, &store)?;
+    write(root, arguments.out.as_deref(), &sweep, &store)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where reports go.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Target<'a> {
-    pub root: &'a Path,
-    /// `None`: `report/NAME` in the checkout.
-    pub out: Option<&'a Path>,
-}
-
 /// Writes the report of a sweep, prints its tables if they are short, and says where everything is.
-///
-/// # Errors
-/// When the store cannot be read or the report not be written.
-pub(crate) fn write(target: &Target, sweep: &Sweep, store: &RunStore) -> Result<ReportPaths> {
-    let out = target.out.map_or_else(|| target.root.join("report").join(&sweep.name), Path::to_path_buf);
+pub(crate) fn write(root: &Path, out: Option<&Path>, sweep: &Sweep, store: &RunStore) -> Result<ReportPaths> {
+    let out = out.map_or_else(|| root.join("report").join(&sweep.name), Path::to_path_buf);
     let paths = make(sweep, store, &out)?;
     for sentence in &paths.unreadable {
         eprintln!("{sentence}");

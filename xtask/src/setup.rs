@@ -1,4 +1,4 @@
-//! `cargo xtask setup`: what the workspace needs from outside the package registry, once per machine.
+//! `cargo xtask setup`: what the workspace needs beside the package registry, once per machine.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,22 +1,6 @@
 //! `cargo xtask sweep`: from a sweep file to a table of results that loses nothing on the way.
-//!
-//! The engine knows TOML, not models: a trial is a complete file, its hash is its identity, and it is done when its
-//! directory holds `result.json`. The unit of work is a process, `dml run DIR...`, here or as a Slurm task.
 
 mod arguments;
-mod data;
-mod event;
-mod expand;
-mod file;
-mod local;
-mod plan;
-mod progress;
-mod queue;
-mod slurm;
-mod state;
-mod stop_early;
-mod summary;
-mod worker;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,25 +9,22 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use dml_report::RunStore;
 
-pub(crate) use arguments::{Executor, Selected, SweepArguments};
-pub(crate) use expand::Trial;
-pub(crate) use file::Sweep;
-pub(crate) use stop_early::n_stopped;
+pub(crate) use arguments::SweepArguments;
 
+use crate::engine::local::{self, Ended, Work};
+use crate::engine::plan::{self, Estimate, Plan};
+use crate::engine::progress::{Progress, Tally};
+use crate::engine::state::{self, Counts, Standing};
+use crate::engine::stop_early::{self, Tournament};
+use crate::engine::worker::Dml;
+use crate::engine::{data, slurm, summary};
+use crate::experiment::{StopEarly, Sweep, Trial};
 use crate::libtorch;
-use crate::report::{self, Target};
+use crate::report;
 use crate::{WrongCall, say};
-use local::{Ended, Work};
-use plan::{Estimate, Plan};
-use progress::{Progress, Tally};
-use state::{Counts, Standing};
-use stop_early::{StopEarly, Tournament};
-use worker::Dml;
+use arguments::Executor;
 
 /// Runs what is missing and writes the report; exit code 1 if a trial has no result in the end.
-///
-/// # Errors
-/// When the call, the sweep file or the store is not what it should be, or the engine cannot go on.
 pub(crate) fn run(root: &Path, arguments: &SweepArguments) -> Result<ExitCode> {
     let (sweep, store) = arguments.selected.open(root).context(WrongCall)?;
     Session { root, arguments, sweep, store }.run()
@@ -75,16 +56,8 @@ impl Session<'_> {
             return Ok(ExitCode::SUCCESS);
         }
         let to_run = self.to_run(&standings);
-        let (workers, estimate) = (arguments.jobs(), Estimate::of(&standings, sweep.file.seconds_per_trial));
         if arguments.plan || arguments.dry_run {
-            let (name, standings) = (sweep.name.as_str(), standings.as_slice());
-            say(&Plan { name, standings, to_run: to_run.len(), workers, estimate }.to_string());
-            if early.is_some() && !to_run.is_empty() {
-                say("--stop-early ends some of them sooner\n");
-            }
-            if arguments.dry_run {
-                say(&plan::dry_run(&to_run));
-            }
+            self.say_plan(&to_run, &standings);
             return Ok(ExitCode::SUCCESS);
         }
         if arguments.retry_failed {
@@ -95,24 +68,13 @@ impl Session<'_> {
             say(&self.submit(to_run)?);
             return Ok(ExitCode::SUCCESS);
         }
-        if !to_run.is_empty() {
-            let (total, Counts { done, stopped, .. }) = (sweep.trials.len(), Counts::of(&standings));
-            let resting = if early.is_some() { stopped } else { 0 };
-            let failed = total - done - to_run.len();
-            let tally = Tally { total, done, failed, resting, workers, estimate };
-            let work = match early {
-                None => Work { trials: to_run, tournament: None },
-                Some(settings) => {
-                    let tournament = Tournament::begin(settings, &sweep.name, store, &to_run)?;
-                    Work { trials: tournament.under_way(), tournament: Some(tournament) }
-                }
-            };
-            if let Some(code) = self.run_here(work, tally)? {
-                let done = Counts::of(&self.survey()).done;
-                let command = arguments.command();
-                eprintln!("interrupted: {done} of {total} trials done; {command} goes on from here");
-                return Ok(code);
-            }
+        if !to_run.is_empty()
+            && let Some(code) = self.run_here(to_run, early, &standings)?
+        {
+            let (done, total) = (Counts::of(&self.survey()).done, sweep.trials.len());
+            let command = arguments.command();
+            eprintln!("interrupted: {done} of {total} trials done; {command} goes on from here");
+            return Ok(code);
         }
         self.finish()
     }
@@ -140,29 +102,62 @@ impl Session<'_> {
     fn survey(&self) -> Vec<Standing> {
         let Self { sweep, store, .. } = self;
         let mut standings = state::survey(store, &sweep.trials);
-        stop_early::mark_resting(store, &sweep.name, &sweep.trials, &mut standings);
+        stop_early::mark_stopped(store, &sweep.name, &sweep.trials, &mut standings);
         standings
     }
 
-    /// The trials that a sweep runs which begins now. What rests is among them: it may be sent on.
+    /// The trials that a sweep runs which begins now, with those that were stopped early.
     fn to_run(&self, standings: &[Standing]) -> Vec<Trial> {
         let Self { arguments, sweep, .. } = self;
         let retries = if arguments.retry_failed { u32::MAX } else { arguments.retries };
-        let is_planned_to_rest = |standing: &Standing| {
-            arguments.stop_early
-                && (arguments.plan || arguments.dry_run)
-                && matches!(standing, Standing::Stopped { .. })
-        };
-        let is_to_run = |standing: &Standing| standing.is_to_run(retries) && !is_planned_to_rest(standing);
+        // A plan does not know which of the stopped ones will be sent on.
+        let leaves_stopped = arguments.stop_early && (arguments.plan || arguments.dry_run);
+        let is_left = |standing: &Standing| leaves_stopped && matches!(standing, Standing::Stopped { .. });
+        let is_to_run = |standing: &Standing| standing.is_to_run(retries) && !is_left(standing);
         let both = sweep.trials.iter().zip(standings);
         both.filter(|(_, standing)| is_to_run(standing)).map(|(trial, _)| trial.clone()).collect()
     }
 
+    fn estimate(&self, standings: &[Standing]) -> Estimate {
+        Estimate::of(standings, self.sweep.file.seconds_per_trial)
+    }
+
+    /// What `--plan` and `--dry-run` print.
+    fn say_plan(&self, to_run: &[Trial], standings: &[Standing]) {
+        let (name, workers) = (self.sweep.name.as_str(), self.arguments.jobs());
+        let (n_to_run, estimate) = (to_run.len(), self.estimate(standings));
+        say(&Plan { name, standings, to_run: n_to_run, workers, estimate }.to_string());
+        if self.arguments.stop_early && n_to_run > 0 {
+            say("--stop-early ends some of them sooner\n");
+        }
+        if self.arguments.dry_run {
+            say(&plan::dry_run(to_run));
+        }
+    }
+
     /// Runs trials on this machine; an exit code if a signal ended it.
-    fn run_here(&self, work: Work, tally: Tally) -> Result<Option<ExitCode>> {
-        if work.tournament.as_ref().is_some_and(Tournament::is_over) {
+    fn run_here(
+        &self,
+        to_run: Vec<Trial>,
+        early: Option<&StopEarly>,
+        standings: &[Standing],
+    ) -> Result<Option<ExitCode>> {
+        let (total, Counts { done, stopped, .. }) = (self.sweep.trials.len(), Counts::of(standings));
+        let tally = Tally {
+            total,
+            done,
+            failed: total - done - to_run.len(),
+            stopped: if early.is_some() { stopped } else { 0 },
+            workers: self.arguments.jobs(),
+            estimate: self.estimate(standings),
+        };
+        let begin = |settings| Tournament::begin(settings, &self.sweep.name, &self.store, &to_run);
+        let tournament = early.map(begin).transpose()?;
+        if tournament.as_ref().is_some_and(Tournament::is_over) {
             return Ok(None);
         }
+        let trials = tournament.as_ref().map_or(to_run, Tournament::under_way);
+        let work = Work { trials, tournament };
         let settings = local::Settings {
             dml: self.dml()?,
             workers: self.arguments.jobs(),
@@ -201,7 +196,7 @@ impl Session<'_> {
     /// Writes the report and says what is not in it.
     fn finish(&self) -> Result<ExitCode> {
         let Self { root, arguments, sweep, store } = self;
-        let report = report::write(&Target { root, out: arguments.out.as_deref() }, sweep, store);
+        let report = report::write(root, arguments.out.as_deref(), sweep, store);
         let standings = self.survey();
         let Counts { done, stopped, .. } = Counts::of(&standings);
         let is_stopped = arguments.stop_early && stopped > 0;
@@ -221,7 +216,7 @@ impl Session<'_> {
         Ok(ExitCode::FAILURE)
     }
 
-    /// The `dml` to run: the given one, or this checkout's, built now with LibTorch brought if need be.
+    /// The `dml` to run: the given one, or this checkout's, built now, with LibTorch if need be.
     fn dml(&self) -> Result<Dml> {
         let arguments = self.arguments;
         let program = match &arguments.dml {

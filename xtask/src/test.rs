@@ -16,9 +16,11 @@ use crate::{invariants, libtorch};
 pub(crate) struct TestArguments {
     /// Also the proofs against other software and with real kills, in minutes: what CI runs
     ///
-    /// What we write is opened with Python's packages, the report's page is used in Chromium, a sweep is killed with kill -9, meets a
-    /// full disk, and runs on a real Slurm of one node. Python and Node packages go into the cache; as root on Debian, Chromium and
-    /// Slurm are installed where they are missing. A proof that cannot be had here is skipped, with the reason.
+    /// What we write is opened with Python's packages, the report's page is used in Chromium, a
+    /// sweep is killed with kill -9, meets a full disk, and runs on a real Slurm of one node.
+    /// Python and Node packages go into the cache; as root on Debian, Chromium and Slurm are
+    /// installed where they are missing. A proof that cannot be had here is skipped, with the
+    /// reason.
     #[arg(long)]
     all: bool,
 }
@@ -33,8 +35,9 @@ const CHECKS: [Step; 4] = [
     ("doc --workspace --no-deps", Some(("RUSTDOCFLAGS", "-D warnings"))),
 ];
 
-/// The tests come last, so that their runner's closing lines end the output; they run side by side, so each gets one
-/// thread. `cargo test` covers unit, integration and doc-tests, and builds the examples.
+/// The tests come last, so that their runner's closing lines end the output; they run side by side,
+/// so each gets one thread. `cargo test` covers unit, integration and doc-tests, and builds the
+/// examples.
 const TESTS: Step = ("test --workspace", Some(("OMP_NUM_THREADS", "1")));
 
 /// Checks until something fails; the exit code is then that step's own.

@@ -1,6 +1,7 @@
 #!/bin/bash
-# A disk that fills up, a store that cannot be written, a damaged result and a truncated checkpoint: a sweep says it in one sentence each,
-# loses nothing else, and ends, once that is mended, with the bytes of the undisturbed sweep. Mounts a small tmpfs, seen by nobody else.
+# A disk that fills up, a store that cannot be written, a damaged result and a truncated checkpoint:
+# a sweep says it in one sentence each, loses nothing else, and ends, once that is mended, with the
+# bytes of the undisturbed sweep. Mounts a small tmpfs that only this script sees.
 if [ "${1:-}" != mounts ]; then
   # Built here: cargo has no business in a user namespace.
   (cd "$(dirname "${BASH_SOURCE[0]}")/../.." && cargo build --quiet --package xtask --package dml-cli) || exit
@@ -15,7 +16,7 @@ store=$disk/store
 mkdir "$disk"
 mount -t tmpfs -o size=20k none "$disk"
 at_end="umount $disk"
-run() { sweep four "$store" --jobs 1 --retries 0 --retry-failed --quiet -- --checkpoint-seconds 0 > "$work/told" 2> "$work/said"; }
+run() { sweep four "$store" --jobs 1 --retries 0 --retry-failed --quiet -- --checkpoint-seconds 0 > "$work/printed" 2> "$work/said"; }
 results() { find "$store" -name result.json | wc -l; }
 fails_with() { # SENTENCE RESULTS: the sweep ends with exit code 1 and says this, and this many results are there
   local code=0

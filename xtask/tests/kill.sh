@@ -1,6 +1,6 @@
 #!/bin/bash
-# A sweep of twelve trials, killed with kill -9 of everything at random moments, ends with the results, weights and report of the sweep
-# that nobody killed, byte for byte.
+# A sweep of twelve trials, killed with kill -9 of everything at random moments, ends with the
+# results, weights and report of the undisturbed sweep, byte for byte.
 #
 #   xtask/tests/kill.sh [KILLS, 50 by default] [SEED OF THE MOMENTS]
 kills=${1:-50} RANDOM=${2:-1}

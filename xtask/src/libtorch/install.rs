@@ -1,5 +1,4 @@
-//! Fills the cache: all of it under a name of its own first, then one rename, so that the folder is whole or
-//! not there.
+//! Fills the cache under another name, then renames: the folder is whole or not there.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -11,8 +10,8 @@ use rustix::fs::statvfs;
 use super::manifest::{Manifest, STAMP};
 use super::unpack::unpack;
 
-/// The manifest's LibTorch in `cache`, brought by `download` unless it is there. Whoever comes second waits
-/// for the first; what a killed one left is removed.
+/// The manifest's LibTorch in `cache`, brought by `download` unless it is there. A second process
+/// waits for the first; what a killed one left is removed.
 pub(crate) fn install(
     manifest: &Manifest,
     cache: &Path,
@@ -53,7 +52,7 @@ fn fill(
     eprintln!("LibTorch {}: fetching it once for this machine, into {}", manifest.version, target.display());
     download(manifest, &wheels)?;
     unpack(manifest, &wheels, &tree)?;
-    // torch-sys checks the version only where this file is; the wheel's libtorch.so wants the CUDA libraries.
+    // torch-sys checks the version only where this file is; the wheel's libtorch.so wants CUDA.
     fs::write(tree.join("torch/build-version"), format!("{}\n", manifest.version))?;
     fs::write(tree.join("torch/lib/libtorch.so"), "INPUT ( -ltorch_cpu -lc10 )\n")?;
     fs::write(tree.join(STAMP), manifest.stamp())?;
@@ -102,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    // `printf 'a library' | sha256sum`; the RECORD's line has the same for `a header`, as PEP 376 writes it.
+    // `printf 'a library' | sha256sum`; the RECORD has that of `a header`, as PEP 376 writes it.
     const MANIFEST: &str = r#"
         version = "2.11.0"
         disk_megabytes = 0

@@ -75,7 +75,7 @@ impl Manifest {
         })
     }
 
-    /// Whether `folder` was installed from this very manifest and its libraries still have their sizes.
+    /// Whether `folder` comes from this very manifest and its libraries have their sizes.
     pub(crate) fn is_installed_in(&self, folder: &Path) -> bool {
         let size = |library: &Library| fs::metadata(folder.join(&library.path)).map_or(0, |file| file.len());
         fs::read_to_string(folder.join(STAMP)).is_ok_and(|text| text == self.stamp())
@@ -84,7 +84,7 @@ impl Manifest {
 }
 
 impl Wheel {
-    /// How the wheel's file name begins: `name-version-`, with the name's dashes as underscores (PEP 427).
+    /// How the wheel's file name begins: `name-version-`, dashes as underscores (PEP 427).
     pub(crate) fn file_prefix(&self) -> String {
         format!("{}-{}-", self.name.replace('-', "_"), self.version)
     }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 
 use super::manifest::Manifest;
 
-/// The folder that `python3` would import torch from (`site-packages`, mostly); finding it does not load it.
+/// The folder that `python3` would import torch from, `site-packages` mostly; torch is not loaded.
 pub(crate) fn folder_of_torch() -> Option<PathBuf> {
     let question = "import importlib.util as u; print(u.find_spec('torch').origin)";
     let answer = Command::new("python3").args(["-c", question]).stderr(Stdio::null()).output().ok()?;
@@ -20,7 +20,7 @@ pub(crate) fn folder_of_torch() -> Option<PathBuf> {
 /// Has pip put the manifest's wheels into `folder`, wherever the user's pip gets wheels from.
 ///
 /// # Errors
-/// One sentence when the platform has no wheel, when Python or pip is missing, or when pip finds nothing.
+/// When the platform has no wheel, Python or pip is missing, or pip finds nothing.
 pub(crate) fn download(manifest: &Manifest, folder: &Path) -> anyhow::Result<()> {
     let version = &manifest.version;
     ensure!(
@@ -51,11 +51,11 @@ pub(crate) fn download(manifest: &Manifest, folder: &Path) -> anyhow::Result<()>
     if !io::stderr().is_terminal() {
         pip.arg("--progress-bar=off");
     }
-    // Three equals signs: the index of some other pip configuration may offer 2.11.0+cpu, whose files differ.
+    // Three equals signs: an index may offer 2.11.0+cpu, whose files differ.
     pip.arg("--dest")
         .arg(folder)
         .args(manifest.wheels.iter().map(|wheel| format!("{}==={}", wheel.name, wheel.version)));
-    // pip works in TMPDIR first: on the disk whose free space was looked at. Its progress is progress: stderr.
+    // pip works in TMPDIR first: on the disk whose free space was looked at.
     let status = pip.env("TMPDIR", folder).stdout(io::stderr()).status()?;
     if !status.success() {
         bail!(

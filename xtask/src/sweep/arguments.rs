@@ -1,47 +1,10 @@
 //! What `cargo xtask sweep` takes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use anyhow::Result;
-use dml_report::RunStore;
-
-use super::file::Sweep;
-use super::slurm;
-
-/// Which trials, in which store: what every command on a sweep takes.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Selected {
-    /// A sweep of xtask/sweeps, or the path of a sweep file
-    #[arg(default_value = "quick", value_name = "NAME|FILE")]
-    pub name: String,
-    /// Runs every trial with N seeds, the base's and those after it [default: what the sweep file says]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub seeds: Option<u32>,
-    /// The run store [default: runs in the checkout]
-    #[arg(long, value_name = "DIR")]
-    pub store: Option<PathBuf>,
-}
-
-impl Selected {
-    /// Reads the sweep and opens the store.
-    ///
-    /// # Errors
-    /// When the file or the store is not what it should be.
-    pub(crate) fn open(&self, root: &Path) -> Result<(Sweep, RunStore)> {
-        let sweep = Sweep::find(root, &self.name, self.seeds)?;
-        let store = self.store.clone().unwrap_or_else(|| root.join("runs"));
-        Ok((sweep, RunStore::open(&store)?))
-    }
-
-    /// The same selection as words of a command line.
-    fn words(&self) -> Vec<String> {
-        let mut words = vec![self.name.clone()];
-        words.extend(self.seeds.map(|n| format!("--seeds {n}")));
-        words.extend(self.store.as_ref().map(|store| format!("--store {}", store.display())));
-        words
-    }
-}
+use crate::engine::slurm;
+use crate::selected::Selected;
 
 /// The help of `--stop-early`.
 const STOP_EARLY: &str = "\
@@ -86,7 +49,8 @@ pub(crate) struct SweepArguments {
     /// Stops at the first trial that failed for good
     #[arg(long)]
     pub fail_fast: bool,
-    /// Kills a process that says nothing for so long (it speaks after each epoch and at each step of scoring), and counts its trial as failed
+    /// Kills a process that says nothing for so long (it speaks after each epoch and at each step
+    /// of scoring), and counts its trial as failed
     #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
     pub epoch_limit: u64,
     /// Says nothing on stderr but errors and the closing summary
@@ -101,10 +65,12 @@ pub(crate) struct SweepArguments {
     /// Trains up to N trials at once in one process, where they have the same shape; pays on a GPU
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub stack: u16,
-    /// Trains only the best trials to the end, as the sweep file says; without this, what was stopped goes on
+    /// Trains only the best trials to the end, as the sweep file says; without this, what was
+    /// stopped goes on
     #[arg(long, long_help = STOP_EARLY)]
     pub stop_early: bool,
-    /// Takes every decision of --stop-early again from what is recorded, says whether all are the same, and runs nothing
+    /// Takes every decision of --stop-early again from what is recorded, says whether all are the
+    /// same, and runs nothing
     #[arg(long, requires = "stop_early", conflicts_with_all = ["plan", "dry_run", "status"])]
     pub replay: bool,
     /// Where processes run: here, or as the tasks of one Slurm array job
@@ -112,7 +78,8 @@ pub(crate) struct SweepArguments {
     pub executor: Executor,
     /// Options for sbatch, as in --sbatch="--partition=gpu --time=4:00:00"
     ///
-    /// Not --output, --error and --open-mode: a task's log is where the sweep reads how the task died.
+    /// Not --output, --error and --open-mode: a task's log is where the sweep reads how the task
+    /// died.
     #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true, value_parser = slurm::options)]
     pub sbatch: Vec<String>,
     /// Slurm tasks at a time [default: as many as Slurm likes]

@@ -1,4 +1,5 @@
-//! The proofs against other software and with real kills: minutes each, and each a script that can be run by hand.
+//! The proofs against other software and with real kills: minutes each, and each a script that can
+//! be run by hand.
 
 use std::path::Path;
 use std::process::ExitStatus;

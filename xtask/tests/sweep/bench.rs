@@ -45,6 +45,13 @@ impl Bench {
         Ended::from(self.command(arguments).output().unwrap())
     }
 
+    /// Runs to the end, which has this exit code.
+    pub(crate) fn ends(&self, code: i32, arguments: &str) -> Ended {
+        let ended = self.sweep(arguments);
+        assert_eq!(ended.code, Some(code), "{arguments}: {ended:?}");
+        ended
+    }
+
     pub(crate) fn start(&self, arguments: &str) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
@@ -103,6 +110,16 @@ pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+}
+
+impl Ended {
+    pub(crate) fn says(&self, words: &str) {
+        assert!(self.stderr.contains(words), "{}", self.stderr);
+    }
+
+    pub(crate) fn prints(&self, words: &str) {
+        assert!(self.stdout.contains(words), "{}", self.stdout);
+    }
 }
 
 impl From<Output> for Ended {

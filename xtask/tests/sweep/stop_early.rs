@@ -1,4 +1,4 @@
-//! `--stop-early`: the best of each rung are trained on, and a killed sweep decides as one that was not.
+//! `--stop-early`: the best of each rung go on, and a killed sweep decides as any other.
 
 use std::fs;
 use std::process::Command;
@@ -24,16 +24,13 @@ fn grid(letter: &str) -> String {
 
 /// Replays, and returns what is said of it.
 fn replayed(bench: &Bench) -> String {
-    let ended = bench.sweep("--stop-early --replay");
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    ended.stdout.rsplit_once("jsonl: ").unwrap().1.to_owned()
+    bench.ends(0, "--stop-early --replay").stdout.rsplit_once("jsonl: ").unwrap().1.to_owned()
 }
 
 #[test]
 fn only_the_best_are_trained_to_the_end_and_later_the_others_are_too() {
     let bench = nine(1);
-    let ended = bench.sweep("--stop-early --jobs 1");
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let ended = bench.ends(0, "--stop-early --jobs 1");
     let ran = bench.ran();
     let until = |epoch: &str| ran.iter().filter(|line| line.ends_with(&format!("until {epoch}"))).count();
     assert_eq!(
@@ -42,7 +39,7 @@ fn only_the_best_are_trained_to_the_end_and_later_the_others_are_too() {
         "a third of nine, and a third of those: {ran:?}"
     );
     assert!(ran.contains(&"q9 0 until 18".to_owned()), "the best is trained to its end: {ran:?}");
-    assert!(ended.stderr.contains("what=q1 and 5 more: stopped early, after epoch 2"), "{}", ended.stderr);
+    ended.says("what=q1 and 5 more: stopped early, after epoch 2");
     assert_eq!(replayed(&bench), "13 decisions on 13 arrivals: the rule takes every one again\n");
 
     let page = fs::read_to_string(bench.path("out/index.html")).unwrap();
@@ -58,25 +55,22 @@ fn only_the_best_are_trained_to_the_end_and_later_the_others_are_too() {
     assert!(status.contains("9 trials: 1 done, 0 running, 0 failed, 0 missing, 8 stopped early"), "{status}");
     assert!(bench.sweep("--stop-early --plan").stdout.ends_with("to run: nothing\n"));
     assert!(bench.sweep("--plan").stdout.contains("to run: 8 trials"));
-    assert_eq!(
-        (bench.sweep("--stop-early --jobs 1").code, bench.ran()),
-        (Some(0), ran.clone()),
-        "nothing is left"
-    );
+    bench.ends(0, "--stop-early --jobs 1");
+    assert_eq!(bench.ran(), ran, "nothing is left");
 
-    assert_eq!((bench.sweep("--jobs 2").code, bench.ran().len()), (Some(0), ran.len() + 8));
+    bench.ends(0, "--jobs 2");
+    assert_eq!(bench.ran().len(), ran.len() + 8);
     let calm = nine(1);
-    assert_eq!(calm.sweep("--jobs 2").code, Some(0));
+    calm.ends(0, "--jobs 2");
     assert_eq!(bench.bytes(), calm.bytes());
-    assert_eq!(bench.sweep("--stop-early").code, Some(0));
+    bench.ends(0, "--stop-early");
 }
 
 #[test]
 fn a_trial_that_failed_once_and_then_rests_has_not_failed() {
     let bench = nine(1);
     bench.rewrite(&format!("{SECTION}{}", grid("w")), 1);
-    let ended = bench.sweep("--stop-early --jobs 2");
-    assert_eq!(ended.code, Some(0), "each dies once on every way: {ended:?}");
+    bench.ends(0, "--stop-early --jobs 2"); // Each dies once on every way.
     let status = bench.sweep("--status").stdout;
     assert!(status.contains("1 done, 0 running, 0 failed, 0 missing, 8 stopped early"), "{status}");
 }
@@ -84,13 +78,13 @@ fn a_trial_that_failed_once_and_then_rests_has_not_failed() {
 #[test]
 fn a_result_that_was_deleted_is_made_again() {
     let bench = nine(1);
-    assert_eq!(bench.sweep("--stop-early --jobs 1").code, Some(0));
+    bench.ends(0, "--stop-early --jobs 1");
     let trials = fs::read_dir(bench.path("store/trials")).unwrap();
     let mut results = trials.map(|trial| trial.unwrap().path().join("result.json"));
     let result = results.find(|path| path.exists()).unwrap();
     let (bytes, ran) = (fs::read(&result).unwrap(), bench.ran().len());
     fs::remove_file(&result).unwrap();
-    assert_eq!(bench.sweep("--stop-early --jobs 1").code, Some(0));
+    bench.ends(0, "--stop-early --jobs 1");
     assert_eq!(bench.ran()[ran..], ["q9 0 until 18"]);
     assert_eq!(fs::read(&result).unwrap(), bytes);
     replayed(&bench);
@@ -112,15 +106,14 @@ fn a_killed_sweep_goes_on_with_its_decisions_and_replays() {
         fs::write(&journal, [&text[..text.len() - 9], b"\xc3"].concat()).unwrap();
         replayed(&bench);
     }
-    let ended = bench.sweep("--stop-early --jobs 2");
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    bench.ends(0, "--stop-early --jobs 2");
     replayed(&bench);
     for best in ["q9 0 until 18", "q9 1 until 18"] {
         assert!(bench.ran().contains(&best.to_owned()), "each seed has its own: {:?}", bench.ran());
     }
-    assert_eq!(bench.sweep("--jobs 2").code, Some(0));
+    bench.ends(0, "--jobs 2");
     let calm = nine(2);
-    assert_eq!(calm.sweep("--jobs 2").code, Some(0));
+    calm.ends(0, "--jobs 2");
     assert_eq!(bench.bytes(), calm.bytes());
 }
 
@@ -129,14 +122,13 @@ fn trials_that_fail_diverge_or_have_few_epochs_stop_no_others() {
     let bench = Bench::new(&[], 1);
     let what = ["fails", "diverges", "fine", "killed_once", "q1", "q2", "q3"];
     bench.rewrite(&format!("{SECTION}[[grid]]\nwhat = {what:?}\n"), 1);
-    let ended = bench.sweep("--stop-early --jobs 1");
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    let counts = "(4 done, 0 running, 1 failed, 0 missing, 2 stopped early)";
-    assert!(ended.stderr.contains(counts) && ended.stderr.contains("what=fails: failed"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("--stop-early --retry-failed"), "{}", ended.stderr);
+    let ended = bench.ends(1, "--stop-early --jobs 1");
+    ended.says("(4 done, 0 running, 1 failed, 0 missing, 2 stopped early)");
+    ended.says("what=fails: failed");
+    ended.says("--stop-early --retry-failed");
     replayed(&bench);
     let ran = bench.ran().len();
-    assert_eq!(bench.sweep("--stop-early --jobs 1 --retry-failed --retries 0").code, Some(1));
+    bench.ends(1, "--stop-early --jobs 1 --retry-failed --retries 0");
     assert_eq!(bench.ran()[ran..], ["fails 0 until 2"]);
     replayed(&bench);
 }
@@ -147,9 +139,9 @@ fn what_failed_is_retried_whatever_stands_beside_it() {
     for what in ["fails", "fails_for_good"] {
         let bench = Bench::new(&[], 1);
         bench.rewrite(&format!("{SECTION}[[grid]]\nwhat = ['{what}', 'fine']\n"), 1);
-        assert_eq!(bench.sweep("--stop-early --jobs 1 --retries 0").code, Some(1));
+        bench.ends(1, "--stop-early --jobs 1 --retries 0");
         let ran = bench.ran().len();
-        assert_eq!(bench.sweep("--stop-early --jobs 1 --retries 0 --retry-failed").code, Some(1));
+        bench.ends(1, "--stop-early --jobs 1 --retries 0 --retry-failed");
         assert_eq!(bench.ran()[ran..], [format!("{what} 0 until 2")]);
         replayed(&bench);
     }
@@ -158,14 +150,12 @@ fn what_failed_is_retried_whatever_stands_beside_it() {
 #[test]
 fn a_journal_that_was_changed_does_not_replay() {
     let bench = nine(1);
-    assert_eq!(bench.sweep("--stop-early --jobs 1").code, Some(0));
+    bench.ends(0, "--stop-early --jobs 1");
     let journal = bench.path("store/stop-early/sweep.jsonl");
     let text = fs::read_to_string(&journal).unwrap();
     let complaint = |text: &str| {
         fs::write(&journal, text).unwrap();
-        let ended = bench.sweep("--stop-early --replay");
-        assert_eq!(ended.code, Some(1), "{ended:?}");
-        ended.stderr
+        bench.ends(1, "--stop-early --replay").stderr
     };
     let said = complaint(&text.replacen("\"value\":0.8", "\"value\":0.2", 1));
     assert!(said.contains("sweep.jsonl: line 8: the journal decides {\"why\":\"promote\""), "{said}");
@@ -182,8 +172,7 @@ fn a_journal_that_was_changed_does_not_replay() {
 fn what_cannot_stop_early_is_refused_with_one_sentence() {
     let bench = Bench::new(&["fine"], 1);
     let refused = |arguments: &str, sentence: &str| {
-        let ended = bench.sweep(arguments);
-        assert!(ended.code == Some(2) && ended.stderr.contains(sentence), "{arguments}: {ended:?}");
+        bench.ends(2, arguments).says(sentence);
     };
     refused("--stop-early", "sweep.toml: has no [stop_early] with first_epochs");
     refused("--replay", "--stop-early");
@@ -201,14 +190,11 @@ fn a_journal_has_one_writer_and_one_setting() {
     bench.rewrite(&format!("{SECTION}[[grid]]\nwhat = 'silent'\n"), 1);
     let child = bench.start("--stop-early --jobs 1");
     Bench::until("a trial runs", || !bench.ran().is_empty());
-    let second = bench.sweep("--stop-early");
-    assert!(second.stderr.contains("another sweep with --stop-early writes it"), "{second:?}");
-    assert_eq!(second.code, Some(1));
+    bench.ends(1, "--stop-early").says("another sweep with --stop-early writes it");
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(Ended::from(child.wait_with_output().unwrap()).code, Some(130));
     let journal = fs::read_to_string(bench.path("store/stop-early/sweep.jsonl")).unwrap();
     bench.rewrite(&format!("{}{}", SECTION.replace("factor = 3", "factor = 2"), grid("q")), 1);
-    let other = bench.sweep("--stop-early");
-    assert!(other.code == Some(1) && other.stderr.contains("begun with other settings"), "{other:?}");
+    bench.ends(1, "--stop-early").says("begun with other settings");
     assert_eq!(fs::read_to_string(bench.path("store/stop-early/sweep.jsonl")).unwrap(), journal);
 }

@@ -1,17 +1,20 @@
-//! Asynchronous successive halving (Li et al. 2020, "A system for massively parallel hyperparameter tuning", algorithm 2) as a pure
-//! function: from what has happened, in its order, to the next decision.
+//! Asynchronous successive halving (Li et al. 2020, "A system for massively parallel hyperparameter
+//! tuning", algorithm 2) as a pure function: from what has happened to the next decision.
 //!
-//! Rungs are the epochs `first_epochs * reduction_factor^k`. A group is the trials that compete. At a rung of a group trials are ranked
-//! by score, the largest first; equal ones stand in the order in which the trials began, and those without a finite score, or that
-//! diverged on the way, come last. Whenever there is room for a trial, the first of these is decided:
+//! Rungs are the epochs `first_epochs * reduction_factor^k`. A group is the trials that compete. At
+//! a rung of a group trials are ranked by score, the largest first; equal ones stand in the order
+//! in which the trials began, and those without a finite score, or that diverged on the way, come
+//! last. Whenever there is room for a trial, the first of these is decided:
 //!
-//! 1. *promote*: from the highest rung down, and group by group, the best trial that rests among the first `⌊n / reduction_factor⌋` of the
-//!    n that arrived there so far goes on to the next rung (or to its end, if that comes first);
+//! 1. *promote*: from the highest rung down, and group by group, the best trial that pauses among
+//!    the first `⌊n / reduction_factor⌋` of the n that arrived there so far goes on to the next
+//!    rung (or to its end, if that comes first);
 //! 2. *start*: the next trial that has not begun goes to the first rung;
-//! 3. *`last_one`*: where nothing of a group is under way and none of those that competed has come to its end, the best of its highest
-//!    rung goes on, so that every group ends with a result. (The paper's supply of trials has no end, so it needs no such rule.)
+//! 3. *`last_one`*: where nothing of a group is under way and none of those that competed has come
+//!    to its end, the best of its highest rung goes on, so that every group ends with a result.
+//!    (The paper's supply of trials has no end, so it needs no such rule.)
 //!
-//! Trials that come to their end on the way to the first rung (baselines, few epochs) do not compete.
+//! Trials that end on the way to the first rung (baselines, few epochs) do not compete.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -19,7 +22,7 @@ use anyhow::{Context, Result, ensure};
 use dml_report::FORMAT;
 use serde::{Deserialize, Serialize};
 
-use super::StopEarly;
+use crate::experiment::StopEarly;
 
 /// A line of the journal: something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,7 +32,7 @@ pub(crate) enum Line {
     Begin { format: u32, settings: StopEarly, trials: Vec<Entry> },
     /// A trial was sent on its way.
     Decision(Decision),
-    /// A trial that was sent on its way came to rest.
+    /// A trial that was sent on its way arrived.
     Arrival { id: String, outcome: Outcome },
 }
 
@@ -57,7 +60,7 @@ pub(crate) enum Why {
     LastOne,
 }
 
-/// How a trial came to rest.
+/// How a trial arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Outcome {
@@ -94,7 +97,15 @@ struct Entrant {
 struct Group {
     name: String,
     /// Rung by epoch: who arrived there, the best first.
-    rungs: BTreeMap<u32, Vec<(Option<f64>, usize)>>,
+    rungs: BTreeMap<u32, Vec<Ranked>>,
+}
+
+/// A trial at a rung.
+#[derive(Debug)]
+struct Ranked {
+    value: Option<f64>,
+    /// Among the entrants.
+    place: usize,
 }
 
 impl Entrant {
@@ -102,7 +113,7 @@ impl Entrant {
         self.takes_part && self.sent_to.is_some() && self.outcome.is_none()
     }
 
-    fn rests_at(&self, epoch: u32) -> bool {
+    fn pauses_at(&self, epoch: u32) -> bool {
         self.takes_part
             && self.sent_to == Some(epoch)
             && matches!(self.outcome, Some(Outcome::Rung { value: Some(_) }))
@@ -173,13 +184,13 @@ impl History {
     fn rank(&mut self, id: &str, epoch: u32, value: Option<f64>) {
         let place = self.places[id];
         let ranked = self.groups[self.entrants[place].group].rungs.entry(epoch).or_default();
-        let is_better = |&(other, at): &(Option<f64>, usize)| {
-            let (other, value) = (other.unwrap_or(f64::NEG_INFINITY), value.unwrap_or(f64::NEG_INFINITY));
-            other.total_cmp(&value).then(place.cmp(&at)).is_gt()
+        let or_last = |value: Option<f64>| value.unwrap_or(f64::NEG_INFINITY);
+        let is_better = |other: &Ranked| {
+            or_last(other.value).total_cmp(&or_last(value)).then(place.cmp(&other.place)).is_gt()
         };
         // One whose result was deleted arrives once more.
-        ranked.retain(|&(_, at)| at != place);
-        ranked.insert(ranked.partition_point(is_better), (value, place));
+        ranked.retain(|other| other.place != place);
+        ranked.insert(ranked.partition_point(is_better), Ranked { value, place });
     }
 
     /// The decision that the rule takes now; none while only arrivals can bring one, or at the end.
@@ -187,15 +198,15 @@ impl History {
         let StopEarly { first_epochs, reduction_factor, .. } = self.settings.as_ref()?;
         let decision =
             |why, entrant: &Entrant, until_epoch| Decision { why, id: entrant.id.clone(), until_epoch };
-        let resting = |ranked: &[(Option<f64>, usize)], epoch| {
-            ranked.iter().map(|&(_, place)| &self.entrants[place]).find(|entrant| entrant.rests_at(epoch))
+        let paused = |ranked: &[Ranked], epoch| {
+            ranked.iter().map(|one| &self.entrants[one.place]).find(|entrant| entrant.pauses_at(epoch))
         };
         let epochs: BTreeSet<u32> =
             self.groups.iter().flat_map(|group| group.rungs.keys().copied()).collect();
         for epoch in epochs.into_iter().rev() {
             for ranked in self.groups.iter().filter_map(|group| group.rungs.get(&epoch)) {
                 let quota = ranked.len() / *reduction_factor as usize;
-                if let Some(entrant) = resting(&ranked[..quota], epoch) {
+                if let Some(entrant) = paused(&ranked[..quota], epoch) {
                     return Some(decision(Why::Promote, entrant, epoch.saturating_mul(*reduction_factor)));
                 }
             }
@@ -215,7 +226,7 @@ impl History {
         waiting.into_iter().find_map(|(group, _)| {
             let mut rungs = group.rungs.iter().rev();
             let (entrant, epoch) =
-                rungs.find_map(|(&epoch, ranked)| Some((resting(ranked, epoch)?, epoch)))?;
+                rungs.find_map(|(&epoch, ranked)| Some((paused(ranked, epoch)?, epoch)))?;
             Some(decision(Why::LastOne, entrant, epoch.saturating_mul(*reduction_factor)))
         })
     }
@@ -230,8 +241,8 @@ impl History {
         self.entrants[*self.places.get(id)?].sent_to
     }
 
-    /// The epoch after which a trial rests, if it does.
-    pub(crate) fn resting(&self, id: &str) -> Option<u32> {
+    /// The epoch after which a trial pauses, if it does.
+    pub(crate) fn pauses_after(&self, id: &str) -> Option<u32> {
         let entrant = &self.entrants[*self.places.get(id)?];
         entrant.sent_to.filter(|_| matches!(entrant.outcome, Some(Outcome::Rung { .. })))
     }

@@ -14,10 +14,8 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::event::Event;
-use super::expand::Trial;
-
-/// Lines of stderr that are kept for the case that the process dies.
-const KEPT_LINES: usize = 20;
+use super::log::KEPT_LINES;
+use crate::experiment::Trial;
 
 /// How workers are started.
 #[derive(Debug, Clone)]
@@ -30,8 +28,8 @@ pub(crate) struct Dml {
     pub more: Vec<String>,
 }
 
-/// One thread each: two one-thread processes do 1.25 times the work of one with two threads. The wait policy has to
-/// be set before the process starts, and keeps OpenMP from spinning where the machine is shared.
+/// One thread each: two one-thread processes do 1.25 times the work of one with two threads. The
+/// wait policy keeps OpenMP from spinning, and has to be set before the process starts.
 pub(crate) const ENVIRONMENT: [(&str, &str); 3] =
     [("OMP_NUM_THREADS", "1"), ("OMP_WAIT_POLICY", "PASSIVE"), ("GOMP_SPINCOUNT", "20000")];
 
@@ -82,10 +80,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts a process of its own group: a Ctrl-C reaches the engine alone, which passes it on once.
-    ///
-    /// # Errors
-    /// When the program cannot be started.
+    /// Starts a process in a group apart: a Ctrl-C reaches the engine, which passes it on once.
     pub(crate) fn start(
         mut command: Command,
         number: u64,
@@ -137,7 +132,7 @@ impl Worker {
         self.trials.remove(place)
     }
 
-    /// Takes out the trials that the process was in when it died: those that had begun, or else the next.
+    /// Takes out the trials that the process died in: those that had begun, or else the next.
     pub(crate) fn take_begun(&mut self) -> VecDeque<Trial> {
         let trials = std::mem::take(&mut self.trials);
         let (begun, left): (VecDeque<Trial>, _) =
@@ -161,10 +156,7 @@ impl Worker {
         Pid::from_child(&self.child)
     }
 
-    /// Waits for a process that has closed its stdout to end and for its last words, for a moment and no longer.
-    ///
-    /// # Errors
-    /// When the system cannot wait for it.
+    /// Waits a moment for a process that has closed its stdout, and for its last words.
     pub(crate) fn reap(&mut self) -> Result<ExitStatus> {
         let deadline = Instant::now() + Duration::from_secs(2);
         while Instant::now() < deadline

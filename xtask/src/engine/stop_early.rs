@@ -1,6 +1,7 @@
-//! Early stopping that can be replayed: trials rest at rungs, and only the best of them are trained on.
+//! Early stopping that can be replayed: trials pause at rungs, and only the best go on.
 //!
-//! The rule is a pure function ([`rule`]) of what a journal in the store holds ([`journal`]); `dml run --until-epoch` does the rest.
+//! The rule is a pure function ([`rule`]) of what a journal in the store holds ([`journal`]); `dml
+//! run --until-epoch` trains.
 
 mod journal;
 mod rule;
@@ -8,61 +9,23 @@ mod rule;
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
-use dml_report::{FORMAT, RunStore, lookup};
-use serde::{Deserialize, Serialize};
+use anyhow::{Context, Result, bail};
+use dml_report::{FORMAT, RunStore};
 
-use super::expand::{SEED_KEY, Trial};
-use super::plan::count;
 use super::state::Standing;
+use super::words::count;
+use crate::experiment::{StopEarly, Trial};
 use journal::Journal;
-use rule::{Entry, History, Line};
+use rule::{Entry, History, Line, Why};
 
-pub(crate) use rule::{Outcome, Why};
+pub(crate) use rule::Outcome;
 
-/// `[stop_early]` of a sweep file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct StopEarly {
-    /// The first rung; 1 or more.
-    pub first_epochs: u32,
-    /// One of so many trials goes on from a rung, to so many times its epochs; 2 or more.
-    pub reduction_factor: u32,
-    /// The score of the validation split by which trials are ranked, the largest first, as `test_folds.knn.accuracy`.
-    pub score: String,
-    /// Trials compete with those that are equal in these keys. Those of different seeds never do: a mean over seeds would else be one over the
-    /// luckiest seeds.
-    pub within: Vec<String>,
-}
-
-impl StopEarly {
-    /// # Errors
-    /// When a number is too small.
-    pub(crate) fn check(&self) -> Result<()> {
-        for (key, value, least) in
-            [("first_epochs", self.first_epochs, 1), ("reduction_factor", self.reduction_factor, 2)]
-        {
-            ensure!(value >= least, "`stop_early.{key}` is {value}; {least} or more would be right");
-        }
-        Ok(())
-    }
-
-    /// # Errors
-    /// When `within` names a key that no trial has.
-    pub(crate) fn check_keys(&self, trials: &[Trial]) -> Result<()> {
-        for key in &self.within {
-            let is_there = trials.iter().any(|trial| lookup(&trial.table, key).is_some());
-            ensure!(is_there, "`stop_early.within` names `{key}`, a key that no trial has");
-        }
-        Ok(())
-    }
-
-    /// Names whom a trial competes with: `data.name="mnist" seed=0`.
-    fn group(&self, trial: &Trial) -> String {
-        let keys = self.within.iter().map(String::as_str).filter(|key| *key != SEED_KEY).chain([SEED_KEY]);
-        let words = keys.filter_map(|key| Some(format!("{key}={}", lookup(&trial.table, key)?)));
-        words.collect::<Vec<_>>().join(" ")
-    }
+/// A trial that was sent on its way.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub trial: Trial,
+    /// It begins; otherwise it had paused.
+    pub is_new: bool,
 }
 
 /// A sweep that stops early, under way.
@@ -77,7 +40,7 @@ impl Tournament {
     /// Begins, or goes on where the journal ends, with the trials that have no result yet.
     ///
     /// # Errors
-    /// When the journal was begun with other settings, another sweep writes it, or it cannot be read or written.
+    /// When the journal was begun with other settings, or another sweep writes it.
     pub(crate) fn begin(
         settings: &StopEarly,
         name: &str,
@@ -85,15 +48,15 @@ impl Tournament {
         trials: &[Trial],
     ) -> Result<Self> {
         let mut journal = Journal::open(store, name)?;
-        // Results that nobody was there to hear of.
+        // Results that came while no sweep listened.
         let arrived: Vec<_> = journal.history.under_way().map(str::to_owned).collect();
         for (id, outcome) in arrived.into_iter().filter_map(|id| Some((id.clone(), result(store, &id)?))) {
             journal.append(&Line::Arrival { id, outcome })?;
         }
         let entry = |trial: &Trial| Entry { id: trial.id.clone(), group: settings.group(trial) };
         let mut entries: Vec<Entry> = trials.iter().map(entry).collect();
-        // The rule wants trials in random order: in that of a grid, each might be better than all before it, and so be promoted. Ids are
-        // hashes, which is random enough and the same everywhere.
+        // The rule wants trials in random order: in that of a grid, each might be better than all
+        // before it, and so be promoted. Ids are hashes: random enough, the same everywhere.
         entries.sort_by(|a, b| a.id.cmp(&b.id));
         let begin = Line::Begin { format: FORMAT, settings: settings.clone(), trials: entries };
         journal.append(&begin)?;
@@ -110,15 +73,12 @@ impl Tournament {
         self.journal.history.next().is_none() && self.journal.history.under_way().next().is_none()
     }
 
-    /// Decides who goes on or begins, and writes it down. None while only arrivals can bring a decision.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub(crate) fn next(&mut self) -> Result<Option<(Why, Trial)>> {
+    /// Decides which trial goes on or begins; none while only arrivals can bring a decision.
+    pub(crate) fn next(&mut self) -> Result<Option<Sent>> {
         let Some(decision) = self.journal.history.next() else { return Ok(None) };
-        let next = (decision.why, self.trials[&decision.id].clone());
+        let sent = Sent { trial: self.trials[&decision.id].clone(), is_new: decision.why == Why::Start };
         self.journal.append(&Line::Decision(decision))?;
-        Ok(Some(next))
+        Ok(Some(sent))
     }
 
     /// Arguments of `dml run` for a trial that was sent on its way.
@@ -127,8 +87,6 @@ impl Tournament {
         ["--until-epoch".into(), epoch.to_string(), "--rung-score".into(), self.settings.score.clone()]
     }
 
-    /// # Errors
-    /// When it cannot be written.
     pub(crate) fn arrive(&mut self, id: &str, outcome: Outcome) -> Result<()> {
         self.journal.append(&Line::Arrival { id: id.to_owned(), outcome })
     }
@@ -141,41 +99,36 @@ pub(crate) fn result(store: &RunStore, id: &str) -> Option<Outcome> {
     Some(if diverged { Outcome::Diverged } else { Outcome::Finished })
 }
 
-/// What the journal of a sweep tells. One that cannot be read tells nothing; the sweep that needs it says why.
-fn told(store: &RunStore, name: &str) -> History {
-    let mut history = History::default();
-    for line in journal::read(&journal::path(store, name)).unwrap_or_default() {
-        if history.apply(&line).is_err() {
-            return History::default();
-        }
-    }
-    history
+/// What the journal of a sweep holds: nothing where it cannot be read.
+fn history(store: &RunStore, name: &str) -> History {
+    journal::history(&journal::path(store, name)).unwrap_or_default()
 }
 
-/// How many of these trials have no result because a sweep of the store stopped them early: theirs, or another that shares them.
+/// How many of these trials have no result because a sweep of the store stopped them early: theirs,
+/// or another that shares them.
 pub(crate) fn n_stopped(store: &RunStore, trials: &[Trial]) -> usize {
-    let histories: Vec<History> = journal::names(store).iter().map(|name| told(store, name)).collect();
-    let rests = |id: &str| {
-        histories.iter().any(|history| history.resting(id).is_some())
+    let histories: Vec<History> = journal::names(store).iter().map(|name| history(store, name)).collect();
+    let is_stopped = |id: &str| {
+        histories.iter().any(|history| history.pauses_after(id).is_some())
             && !store.trial_directory(id).join("result.json").exists()
     };
-    trials.iter().filter(|trial| rests(&trial.id)).count()
+    trials.iter().filter(|trial| is_stopped(&trial.id)).count()
 }
 
-/// Tells the trials that rest at a rung from those of which nothing is known.
-pub(crate) fn mark_resting(store: &RunStore, name: &str, trials: &[Trial], standings: &mut [Standing]) {
-    let history = told(store, name);
+/// Marks the trials that pause at a rung among those of which nothing else is known.
+pub(crate) fn mark_stopped(store: &RunStore, name: &str, trials: &[Trial], standings: &mut [Standing]) {
+    let history = history(store, name);
     for (trial, standing) in trials.iter().zip(standings) {
-        if let (Standing::Missing, Some(epoch)) = (&*standing, history.resting(&trial.id)) {
+        if let (Standing::Missing, Some(epoch)) = (&*standing, history.pauses_after(&trial.id)) {
             *standing = Standing::Stopped { epoch };
         }
     }
 }
 
-/// Takes every decision of a sweep's journal again, from what had happened before it, and returns what there is to say.
+/// Takes every decision of a sweep's journal again, from what had happened before it.
 ///
 /// # Errors
-/// When the journal is not there or cannot be read, or a decision is not the one that the rule takes.
+/// When there is no journal to read, or a decision is not the one that the rule takes.
 pub(crate) fn replay(store: &RunStore, name: &str) -> Result<String> {
     let path: &Path = &journal::path(store, name);
     let lines = journal::read(path)?;

@@ -12,7 +12,7 @@ fn begin(settings: StopEarly, ids: impl Iterator<Item = usize>, n_groups: usize)
     Line::Begin { format: FORMAT, settings, trials: ids.map(entry).collect() }
 }
 
-/// A history that is told in a few words: what is decided comes from the rule, what arrives from the test.
+/// A history in a few words: what is decided comes from the rule, what arrives from the test.
 struct Story {
     history: History,
     lines: Vec<Line>,
@@ -61,7 +61,7 @@ fn a_third_of_nine_goes_on_and_of_those_the_best_again() {
     assert_eq!(story.decided().len(), 9, "all start");
     for (id, value) in [(0, 0.5), (1, 0.1)] {
         story.scores(id, value);
-        assert!(story.decided().is_empty(), "a third of {} is nobody", id + 1);
+        assert!(story.decided().is_empty(), "a third of {} is none", id + 1);
     }
     story.scores(2, 0.2);
     assert_eq!(story.decided(), ["promote 0 to 6"]);
@@ -105,7 +105,7 @@ fn those_that_diverge_rank_last_and_are_never_sent_on() {
     story.decided();
     story.arrives(0, Outcome::Diverged);
     story.arrives(1, Outcome::Rung { value: None });
-    assert!(story.decided().is_empty(), "nobody with a score");
+    assert!(story.decided().is_empty(), "none has a score");
     story.scores(2, -5.0);
     assert_eq!(story.decided(), ["promote 2 to 4"], "the worst score is better than none");
     story.arrives(3, Outcome::Diverged);
@@ -173,7 +173,7 @@ fn what_is_entered_again_has_lost_its_result_and_stands_at_its_rung_once() {
     assert_eq!(story.history.groups[0].rungs[&2].len(), 2);
 }
 
-/// The trials before a line that arrived at a group's rung, best first, told in the plainest way.
+/// The trials before a line that arrived at a group's rung, best first, found in the plainest way.
 fn ranked(lines: &[Line], epoch: u32, group: usize, n_groups: usize) -> Vec<usize> {
     let mut sent_to = HashMap::new();
     let mut scores = vec![];

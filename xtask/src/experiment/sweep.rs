@@ -1,4 +1,4 @@
-//! A sweep file, `xtask/sweeps/NAME.toml`: what it holds and how it is found.
+//! A sweep: its file, those that it builds on, and all their trials.
 
 use std::collections::HashSet;
 use std::fs;
@@ -6,60 +6,12 @@ use std::path::{Path, PathBuf};
 use std::slice;
 
 use anyhow::{Context, Result, bail};
-use dml_report::{FigureSpec, Ignore, Selection, TableSpec, VerdictSpec};
-use serde::Deserialize;
+use dml_report::FigureSpec;
 use toml::Value;
 
-use super::expand::{Trial, expand, label};
-use super::stop_early::StopEarly;
-
-/// A base trial, a union of grids over its dotted keys, and the tables to make of the results.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SweepFile {
-    /// One paragraph: what this sweep shows.
-    pub claim: String,
-    /// The command that runs it.
-    pub command: String,
-    /// Every trial runs with so many seeds, the base's and those after it.
-    pub seeds: u32,
-    /// Measured seconds of one trial on one core, for the estimate before anything has run.
-    pub seconds_per_trial: f64,
-    /// The sweep of the same folder whose base this one takes, under what its own says; and its `ignore`, `baselines` and `select`,
-    /// unless it has its own.
-    #[serde(default)]
-    pub extends: Option<String>,
-    /// Sweeps of the same folder whose trials, tables, verdicts and figures are added to this one's.
-    #[serde(default)]
-    pub include: Vec<String>,
-    /// A complete trial; what differs from the other's with `extends`, nothing at all for a sweep that only includes others.
-    #[serde(default)]
-    pub base: toml::Table,
-    /// Overrides: scalars and tables are fixed, arrays are varied. None at all: the base alone.
-    #[serde(default)]
-    pub grid: Vec<toml::Table>,
-    /// Keys that mean nothing for some trials, for all tables and figures of the report.
-    #[serde(default)]
-    pub ignore: Option<Ignore>,
-    /// Trials that stand in every table of the report, for every model to beat.
-    #[serde(default)]
-    pub baselines: Option<Selection>,
-    /// What all tables and figures of this file select, but for the keys in which one has its own select.
-    #[serde(default)]
-    pub select: Option<Selection>,
-    /// How `--stop-early` stops trials.
-    #[serde(default)]
-    pub stop_early: Option<StopEarly>,
-    /// Tables of the report.
-    #[serde(default)]
-    pub table: Vec<TableSpec>,
-    /// Verdicts of the report.
-    #[serde(default)]
-    pub verdict: Vec<VerdictSpec>,
-    /// Figures of the report.
-    #[serde(default)]
-    pub figure: Vec<FigureSpec>,
-}
+use super::expand::expand;
+use super::file::{SweepFile, parse};
+use super::trial::{Trial, label};
 
 /// A sweep file that was read, where it lies, and its trials.
 #[derive(Debug, Clone)]
@@ -73,10 +25,10 @@ pub(crate) struct Sweep {
 }
 
 impl Sweep {
-    /// Reads the sweep called `name`, or the file of that path; `seeds` wins over what the file says.
+    /// Reads the sweep of that name, or the file of that path; `seeds` wins over the file's.
     ///
     /// # Errors
-    /// When there is no such sweep, with the names that there are; when the file is not a sweep file.
+    /// When there is no such sweep, with the names that there are; when the file is none.
     pub(crate) fn find(root: &Path, name: &str, seeds: Option<u32>) -> Result<Self> {
         let folder = root.join("xtask/sweeps");
         let is_path = Path::new(name).extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
@@ -109,8 +61,11 @@ impl Sweep {
             }
         }
         let only_others = file.base.is_empty() && !file.include.is_empty();
-        let mut trials =
-            if only_others { vec![] } else { expand(&file).with_context(|| path.display().to_string())? };
+        let mut trials = if only_others {
+            vec![]
+        } else {
+            expand(&file.base, &file.grid, file.seeds).with_context(|| path.display().to_string())?
+        };
         for other in file.include.clone() {
             let other = Self::beside(&other, file.seeds, &builders)?;
             let known: HashSet<String> = trials.iter().map(|trial| trial.id.clone()).collect();
@@ -147,7 +102,7 @@ impl Sweep {
     }
 }
 
-/// `under` with the keys of `over` in place of its own, table by table. A table with a `kind` is one value: its fields go together.
+/// `under` with the keys of `over` in place of its own. A table with a `kind` is one value.
 fn overlaid(mut under: toml::Table, over: toml::Table) -> toml::Table {
     for (key, value) in over {
         let value = match (under.remove(&key), value) {
@@ -182,65 +137,16 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// # Errors
-/// When the text is not a sweep file; the sentence names line and key.
-pub(crate) fn parse(text: &str) -> Result<SweepFile> {
-    let file: SweepFile = toml::from_str(text).map_err(|error| match error.span() {
-        Some(span) => {
-            let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
-            anyhow::anyhow!("line {line}: {}", error.message())
-        }
-        None => anyhow::anyhow!("{}", error.message()),
-    })?;
-    if file.seeds == 0 {
-        bail!("`seeds` is 0; 1 or more would be right");
-    }
-    if !(file.seconds_per_trial.is_finite() && file.seconds_per_trial > 0.0) {
-        bail!("`seconds_per_trial` is {}; a measured time above 0 would be right", file.seconds_per_trial);
-    }
-    file.stop_early.as_ref().map_or(Ok(()), StopEarly::check)?;
-    Ok(file)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const HEAD: &str = "claim = 'c'\ncommand = 'x'\nseeds = 1\nseconds_per_trial = 1.0\n";
 
-    fn complaint(text: &str) -> String {
-        format!("{:#}", parse(text).unwrap_err())
-    }
-
-    #[test]
-    fn an_unknown_key_is_named_with_its_line() {
-        let message = complaint(&format!("{HEAD}sedes = 3\n[base]\nseed = 0\n"));
-        assert!(message.starts_with("line 5: unknown field `sedes`, expected one of"), "{message}");
-    }
-
-    #[test]
-    fn a_missing_key_and_a_senseless_number_are_named() {
-        assert!(complaint("claim = 'c'").contains("missing field `command`"));
-        let zero = HEAD.replace("seeds = 1", "seeds = 0") + "[base]\nseed = 0";
-        assert_eq!(complaint(&zero), "`seeds` is 0; 1 or more would be right");
-        let negative = HEAD.replace("1.0", "-1.0") + "[base]\nseed = 0";
-        assert!(complaint(&negative).contains("`seconds_per_trial` is -1"));
-        let early = |first: u32, factor: u32| {
-            let section = format!("[stop_early]\nfirst_epochs = {first}\nreduction_factor = {factor}");
-            complaint(&format!("{HEAD}[base]\nseed = 0\n{section}\nscore = 's'\nwithin = []\n"))
-        };
-        assert_eq!(early(0, 3), "`stop_early.first_epochs` is 0; 1 or more would be right");
-        assert_eq!(early(2, 1), "`stop_early.reduction_factor` is 1; 2 or more would be right");
-    }
-
     #[test]
     fn an_unknown_sweep_is_answered_with_the_known_ones() {
-        let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("xtask/sweeps");
-        fs::create_dir_all(&folder).unwrap();
-        for name in ["table-1.toml", "quick.toml", "notes.md"] {
-            fs::write(folder.join(name), format!("{HEAD}[base]\nseed = 0\n")).unwrap();
-        }
+        let root = sweeps(&[("table-1", "[base]\nseed = 0\n"), ("quick", "[base]\nseed = 0\n")]);
+        fs::write(root.path().join("xtask/sweeps/notes.md"), "").unwrap();
         assert_eq!(Sweep::find(root.path(), "quick", None).unwrap().name, "quick");
         let message = Sweep::find(root.path(), "quik", None).unwrap_err().to_string();
         assert_eq!(

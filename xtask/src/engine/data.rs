@@ -6,14 +6,11 @@ use std::path::Path;
 use anyhow::Result;
 use dml_report::RunStore;
 
-use super::expand::Trial;
 use super::queue::data_set;
+use crate::experiment::Trial;
 
-/// Fetches what the trials need. Trials whose data set cannot be had are recorded as failed, each with the one
-/// sentence that says why; the others come back.
-///
-/// # Errors
-/// When the store cannot be written.
+/// Fetches what the trials need. Trials whose data set cannot be had are recorded as failed, each
+/// with the one sentence that says why; the others come back.
 pub(crate) fn fetch(store: &RunStore, trials: Vec<Trial>, quiet: bool) -> Result<Vec<Trial>> {
     let mut outcomes: BTreeMap<String, Option<String>> = BTreeMap::new();
     let mut ready = Vec::new();

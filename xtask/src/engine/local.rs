@@ -1,11 +1,9 @@
 //! The local engine: some `dml run` processes at a time, until every trial has an outcome.
 //!
-//! One loop owns everything; threads only carry what processes say. A trial has ended when the store has its
-//! `result.json` or `failure.json`; what a dead process leaves unsaid is written here.
+//! One loop owns everything; threads only carry what processes say. A trial has ended when the
+//! store has its `result.json` or `failure.json`; for a dead process this is written here.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs;
-use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -17,17 +15,16 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::event::Event;
-use super::expand::Trial;
+use super::log;
 use super::progress::Progress;
 use super::queue::{LARGEST_CHUNK, Queue};
 use super::state::is_claimed;
-use super::stop_early::{self, Outcome, Tournament, Why};
+use super::stop_early::{self, Outcome, Sent, Tournament};
 use super::worker::{Dml, Message, Worker, how};
+use crate::experiment::Trial;
 
 /// How often silence and other people's trials are looked at.
 const TICK: Duration = Duration::from_millis(250);
-/// Lines of a trial's log that its failure keeps.
-const KEPT_LINES: usize = 20;
 
 /// What does not change while a sweep runs.
 #[derive(Debug)]
@@ -74,14 +71,11 @@ struct Engine<'a> {
     sender: Sender<Message>,
     /// Set once no new process shall start.
     stopping: Option<Ended>,
-    /// Why no new process can start, as a full disk; those that run may still write their checkpoints.
+    /// Why no new process can start; those that run may still write their checkpoints.
     broken: Option<anyhow::Error>,
 }
 
 /// Runs the trials.
-///
-/// # Errors
-/// When a process cannot be started, refuses its command line, or the store cannot be written.
 pub(crate) fn run(
     settings: &Settings,
     store: &RunStore,
@@ -98,15 +92,14 @@ pub(crate) fn run(
     // A decision is of one trial.
     let largest = if tournament.is_some() { 1 } else { LARGEST_CHUNK.max(settings.dml.stack.into()) };
     let queue = Queue::new(trials, settings.workers, largest);
-    let (workers, elsewhere) = (BTreeMap::new(), Vec::new());
     let mut engine = Engine {
         settings,
         store,
         progress,
         queue,
         tournament,
-        workers,
-        elsewhere,
+        workers: BTreeMap::new(),
+        elsewhere: Vec::new(),
         next_number: 0,
         sender,
         stopping: None,
@@ -151,8 +144,8 @@ impl Engine<'_> {
         if let (true, Some(tournament)) = (self.queue.is_empty(), &mut self.tournament) {
             match tournament.next() {
                 Ok(None) => {}
-                Ok(Some((why, trial))) => {
-                    if why != Why::Start {
+                Ok(Some(Sent { trial, is_new })) => {
+                    if !is_new {
                         self.progress.sent_on();
                     }
                     self.queue.again(trial);
@@ -195,7 +188,7 @@ impl Engine<'_> {
             Event::Scoring { id, step } => self.progress.scoring(&id, &step),
             Event::Rung { id, epoch, value } => {
                 if let Some(trial) = worker.take(&id) {
-                    self.progress.rests(&trial, epoch, value);
+                    self.progress.pauses(&trial, epoch, value);
                     self.arrive(&id, Outcome::Rung { value });
                 }
             }
@@ -235,7 +228,7 @@ impl Engine<'_> {
         }
     }
 
-    /// Tells the tournament how a trial that it sent came to rest.
+    /// Tells the tournament how a trial arrived that it sent.
     fn arrive(&mut self, id: &str, outcome: Outcome) {
         if let Some(tournament) = &mut self.tournament
             && let Err(error) = tournament.arrive(id, outcome)
@@ -250,7 +243,7 @@ impl Engine<'_> {
         }
     }
 
-    /// A process has ended. If it left trials without being asked to end, the one it was in has failed.
+    /// A process has ended. Unless it was asked to, the trial that it was in has failed.
     fn close(&mut self, number: u64) -> Result<()> {
         let Some(mut worker) = self.workers.remove(&number) else { return Ok(()) };
         worker.begun.iter().for_each(|id| self.progress.idle(id));
@@ -260,7 +253,7 @@ impl Engine<'_> {
         }
         match status.code() {
             Some(2) => bail!("dml run refused its command line: {}", worker.last_words().join(" ")),
-            // Somebody asked this process alone to end: its checkpoint is written, and the trial goes on.
+            // This process alone was asked to end: from its checkpoint the trial goes on.
             Some(130 | 143) => {}
             _ => {
                 let reason = self.reason(&worker, status);
@@ -274,7 +267,7 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Writes down that an attempt failed; whether another one is left. What cannot be counted is not tried again.
+    /// Records a failed attempt; whether another is left. What cannot be counted has none.
     fn record(&mut self, id: &str, reason: &str, log: Vec<String>) -> bool {
         match self.store.fail(id, reason, true, log) {
             Ok(failure) => failure.attempts <= self.settings.retries,
@@ -286,31 +279,23 @@ impl Engine<'_> {
     }
 
     fn reason(&self, worker: &Worker, status: ExitStatus) -> String {
-        let limit = self.settings.epoch_limit.as_secs();
-        match status.signal() {
-            _ if worker.hung => {
-                format!("nothing was heard of it for {limit} s (--epoch-limit), so it was killed")
-            }
-            _ => match worker.last_words().pop() {
-                Some(word) => format!("its process {} without a result: {word}", how(status)),
-                None => format!("its process {} without a result", how(status)),
-            },
+        if worker.hung {
+            let limit = self.settings.epoch_limit.as_secs();
+            return format!("nothing was heard of it for {limit} s (--epoch-limit), so it was killed");
         }
+        let last_word = worker.last_words().pop().map(|word| format!(": {word}")).unwrap_or_default();
+        format!("its process {} without a result{last_word}", how(status))
     }
 
     /// The last lines of the trial's log, and what the process said only on stderr.
     fn log(&self, id: &str, worker: &Worker) -> Vec<String> {
-        let path = self.store.trial_directory(id).join("log.txt");
-        let text =
-            fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        lines.drain(..lines.len().saturating_sub(KEPT_LINES));
+        let mut lines = log::of_trial(self.store, id);
         let more: Vec<_> = worker.last_words().into_iter().filter(|line| !lines.contains(line)).collect();
         lines.extend(more);
         lines
     }
 
-    /// The first signal asks the processes to write their checkpoints and end, the second ends them at once.
+    /// The first signal lets the processes write their checkpoints, the second ends them at once.
     fn interrupt(&mut self, signal: i32) {
         if matches!(self.stopping, Some(Ended::Interrupted(_))) {
             self.workers.values().for_each(Worker::kill);

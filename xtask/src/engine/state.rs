@@ -4,7 +4,7 @@ use std::fs;
 
 use dml_report::{Failure, RunStore};
 
-use super::expand::Trial;
+use crate::experiment::Trial;
 
 /// Where one trial stands.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(crate) enum Standing {
     Running,
     /// Its last attempt ended without a result.
     Failed(Failure),
-    /// It rests after an epoch because of `--stop-early`. That is no failure.
+    /// `--stop-early` stopped it after an epoch. That is no failure.
     Stopped { epoch: u32 },
     /// Nothing is known of it, or it was interrupted.
     Missing,
@@ -24,8 +24,7 @@ pub(crate) enum Standing {
 }
 
 impl Standing {
-    /// # Errors
-    /// None: what cannot be read is a standing too, so that one bad file does not hide the other trials.
+    /// What cannot be read is a standing too, so that one bad file does not hide the other trials.
     pub(crate) fn of(store: &RunStore, id: &str) -> Self {
         match store.result(id) {
             Ok(Some(_)) => return Self::Done { seconds: seconds(store, id) },
@@ -42,8 +41,8 @@ impl Standing {
         }
     }
 
-    /// Whether a sweep that begins now runs the trial. What cannot be helped within one sweep, like a data set
-    /// that is nowhere to be had, is tried anew by the next.
+    /// Whether a sweep that begins now runs the trial. What cannot be helped within one sweep, like
+    /// a data set that is nowhere to be had, is tried anew by the next.
     pub(crate) fn is_to_run(&self, retries: u32) -> bool {
         match self {
             Self::Done { .. } | Self::Unreadable(_) => false,
@@ -53,8 +52,8 @@ impl Standing {
     }
 }
 
-/// Whether another process runs the trial. Asking takes the claim for a moment: a `dml run` that comes just then
-/// passes the trial by, and its sweep comes back to it.
+/// Whether another process runs the trial. Asking takes the claim for a moment: a `dml run` that
+/// comes just then passes the trial by, and its sweep comes back to it.
 pub(crate) fn is_claimed(store: &RunStore, id: &str) -> bool {
     store.trial_directory(id).join("lock").exists() && matches!(store.claim(id), Ok(None))
 }
@@ -107,13 +106,12 @@ impl std::fmt::Display for Counts {
 pub(crate) mod tests {
     use dml_report::{Curves, FORMAT, Outcome, Scores, TrialResult};
 
-    use super::super::{expand::expand, file::parse};
     use super::*;
+    use crate::experiment::expand::expand;
 
     /// Four trials in an empty store.
     pub(crate) fn four_trials() -> (tempfile::TempDir, RunStore, Vec<Trial>) {
-        let text = "claim = 'c'\ncommand = 'x'\nseeds = 4\nseconds_per_trial = 10.0\n[base]\nseed = 0\n";
-        let trials = expand(&parse(text).unwrap()).unwrap();
+        let trials = expand(&"seed = 0".parse().unwrap(), &[], 4).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let store = RunStore::open(folder.path()).unwrap();
         for trial in &trials {

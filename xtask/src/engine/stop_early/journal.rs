@@ -1,4 +1,4 @@
-//! `STORE/stop-early/NAME.jsonl`: what happened in a sweep that stops early, one JSON object a line, in its order.
+//! `STORE/stop-early/NAME.jsonl`: what happened in a sweep that stops early, line by line.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
@@ -36,6 +36,15 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Line>> {
     lines.map(|(number, line)| serde_json::from_slice(line).with_context(|| place(number))).collect()
 }
 
+/// All that the file holds, one after the other.
+pub(crate) fn history(path: &Path) -> Result<History> {
+    let mut history = History::default();
+    for (number, line) in read(path)?.iter().enumerate() {
+        history.apply(line).with_context(|| format!("{}: line {}", path.display(), number + 1))?;
+    }
+    Ok(history)
+}
+
 /// How many bytes are whole lines: a kill may cut inside a character.
 fn whole(bytes: &[u8]) -> usize {
     bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
@@ -69,10 +78,7 @@ impl Journal {
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(context),
         }
-        let mut history = History::default();
-        for (number, line) in read(&path)?.iter().enumerate() {
-            history.apply(line).with_context(|| format!("{}: line {}", path.display(), number + 1))?;
-        }
+        let history = history(&path)?;
         let length = whole(&fs::read(&path).with_context(context)?) as u64;
         file.set_len(length).with_context(context)?;
         Ok(Self { path, file, length, history })

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use super::expand::Trial;
+use crate::experiment::Trial;
 
-/// The one trial key whose meaning the engine knows: trials of one data set go to one process, which reads it
-/// once, and it is fetched before the workers start, so that they do not race for it.
+/// The one trial key whose meaning the engine knows: trials of one data set go to one process,
+/// which reads it once, and it is fetched before the workers could race for it.
 pub(crate) const DATA_KEY: &str = "data.name";
 
-/// At most this many trials go to one process: few enough to balance, enough to make reading the data cheap.
+/// At most this many trials go to one process: few enough to balance, enough to read data once.
 pub(crate) const LARGEST_CHUNK: usize = 8;
 
 /// The data set of a trial.
@@ -58,8 +58,8 @@ impl Queue {
         self.trials.push_back(trial);
     }
 
-    /// The next process's trials, of one data set. Chunks shrink towards the end, so that the workers finish
-    /// together. Empty when nothing waits.
+    /// The next process's trials, of one data set. Chunks shrink towards the end, so that the
+    /// workers finish together. Empty when nothing waits.
     pub(crate) fn next_chunk(&mut self) -> VecDeque<Trial> {
         let size = (self.trials.len() / (2 * self.workers)).clamp(1, self.largest);
         let mut chunk = VecDeque::new();

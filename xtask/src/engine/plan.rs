@@ -1,9 +1,10 @@
-//! What a sweep would do, and for how long: `--plan` and `--dry-run`. Pure functions of trials and standings.
+//! What a sweep would do, and for how long: `--plan` and `--dry-run`.
 
 use std::fmt;
 
-use super::expand::Trial;
 use super::state::{Counts, Standing};
+use super::words::{count, duration};
+use crate::experiment::Trial;
 
 /// The estimate of a sweep's time.
 #[derive(Debug, Clone, Copy)]
@@ -67,25 +68,9 @@ impl fmt::Display for Plan<'_> {
     }
 }
 
-/// `1 trial`, `2 trials`.
-pub(crate) fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
 /// One line for each trial that would run.
 pub(crate) fn dry_run(trials: &[Trial]) -> String {
     trials.iter().fold(String::new(), |text, trial| text + &format!("{}  {}\n", trial.id, trial.label))
-}
-
-/// Seconds as people say them: `45 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
-pub(crate) fn duration(seconds: f64) -> String {
-    let s = seconds.max(0.0).round() as u64;
-    match s {
-        0..60 => format!("{s} s"),
-        60..3600 => format!("{} min {} s", s / 60, s % 60),
-        3600..86400 => format!("{} h {} min", s / 3600, s % 3600 / 60),
-        _ => format!("{} d {} h", s / 86400, s % 86400 / 3600),
-    }
 }
 
 #[cfg(test)]
@@ -112,11 +97,5 @@ mod tests {
         to run: 2 trials, about 5 min 0 s with 1 worker (150.0 s a trial, mean of 2 done)
         ");
         assert!(plan(&[], 0, 2).ends_with("to run: nothing\n"));
-    }
-
-    #[test]
-    fn times_are_said_as_people_say_them() {
-        let said: Vec<_> = [0.4, 59.4, 200.0, 7500.0, 273_600.0].map(duration).into();
-        assert_eq!(said, ["0 s", "59 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"]);
     }
 }

@@ -1,34 +1,29 @@
-//! What the store does not know of a task that has ended: a process that was killed could not record its own failure.
+//! What the store does not know of a task that has ended: a process that was killed could not
+//! record its own failure.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
 use dml_report::RunStore;
 
 use super::super::event::Event;
+use super::super::log;
 use super::super::state::is_claimed;
 use super::super::worker::how;
 use super::script::{DIED, ENDED};
-use super::{id, jobs, squeue, trials, under_way};
+use super::{Submitted, jobs, squeue, trials, under_way};
 
-/// Lines of each log that a failure keeps.
-const KEPT_LINES: usize = 20;
-
-/// Records as failed the trials that tasks died in which are no longer under way: each once, as one more attempt (twice, if two
-/// commands come to it at the same moment). What was interrupted with its checkpoint has not failed. Does nothing where Slurm does
-/// not answer.
-///
-/// # Errors
-/// When the store cannot be written.
+/// Records as failed the trials that tasks died in which are no longer under way: each once, as one
+/// more attempt (twice, if two commands come to it at the same moment). What was interrupted with
+/// its checkpoint has not failed. Does nothing where Slurm does not answer.
 pub(crate) fn settle(store: &RunStore) -> Result<()> {
     let jobs: Vec<_> = jobs(store).collect();
     let Some(squeue) = (if jobs.is_empty() { None } else { squeue() }) else { return Ok(()) };
-    let under_way: HashSet<_> = under_way(&squeue).map(|(job, index, _)| (job, index)).collect();
-    for (folder, job) in jobs {
+    let under_way: HashSet<_> = under_way(&squeue).map(|task| (task.job, task.index)).collect();
+    for Submitted { folder, number: job } in jobs {
         let context = || folder.display().to_string();
         let endings = folder.join("ended");
         fs::create_dir_all(&endings).with_context(context)?; // An older version's job has none.
@@ -38,15 +33,13 @@ pub(crate) fn settle(store: &RunStore) -> Result<()> {
             if ended.exists() || under_way.contains(&(job.as_str(), index.as_str())) {
                 continue;
             }
-            let said = text(&folder.join("logs").join(&index));
+            let said = log::text(&folder.join("logs").join(&index));
             let deaths = deaths(&said);
-            for directory in trials(&folder, &index) {
-                let id = id(&directory);
+            for id in trials(&folder, &index) {
                 let Some(how) = deaths.get(&id) else { continue };
                 if matches!(store.result(&id), Ok(None)) && !is_claimed(store, &id) {
                     let words = said.lines().filter(|line| Event::parse(line).is_none());
-                    let log = text(&store.trial_directory(&id).join("log.txt"));
-                    let log = last(log.lines()).chain(last(words)).map(str::to_owned).collect();
+                    let log = [log::of_trial(store, &id), log::last(words)].concat();
                     store.fail(&id, &format!("its process in Slurm task {job}_{index} {how}"), true, log)?;
                 }
             }
@@ -56,18 +49,8 @@ pub(crate) fn settle(store: &RunStore) -> Result<()> {
     Ok(())
 }
 
-fn text(path: &Path) -> String {
-    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
-}
-
-fn last<'a>(lines: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
-    let lines: Vec<_> = lines.collect();
-    let first = lines.len().saturating_sub(KEPT_LINES);
-    lines.into_iter().skip(first)
-}
-
-/// The trials that a task's processes died in, and how they died, from the log of the task. Where a later process told how the trial
-/// ended, that stands.
+/// The trials that a task's processes died in, and how they died, from the log of the task. Where a
+/// later process told how the trial ended, that stands.
 fn deaths(log: &str) -> BTreeMap<String, String> {
     let mut deaths = BTreeMap::new();
     let mut begun = Vec::new();
@@ -94,7 +77,7 @@ fn deaths(log: &str) -> BTreeMap<String, String> {
                     }
                     deaths.extend(begun.drain(..).map(|id| (id, end.clone())));
                 } else if !line.trim().is_empty() {
-                    // Slurm's own last word, as `CANCELLED … DUE TO TIME LIMIT`, if nothing comes after it.
+                    // Slurm's own last word, as `CANCELLED … DUE TO TIME LIMIT`.
                     end = format!("ended without a result: {}", line.trim());
                 }
             }
@@ -116,7 +99,7 @@ mod tests {
         format!("{{\"event\":\"finished\",\"id\":\"{id}\",\"outcome\":\"scored\",\"seconds\":1.0}}\n")
     }
 
-    fn told(log: &str) -> Vec<String> {
+    fn deaths_in(log: &str) -> Vec<String> {
         deaths(log).into_iter().map(|(id, how)| format!("{id} {how}")).collect()
     }
 
@@ -125,29 +108,29 @@ mod tests {
         let killed = format!("{ENDED} 137\n{DIED} b\n");
         let log = started("a") + &finished("a") + &started("b") + &killed + &started("c") + &finished("c");
         let expected = "b was killed by signal 9 (by hand, or because memory ran out) without a result";
-        assert_eq!(told(&(log + ENDED + " 0\n")), [expected]);
+        assert_eq!(deaths_in(&(log + ENDED + " 0\n")), [expected]);
     }
 
     #[test]
     fn a_process_that_could_not_begin_fails_the_trial_it_came_to() {
         let log = format!("dml: not found\n{ENDED} 127\n{DIED} a\n");
-        assert_eq!(told(&log), ["a ended with exit code 127 without a result"]);
+        assert_eq!(deaths_in(&log), ["a ended with exit code 127 without a result"]);
     }
 
     #[test]
     fn what_was_interrupted_has_not_failed_and_goes_on_when_it_is_back() {
         let log = started("a") + ENDED + " 143\n";
-        assert!(told(&log).is_empty());
-        assert!(told(&(log.clone() + &started("a") + &finished("a") + ENDED + " 0\n")).is_empty());
-        assert_eq!(told(&(log + &started("a"))).len(), 1);
+        assert!(deaths_in(&log).is_empty());
+        assert!(deaths_in(&(log.clone() + &started("a") + &finished("a") + ENDED + " 0\n")).is_empty());
+        assert_eq!(deaths_in(&(log + &started("a"))).len(), 1);
     }
 
     #[test]
     fn what_a_later_process_told_stands_in_place_of_a_death() {
         let died = started("a") + &format!("{ENDED} 137\n{DIED} a\n");
         let failed = r#"{"event":"failed","id":"a","reason":"no","retry":true}"#.to_owned() + "\n";
-        assert_eq!(told(&(died.clone() + ENDED + " 143\n")).len(), 1);
-        assert!(told(&(died + &started("a") + &failed + ENDED + " 1\n")).is_empty());
+        assert_eq!(deaths_in(&(died.clone() + ENDED + " 143\n")).len(), 1);
+        assert!(deaths_in(&(died + &started("a") + &failed + ENDED + " 1\n")).is_empty());
     }
 
     #[test]
@@ -155,6 +138,6 @@ mod tests {
         let log = started("a") + "slurmstepd: error: *** JOB 7 CANCELLED DUE TO TIME LIMIT ***\n";
         let expected =
             "a ended without a result: slurmstepd: error: *** JOB 7 CANCELLED DUE TO TIME LIMIT ***";
-        assert_eq!(told(&log), [expected]);
+        assert_eq!(deaths_in(&log), [expected]);
     }
 }

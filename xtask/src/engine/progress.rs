@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::expand::Trial;
-use super::plan::{Estimate, duration};
-use super::summary::brief;
+use super::plan::Estimate;
+use super::words::{brief, duration};
+use crate::experiment::Trial;
 
 /// Without a terminal, a sweep that has said nothing for so long says what runs.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -20,7 +20,7 @@ pub(crate) struct Tally {
     pub done: usize,
     pub failed: usize,
     /// Stopped early, so far.
-    pub resting: usize,
+    pub stopped: usize,
     pub workers: usize,
     pub estimate: Estimate,
 }
@@ -33,9 +33,9 @@ impl Tally {
         *measured += 1;
     }
 
-    /// Seconds to the end, when the running trials have done `fraction` trials' worth of work so far.
+    /// Seconds to the end, with `fraction` trials' worth of work done of the running ones.
     fn eta(&self, fraction: f64) -> f64 {
-        let left = self.total.saturating_sub(self.done + self.failed + self.resting);
+        let left = self.total.saturating_sub(self.done + self.failed + self.stopped);
         let busy = self.workers.min(left).max(1);
         self.estimate.seconds_per_trial * (left as f64 - fraction).max(0.0) / busy as f64
     }
@@ -48,8 +48,10 @@ const SHOWN: usize = 16;
 #[derive(Debug)]
 struct Running {
     label: String,
-    /// Epochs done and to do.
-    epoch: (u32, u32),
+    /// Epochs done.
+    epoch: u32,
+    /// Epochs in all.
+    epochs: u32,
     text: String,
     bar: Option<ProgressBar>,
 }
@@ -100,7 +102,7 @@ impl Progress {
             _ => None,
         };
         let label = trial.label.clone();
-        let running = Running { label, epoch: (resumed_at, epochs), text: String::new(), bar };
+        let running = Running { label, epoch: resumed_at, epochs, text: String::new(), bar };
         self.running.insert(trial.id.clone(), running);
         if resumed_at > 0 {
             self.note(&format!("goes on after epoch {resumed_at}: {}", trial.label));
@@ -117,7 +119,7 @@ impl Progress {
         let known = losses.iter().filter_map(|(name, loss)| Some(format!("{name} {:.4}", (*loss)?)));
         let text = known.collect::<Vec<_>>().join(", ");
         self.update(id, |running| {
-            running.epoch = (epoch, epochs);
+            (running.epoch, running.epochs) = (epoch, epochs);
             running.text = text;
         });
     }
@@ -130,8 +132,8 @@ impl Progress {
         let Some(running) = self.running.get_mut(id) else { return };
         change(running);
         if let Some(bar) = &running.bar {
-            bar.set_length(running.epoch.1.into());
-            bar.set_position(running.epoch.0.into());
+            bar.set_length(running.epochs.into());
+            bar.set_position(running.epoch.into());
             bar.set_message(running.text.clone());
         }
     }
@@ -144,18 +146,18 @@ impl Progress {
         self.line(&format!("{}{diverged}, {}", trial.label, duration(seconds)));
     }
 
-    /// The trial rests after an epoch: it is stopped early unless it is sent on.
-    pub(crate) fn rests(&mut self, trial: &Trial, epoch: u32, value: Option<f64>) {
-        self.tally.resting += 1;
+    /// The trial pauses after an epoch: it is stopped early unless it is sent on.
+    pub(crate) fn pauses(&mut self, trial: &Trial, epoch: u32, value: Option<f64>) {
+        self.tally.stopped += 1;
         self.idle(&trial.id);
         let value = value.map_or("no finite score".into(), |value| format!("{value:.4}"));
         self.line(&format!("{} rests after epoch {epoch} with {value}", trial.label));
     }
 
-    /// A trial that rested is sent on.
+    /// A trial that paused is sent on.
     pub(crate) fn sent_on(&mut self) {
-        // It may not have been counted: one that rests after a failure stands as failed when the sweep begins.
-        self.tally.resting = self.tally.resting.saturating_sub(1);
+        // It may not have been counted: after a failure it stands as failed.
+        self.tally.stopped = self.tally.stopped.saturating_sub(1);
     }
 
     /// Another process finished the trial.
@@ -213,10 +215,11 @@ impl Progress {
                 sweep.set_message(state);
             }
             Output::Lines { said } if said.elapsed() >= HEARTBEAT && !self.running.is_empty() => {
-                let now = self.running.values().take(SHOWN).map(|running| {
-                    let (epoch, epochs) = running.epoch;
-                    format!("{} epoch {epoch}/{epochs} {}", running.label, running.text)
-                });
+                let now = self.running.values().take(SHOWN).map(
+                    |Running { label, epoch, epochs, text, .. }| {
+                        format!("{label} epoch {epoch}/{epochs} {text}")
+                    },
+                );
                 let now = now.collect::<Vec<_>>().join("; ");
                 self.note(&format!("{state}: {now}"));
             }
@@ -225,8 +228,7 @@ impl Progress {
     }
 
     fn state(&self) -> String {
-        let fraction =
-            self.running.values().map(|r| f64::from(r.epoch.0) / f64::from(r.epoch.1.max(1))).sum();
+        let fraction = self.running.values().map(|r| f64::from(r.epoch) / f64::from(r.epochs.max(1))).sum();
         let Tally { failed, .. } = self.tally;
         format!("{} running, {failed} failed, ETA {}", self.running.len(), duration(self.tally.eta(fraction)))
     }
@@ -251,7 +253,7 @@ mod tests {
     #[test]
     fn the_eta_is_the_work_left_over_the_workers_that_have_work() {
         let estimate = Estimate { seconds_per_trial: 99.0, measured: 0 };
-        let mut tally = Tally { total: 11, done: 2, failed: 1, resting: 1, workers: 2, estimate };
+        let mut tally = Tally { total: 11, done: 2, failed: 1, stopped: 1, workers: 2, estimate };
         tally.measure(10.0);
         assert_eq!(duration(tally.eta(0.0)), "35 s");
         assert_eq!(duration(tally.eta(1.0)), "30 s");

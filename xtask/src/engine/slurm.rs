@@ -1,4 +1,4 @@
-//! Slurm as the executor: one array job, whose tasks are the same `dml run DIR...` as a local worker.
+//! Slurm as the executor: one array job, whose tasks are the same `dml run DIR...` as here.
 //!
 //! ```text
 //! STORE/slurm/NAME-N/job.sh     what was submitted
@@ -7,7 +7,7 @@
 //!                    ended/I    empty; there once the trials that it died in are recorded as failed
 //!                    job        the job's number
 //! ```
-//! What is done the store says, and what is under way `squeue` says; `sacct` needs a database that not every cluster has.
+//! The store says what is done, and `squeue` what is under way; not every cluster has `sacct`.
 
 mod script;
 mod settle;
@@ -21,10 +21,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use dml_report::{RunStore, write_atomically};
 
-use super::expand::Trial;
-use super::plan::count;
 use super::queue::by_data_set;
+use super::words::count;
 use super::worker::Dml;
+use crate::experiment::Trial;
 use script::{Job, script};
 pub(crate) use settle::settle;
 
@@ -35,7 +35,7 @@ const FEW_TASKS: usize = 32;
 /// More trials than this a task has only where the array would become too large.
 const LARGEST_TASK: usize = 8;
 
-/// Short options of `sbatch` that take no value, so that the letter behind one in the same word is an option too.
+/// Short options of `sbatch` without a value: the letter behind one is an option too.
 const SHORT_WITHOUT_VALUE: [char; 9] = ['H', 'h', 'k', 'O', 'Q', 's', 'V', 'v', 'W'];
 
 /// What the user says about the job.
@@ -60,12 +60,12 @@ pub(crate) struct Task {
     pub trials: Vec<String>,
 }
 
-/// What the user says to `sbatch`, unless it would put the tasks' logs where the sweep does not find them.
+/// What the user says to `sbatch`, unless it would put the logs where no sweep finds them.
 ///
 /// # Errors
 /// A sentence that names the option and what to do instead.
 pub(crate) fn options(text: &str) -> Result<String, String> {
-    // Also glued to their value, behind other letters that take none, or abbreviated as far as sbatch understands it.
+    // Also glued to their value, behind letters that take none, or abbreviated.
     let moves_logs = |word: &&str| {
         let short = word.strip_prefix('-').map(|letters| letters.trim_start_matches(SHORT_WITHOUT_VALUE));
         let long = word.split('=').next().unwrap_or_default();
@@ -80,7 +80,8 @@ pub(crate) fn options(text: &str) -> Result<String, String> {
     }
 }
 
-/// Trials per task: several, but not so few tasks that a small sweep stays on one node, nor more than an array may have.
+/// Trials per task: several, but not so few tasks that a small sweep stays on one node, nor more
+/// than an array may have.
 fn task_size(trials: usize) -> usize {
     (trials / FEW_TASKS).clamp(1, LARGEST_TASK).max(trials.div_ceil(MOST_TASKS))
 }
@@ -93,7 +94,7 @@ pub(crate) fn submit(request: &Request, store: &RunStore, trials: Vec<Trial>) ->
     let root = fs::canonicalize(store.root()).with_context(|| store.root().display().to_string())?;
     let n_trials = trials.len();
     let mut trials = by_data_set(trials);
-    // What was begun before may be what its task died of: it comes after those that were never tried.
+    // What was begun before may be what its task died of: it comes last.
     trials.sort_by_key(|trial| store.trial_directory(&trial.id).join("log.txt").exists());
     let folder = new_folder(&root.join("slurm"), request.name)?;
     for part in ["tasks", "logs", "ended"] {
@@ -154,23 +155,25 @@ fn sbatch(options: &[String], script: &Path) -> Result<String> {
     Ok(text.trim().split(';').next().unwrap_or_default().to_owned())
 }
 
-/// The jobs that were submitted for a store: folder and number.
-fn jobs(store: &RunStore) -> impl Iterator<Item = (PathBuf, String)> {
+/// A job that was submitted for a store.
+struct Submitted {
+    folder: PathBuf,
+    /// Slurm's name for it.
+    number: String,
+}
+
+fn jobs(store: &RunStore) -> impl Iterator<Item = Submitted> {
     let folders = fs::read_dir(store.root().join("slurm")).into_iter().flatten().flatten();
     folders.filter_map(|entry| {
         let number = fs::read_to_string(entry.path().join("job")).ok()?;
-        Some((entry.path(), number.trim().to_owned()))
+        Some(Submitted { folder: entry.path(), number: number.trim().to_owned() })
     })
 }
 
-/// The trial directories of a task.
-fn trials(folder: &Path, index: &str) -> Vec<PathBuf> {
+/// Ids of a task's trials.
+fn trials(folder: &Path, index: &str) -> Vec<String> {
     let list = fs::read_to_string(folder.join("tasks").join(index)).unwrap_or_default();
-    list.lines().map(PathBuf::from).collect()
-}
-
-fn id(directory: &Path) -> String {
-    directory.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    list.lines().map(|directory| directory.rsplit('/').next().unwrap_or_default().to_owned()).collect()
 }
 
 /// All tasks of this store's jobs that are still under way. None where `squeue` cannot say.
@@ -178,38 +181,37 @@ pub(crate) fn tasks(store: &RunStore) -> Vec<Task> {
     let jobs: Vec<_> = jobs(store).collect();
     let squeue = if jobs.is_empty() { None } else { squeue() }.unwrap_or_default();
     let mut tasks = Vec::new();
-    for (folder, job) in jobs {
-        for (_, index, state) in under_way(&squeue).filter(|(number, _, _)| *number == job) {
-            let trials = trials(&folder, index).iter().map(|directory| id(directory)).collect();
-            tasks.push(Task { job: job.clone(), state: state.to_owned(), trials });
+    for Submitted { folder, number } in jobs {
+        for Listed { index, state, .. } in under_way(&squeue).filter(|task| task.job == number) {
+            let trials = trials(&folder, index);
+            tasks.push(Task { job: number.clone(), state: state.to_owned(), trials });
         }
     }
     tasks
 }
 
-/// Job, index and state of every task on the cluster, one a line; `None` where Slurm is not to be had or does not answer.
+/// Job, index and state of every task on the cluster; `None` where Slurm does not answer.
 fn squeue() -> Option<String> {
     let output = Command::new("squeue").args(["--noheader", "--array", "--format=%F %K %T"]).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Job, index and state of each task that squeue names and that has not ended.
-fn under_way(squeue: &str) -> impl Iterator<Item = (&str, &str, &str)> {
-    const OVER: [&str; 8] = [
-        "BOOT_FAIL",
-        "CANCELLED",
-        "COMPLETED",
-        "DEADLINE",
-        "FAILED",
-        "NODE_FAIL",
-        "OUT_OF_MEMORY",
-        "TIMEOUT",
-    ];
-    let words = squeue.lines().filter_map(|line| {
+/// A task in the words of squeue.
+#[derive(Debug, PartialEq, Eq)]
+struct Listed<'a> {
+    job: &'a str,
+    index: &'a str,
+    state: &'a str,
+}
+
+/// Each task that squeue names and that has not ended.
+fn under_way(squeue: &str) -> impl Iterator<Item = Listed<'_>> {
+    const OVER: &str = "BOOT_FAIL CANCELLED COMPLETED DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY TIMEOUT";
+    let listed = squeue.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
-        Some((words.next()?, words.next()?, words.next()?))
+        Some(Listed { job: words.next()?, index: words.next()?, state: words.next()? })
     });
-    words.filter(|(_, _, state)| !OVER.contains(state))
+    listed.filter(|task| !OVER.split(' ').any(|over| over == task.state))
 }
 
 /// Ids of the trials that a task will still come to.
@@ -257,6 +259,7 @@ mod tests {
     fn tasks_that_have_ended_are_not_under_way() {
         let squeue = "7 3 PENDING\n7 0 RUNNING\n7 1 COMPLETED\n7 2 OUT_OF_MEMORY\n9 N/A RUNNING\n";
         let expected = [("7", "3", "PENDING"), ("7", "0", "RUNNING"), ("9", "N/A", "RUNNING")];
+        let expected = expected.map(|(job, index, state)| Listed { job, index, state });
         assert_eq!(under_way(squeue).collect::<Vec<_>>(), expected);
         let task =
             |state: &str, id: &str| Task { job: "7".into(), state: state.into(), trials: vec![id.into()] };

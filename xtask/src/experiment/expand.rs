@@ -1,47 +1,35 @@
-//! From a sweep file to its trials: a pure function.
+//! From a base trial and grids to all trials: a pure function.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use anyhow::{Result, bail, ensure};
-use dml_report::{flatten, lookup, trial_id};
+use dml_report::{lookup, trial_id};
 use toml::{Table, Value};
 
-use super::file::SweepFile;
+use super::trial::{SEED_KEY, Trial, label};
 
-/// The key that `seeds` varies.
-pub(crate) const SEED_KEY: &str = "seed";
-
-/// One complete trial.
-#[derive(Debug, Clone)]
-pub(crate) struct Trial {
-    /// [`trial_id`] of `table`.
-    pub id: String,
-    pub table: Table,
-    /// What sets it apart in its sweep, for people: `system=dml latent_dim=2 seed=0`. Alone it is its id.
-    pub label: String,
-}
-
-/// All trials of a sweep, each once: seed by seed, in the order of the grids.
+/// All trials, each once: seed by seed, from the base's on, in the order of the grids. In a grid
+/// scalars and tables are fixed, arrays are varied; without a grid the base runs alone.
 ///
 /// # Errors
-/// When a grid names a key that the trial does not have, or gives it a value of another type. The sentence names
-/// the grid (counted from 1) and the key, and says what would be right.
-pub(crate) fn expand(file: &SweepFile) -> Result<Vec<Trial>> {
-    let Some(&Value::Integer(first)) = file.base.get(SEED_KEY) else {
+/// When a grid names a key that the trial does not have, or gives it a value of another type. The
+/// sentence names the grid (counted from 1) and the key, and says what would be right.
+pub(crate) fn expand(base: &Table, grids: &[Table], seeds: u32) -> Result<Vec<Trial>> {
+    let Some(&Value::Integer(first)) = base.get(SEED_KEY) else {
         bail!("[base] has no `seed`; `seed = 0` would be right (`seeds` then counts it up)");
     };
     let mut tables = Vec::new();
-    for (index, grid) in file.grid.iter().enumerate() {
-        if let Err(error) = expand_grid(&file.base, grid, &mut tables) {
+    for (index, grid) in grids.iter().enumerate() {
+        if let Err(error) = expand_grid(base, grid, &mut tables) {
             bail!("grid {}: {error}", index + 1);
         }
     }
-    if file.grid.is_empty() {
-        tables.push(file.base.clone());
+    if grids.is_empty() {
+        tables.push(base.clone());
     }
     let mut seen = HashSet::new();
     let mut trials = Vec::new();
-    for seed in (first..).take(file.seeds as usize) {
+    for seed in (first..).take(seeds as usize) {
         for table in &tables {
             let mut table = table.clone();
             table.insert(SEED_KEY.into(), Value::Integer(seed));
@@ -117,64 +105,22 @@ fn list(table: &Table, parent: &str) -> String {
     table.keys().map(|key| format!("`{parent}{dot}{key}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Names every trial by the keys that not all trials share.
-pub(crate) fn label(trials: &mut [Trial]) {
-    let flat: Vec<_> = trials.iter().map(|trial| flatten(&trial.table)).collect();
-    let Some(first) = flat.first() else { return };
-    let mut varied: Vec<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
-    varied.sort();
-    varied.dedup();
-    varied.retain(|key| flat.iter().any(|values| values.get(*key) != first.get(*key)));
-    let of_its_kind = varied.clone();
-    varied.retain(|key| {
-        // What goes with a kind is worth a word only where it varies within the kind.
-        let kind = key.rsplit_once('.').map(|(table, _)| format!("{table}.kind"));
-        let Some(kind) = kind.filter(|kind| kind != *key && of_its_kind.contains(&kind)) else { return true };
-        let mut seen = BTreeMap::new();
-        flat.iter().any(|values| {
-            let value = values.get(*key);
-            *seen.entry(values.get(&kind).and_then(|kind| kind.as_str())).or_insert(value) != value
-        })
-    });
-    let words = |values: &BTreeMap<String, &Value>| {
-        let word = |key: &&String| {
-            let name = key.strip_suffix(".kind").unwrap_or(key);
-            let name = name.rsplit('.').next().unwrap_or(name);
-            values.get(*key).map(|value| format!("{name}={}", value.to_string().trim_matches('"')))
-        };
-        varied.iter().filter_map(word).collect::<Vec<_>>().join(" ")
-    };
-    let labels: Vec<String> = flat.iter().map(words).collect();
-    for (trial, label) in trials.iter_mut().zip(labels) {
-        trial.label = if label.is_empty() { trial.id.clone() } else { label };
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::file::parse;
     use super::*;
 
-    const HEAD: &str = r#"
-claim = "c"
-command = "x"
-seeds = 1
-seconds_per_trial = 1.0
-[base]
+    const BASE: &str = r#"
 seed = 0
-[base.data]
-name = "mnist"
-percent = 0.1
-[base.model]
-hidden = [512, 256]
-latent_dim = 10
-[base.routine]
-kind = "alternate"
-alpha = 0.5
+data = { name = "mnist", percent = 0.1 }
+model = { hidden = [512, 256], latent_dim = 10 }
+routine = { kind = "alternate", alpha = 0.5 }
 "#;
 
     fn trials(grids: &str) -> Result<Vec<Trial>> {
-        expand(&parse(&format!("{HEAD}{grids}")).unwrap())
+        let grids: Table = grids.parse().unwrap();
+        let grids = grids.get("grid").and_then(Value::as_array).into_iter().flatten();
+        let grids: Vec<_> = grids.map(|grid| grid.as_table().unwrap().clone()).collect();
+        expand(&BASE.parse().unwrap(), &grids, 1)
     }
 
     fn labels(grids: &str) -> String {
@@ -190,7 +136,7 @@ alpha = 0.5
     fn without_a_grid_the_base_runs_alone() {
         let all = trials("").unwrap();
         assert_eq!(all.len(), 1);
-        assert_eq!(all[0].id, trial_id(&parse(HEAD).unwrap().base));
+        assert_eq!(all[0].id, trial_id(&BASE.parse().unwrap()));
     }
 
     #[test]
@@ -231,11 +177,12 @@ routine = { kind = "joint", gamma = 2.0 }
 
     #[test]
     fn every_trial_runs_with_every_seed_one_seed_after_the_other() {
-        let mut file = parse(&format!("{HEAD}[[grid]]\n'model.latent_dim' = [2, 4]\n")).unwrap();
-        file.seeds = 2;
+        let mut base: Table = BASE.parse().unwrap();
+        let grids = ["'model.latent_dim' = [2, 4]".parse().unwrap()];
         for first in [0, 7] {
-            file.base.insert(SEED_KEY.into(), Value::Integer(first));
-            let labels: Vec<_> = expand(&file).unwrap().into_iter().map(|trial| trial.label).collect();
+            base.insert(SEED_KEY.into(), Value::Integer(first));
+            let all = expand(&base, &grids, 2).unwrap();
+            let labels: Vec<_> = all.into_iter().map(|trial| trial.label).collect();
             let expected = [(2, 0), (4, 0), (2, 1), (4, 1)]
                 .map(|(latent_dim, seed)| format!("latent_dim={latent_dim} seed={}", first + seed));
             assert_eq!(labels, expected);

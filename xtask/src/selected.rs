@@ -1,0 +1,40 @@
+//! Which trials, in which store: what every command on a sweep takes.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use dml_report::RunStore;
+
+use crate::experiment::Sweep;
+
+/// The sweep, the number of its seeds and the run store.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Selected {
+    /// A sweep of xtask/sweeps, or the path of a sweep file
+    #[arg(default_value = "quick", value_name = "NAME|FILE")]
+    pub name: String,
+    /// Runs every trial with N seeds, the base's and those after it [default: what the sweep file
+    /// says]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub seeds: Option<u32>,
+    /// The run store [default: runs in the checkout]
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+}
+
+impl Selected {
+    /// Reads the sweep and opens the store.
+    pub(crate) fn open(&self, root: &Path) -> Result<(Sweep, RunStore)> {
+        let sweep = Sweep::find(root, &self.name, self.seeds)?;
+        let store = self.store.clone().unwrap_or_else(|| root.join("runs"));
+        Ok((sweep, RunStore::open(&store)?))
+    }
+
+    /// The same selection as words of a command line.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let mut words = vec![self.name.clone()];
+        words.extend(self.seeds.map(|n| format!("--seeds {n}")));
+        words.extend(self.store.as_ref().map(|store| format!("--store {}", store.display())));
+        words
+    }
+}

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::error::not_negative;
-use crate::loss::Loss;
+use crate::loss::{Batch, Loss};
 use crate::masked::{classes_of, dot_products, is_of_class, labelled_only, mean_where, of_a_class};
-use crate::{CrossBatchMemory, LossError, ParameterShape};
+use crate::{LossError, ParameterShape};
 
 /// Softmax cross-entropy of a linear head, plus lambda times half the squared distance to the
 /// centre of the own class.
@@ -48,21 +48,15 @@ impl Loss for Center {
         ]
     }
 
-    fn value(
-        &self,
-        parameters: &[Tensor],
-        embeddings: &Tensor,
-        labels: &Tensor,
-        _memory: Option<&CrossBatchMemory>,
-    ) -> Tensor {
+    fn value(&self, parameters: &[Tensor], batch: &Batch) -> Tensor {
         let [weight, bias, centers] = parameters else { panic!("center takes a weight, a bias and centers") };
         let n_classes = classes_of(centers);
-        let labels = &of_a_class(labels, n_classes);
-        let rows = labelled_only(embeddings, labels);
+        let labels = &of_a_class(batch.labels, n_classes);
+        let rows = labelled_only(batch.embeddings, labels);
         let own = is_of_class(labels, n_classes); // [..., batch, classes]
         let log_softmax = (dot_products(&rows, weight) + bias.unsqueeze(-2)).log_softmax(-1, None::<Kind>);
         let cross_entropy = -mean_where(&log_softmax, &own, &[-2, -1]); // One class a row: a mean over rows.
-        let apart = rows - own.to_kind(embeddings.kind()).matmul(centers);
+        let apart = &rows - own.to_kind(rows.kind()).matmul(centers);
         let to_center = apart.square().sum_dim_intlist(-1, false, None::<Kind>); // [..., batch]
         cross_entropy + mean_where(&to_center, &labels.ge(0), &[-1]) * (self.lambda / 2.0)
     }

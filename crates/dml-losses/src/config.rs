@@ -2,6 +2,7 @@
 
 use tch::Tensor;
 
+use crate::loss::Batch;
 use crate::{CrossBatchMemory, LossConfig, LossError, ParameterShape};
 
 /// Makes [`LossConfig`] of a list of losses, and the public methods of each.
@@ -63,7 +64,7 @@ macro_rules! methods {
         impl $Loss {
             /// The loss of each model: [`LossConfig::forward`], without parameters.
             pub fn forward(&self, embeddings: &tch::Tensor, labels: &tch::Tensor) -> tch::Tensor {
-                loss::Loss::value(self, &[], embeddings, labels, None)
+                loss::Loss::value(self, &[], &loss::Batch { embeddings, labels, memory: None })
             }
 
             /// The loss of each model where a batch row is compared with the rows in `memory` too:
@@ -74,7 +75,7 @@ macro_rules! methods {
                 labels: &tch::Tensor,
                 memory: &CrossBatchMemory,
             ) -> tch::Tensor {
-                loss::Loss::value(self, &[], embeddings, labels, Some(memory))
+                loss::Loss::value(self, &[], &loss::Batch { embeddings, labels, memory: Some(memory) })
             }
         }
     };
@@ -92,7 +93,7 @@ macro_rules! methods {
                 embeddings: &tch::Tensor,
                 labels: &tch::Tensor,
             ) -> tch::Tensor {
-                loss::Loss::value(self, parameters, embeddings, labels, None)
+                loss::Loss::value(self, parameters, &loss::Batch { embeddings, labels, memory: None })
             }
         }
     };
@@ -134,7 +135,7 @@ impl LossConfig {
     /// On labels that have not the shape of the embeddings without `dim`, on embeddings that are
     /// neither f32 nor f64, and on fewer parameters than [`LossConfig::parameters`] names.
     pub fn forward(&self, parameters: &[Tensor], embeddings: &Tensor, labels: &Tensor) -> Tensor {
-        self.as_loss().value(parameters, embeddings, labels, None)
+        self.as_loss().value(parameters, &Batch { embeddings, labels, memory: None })
     }
 
     /// The loss of each model where a batch row is compared with the rows in `memory` too, not with
@@ -156,6 +157,6 @@ impl LossConfig {
         labels: &Tensor,
         memory: &CrossBatchMemory,
     ) -> Tensor {
-        self.as_loss().value(parameters, embeddings, labels, Some(memory))
+        self.as_loss().value(parameters, &Batch { embeddings, labels, memory: Some(memory) })
     }
 }

@@ -14,14 +14,16 @@ pub(crate) trait Loss {
         Vec::new()
     }
 
-    /// See [`crate::LossConfig::forward_against`]; without a memory [`crate::LossConfig::forward`].
-    fn value(
-        &self,
-        parameters: &[Tensor],
-        embeddings: &Tensor,
-        labels: &Tensor,
-        memory: Option<&CrossBatchMemory>,
-    ) -> Tensor;
+    /// See [`crate::LossConfig::forward`].
+    fn value(&self, parameters: &[Tensor], batch: &Batch) -> Tensor;
+}
+
+/// What a loss is taken of.
+pub(crate) struct Batch<'a> {
+    pub(crate) embeddings: &'a Tensor, // [..., batch, dim]
+    pub(crate) labels: &'a Tensor,     // [..., batch]
+    /// Rows of earlier batches; see [`crate::LossConfig::forward_against`].
+    pub(crate) memory: Option<&'a CrossBatchMemory>,
 }
 
 /// The shape of something that a loss learns, and how it starts.

@@ -2,9 +2,9 @@
 
 use tch::{Kind, Tensor};
 
-use crate::loss::Loss;
+use crate::LossError;
+use crate::loss::{Batch, Loss};
 use crate::masked::{dot_products, labelled_only, normalized};
-use crate::{CrossBatchMemory, LossError};
 
 /// Anchors, the candidates they are compared with, and which of these are of the same class.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Pairs {
 impl Pairs {
     /// Every row with every other row of its batch, and with every row in the memory if there is
     /// one.
-    fn of_batch(embeddings: &Tensor, labels: &Tensor, memory: Option<&CrossBatchMemory>) -> Self {
+    fn of_batch(&Batch { embeddings, labels, memory }: &Batch) -> Self {
         let rows = labelled_only(embeddings, labels);
         let Some(memory) = memory else {
             return Self::new(rows.shallow_clone(), labels, rows, labels).without_self();
@@ -94,14 +94,8 @@ impl<P: PairLoss> Loss for P {
     }
 
     /// For a batch of no rows zero with a graph, as `LibTorch` takes no extremum over nothing.
-    fn value(
-        &self,
-        _parameters: &[Tensor],
-        embeddings: &Tensor,
-        labels: &Tensor,
-        memory: Option<&CrossBatchMemory>,
-    ) -> Tensor {
-        let pairs = Pairs::of_batch(embeddings, labels, memory);
+    fn value(&self, _parameters: &[Tensor], batch: &Batch) -> Tensor {
+        let pairs = Pairs::of_batch(batch);
         if pairs.labelled.size().last() == Some(&0) {
             return pairs.anchors.sum_dim_intlist([-2i64, -1].as_slice(), false, None);
         }

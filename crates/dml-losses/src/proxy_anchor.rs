@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::error::{not_negative, positive};
-use crate::loss::Loss;
+use crate::loss::{Batch, Loss};
 use crate::masked::{
     classes_of, dot_products, is_of_class, labelled_only, log_one_plus_exp, log_sum_exp_where, mean_where,
     normalized, of_a_class,
 };
-use crate::{CrossBatchMemory, LossError, ParameterShape};
+use crate::{LossError, ParameterShape};
 
 /// Proxy-anchor loss: each class has a learned proxy, which is compared with all rows of the batch.
 ///
@@ -46,17 +46,11 @@ impl Loss for ProxyAnchor {
         vec![ParameterShape { name: "proxies", shape: vec![n_classes, dim], std }]
     }
 
-    fn value(
-        &self,
-        parameters: &[Tensor],
-        embeddings: &Tensor,
-        labels: &Tensor,
-        _memory: Option<&CrossBatchMemory>,
-    ) -> Tensor {
+    fn value(&self, parameters: &[Tensor], batch: &Batch) -> Tensor {
         let [proxies] = parameters else { panic!("proxy_anchor takes its proxies") };
         let n_classes = classes_of(proxies);
-        let labels = &of_a_class(labels, n_classes);
-        let rows = labelled_only(embeddings, labels);
+        let labels = &of_a_class(batch.labels, n_classes);
+        let rows = labelled_only(batch.embeddings, labels);
         let similarity = dot_products(&normalized(&rows), &normalized(proxies)); // [..., batch, classes]
         let positive = is_of_class(labels, n_classes);
         let negative = positive.logical_not().logical_and(&labels.ge(0).unsqueeze(-1));

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::error::not_negative;
-use crate::loss::Loss;
-use crate::{CrossBatchMemory, LossConfig, LossError, ParameterShape, Triplet};
+use crate::loss::{Batch, Loss};
+use crate::{LossConfig, LossError, ParameterShape, Triplet};
 
 /// The sum of other losses, each times its weight. What it learns is what they learn, one after the
 /// other.
@@ -57,19 +57,13 @@ impl Loss for Weighted {
         self.terms.iter().flat_map(|term| term.loss.parameters(dim, n_classes)).collect()
     }
 
-    fn value(
-        &self,
-        mut parameters: &[Tensor],
-        embeddings: &Tensor,
-        labels: &Tensor,
-        memory: Option<&CrossBatchMemory>,
-    ) -> Tensor {
+    fn value(&self, mut parameters: &[Tensor], batch: &Batch) -> Tensor {
         let terms = self.terms.iter().map(|WeightedTerm { weight, loss }| {
             let (own, rest) = parameters
                 .split_at_checked(learned_by(loss).len())
                 .expect("weighted takes the parameters of its terms, one after the other");
             parameters = rest;
-            loss.as_loss().value(own, embeddings, labels, memory) * *weight
+            loss.as_loss().value(own, batch) * *weight
         });
         terms.reduce(|sum, term| sum + term).expect("a weighted loss has a term")
     }

@@ -1,7 +1,6 @@
 //! Whole trainings on small made images: laws that must hold whatever the numbers are.
 
 mod common;
-mod devices;
 mod labels;
 mod likelihood;
 mod stacks;

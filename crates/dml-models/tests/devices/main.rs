@@ -1,22 +1,37 @@
-//! The same training on the CPU and on CUDA. Where there is no CUDA the CPU stands in for it, so that the comparison itself is run.
+//! The same training on the CPU and on CUDA. Where there is no CUDA the CPU stands in for it, so that the comparison itself is run; the
+//! result of each test then says so: `test [the CPU with itself] …`.
+
+#[path = "../training/common.rs"]
+#[expect(dead_code, reason = "made for the tests of training, of which these need a part")]
+mod common;
+
+use std::process::ExitCode;
 
 use dml_losses::{Distance, LossConfig, Mining, Triplet};
 use dml_models::{RoutineConfig, Stack, System, TrainConfig};
 use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs, Unit, Vamp};
+use libtest_mimic::{Arguments, Trial};
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{CLASSES, conv, images, neighbours, rows, run, stack_on, trial};
+use common::{CLASSES, conv, images, neighbours, rows, run, stack_on, trial};
 
-/// The device that `DML_TEST_DEVICE` names, which must be there. Without it the first CUDA device, or the CPU with a line that says so.
-fn other_device() -> Device {
+fn main() -> ExitCode {
     let name = std::env::var("DML_TEST_DEVICE").unwrap_or_else(|_| "auto".to_string());
-    let device = dml_models::device(&name).unwrap();
-    if device == Device::Cpu {
-        eprintln!("NOT COMPARED WITH CUDA: there is no CUDA device here, the CPU was compared with itself");
+    let device = dml_models::device(&name).expect("the device that DML_TEST_DEVICE names is there");
+    let compared = if device == Device::Cpu {
+        "the CPU with itself".to_string()
     } else {
-        eprintln!("the CPU is compared with {}", dml_models::device_name(device));
-    }
-    device
+        format!("the CPU with {}", dml_models::device_name(device))
+    };
+    let tests: [(&str, fn(Device)); 3] = [
+        ("tensors_of_two_devices_do_not_mix", tensors_of_two_devices_do_not_mix),
+        ("both_give_the_same_first_gradients", both_give_the_same_first_gradients),
+        ("both_give_the_same_scores_within_seed_noise", both_give_the_same_scores_within_seed_noise),
+    ];
+    let trial = |(name, test): (&str, fn(Device))| {
+        Trial::test(name, move || Ok(test(device))).with_kind(compared.as_str())
+    };
+    libtest_mimic::run(&Arguments::from_args(), tests.map(trial).into()).exit_code()
 }
 
 /// Every loss, prior and kind of network.
@@ -59,16 +74,12 @@ fn first_gradients(device: Device, config: &TrainConfig, members: u64) -> Vec<(S
     gradients
 }
 
-#[test]
-fn tensors_of_two_devices_do_not_mix() {
-    let device = other_device();
+fn tensors_of_two_devices_do_not_mix(device: Device) {
     let [here, there] = [Device::Cpu, device].map(|device| Tensor::ones([2], (Kind::Float, device)));
     assert_eq!(here.f_add(&there).is_err(), device != Device::Cpu);
 }
 
-#[test]
-fn cpu_and_cuda_give_the_same_first_gradients() {
-    let device = other_device();
+fn both_give_the_same_first_gradients(device: Device) {
     for config in trials() {
         for members in [1, 3] {
             let ours = first_gradients(Device::Cpu, &config, members);
@@ -93,10 +104,8 @@ fn accuracy(stack: &Stack, member: usize) -> f64 {
     right as f64 / classes.len() as f64
 }
 
-#[test]
-fn cpu_and_cuda_give_the_same_scores_within_seed_noise() {
+fn both_give_the_same_scores_within_seed_noise(device: Device) {
     const SEEDS: u64 = 6;
-    let device = other_device();
     for system in [System::DmlAutoencoder, System::MetricVae] {
         let config = trial(system, RoutineConfig::JointAlpha { alpha: 0.5 });
         let scores = |device| -> Vec<[f64; 3]> {

@@ -2,6 +2,8 @@
 //! they run where it is not yet and can bring it.
 
 mod bench;
+#[cfg(test)]
+mod identities;
 mod invariants;
 mod libtorch;
 mod python;

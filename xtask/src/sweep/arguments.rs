@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use anyhow::Result;
-use dml_report::RunStore;
+use dml_store::RunStore;
 
 use super::file::Sweep;
 use super::slurm;

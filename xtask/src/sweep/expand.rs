@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use anyhow::{Result, bail, ensure};
-use dml_report::{flatten, lookup, trial_id};
+use dml_store::{complete, flatten, lookup, trial_id};
 use toml::{Table, Value};
 
 use super::file::SweepFile;
@@ -30,15 +30,19 @@ pub(crate) fn expand(file: &SweepFile) -> Result<Vec<Trial>> {
     let Some(&Value::Integer(first)) = file.base.get(SEED_KEY) else {
         bail!("[base] has no `seed`; `seed = 0` would be right (`seeds` then counts it up)");
     };
+    let mut base = file.base.clone();
+    complete(&mut base);
     let mut tables = Vec::new();
     for (index, grid) in file.grid.iter().enumerate() {
-        if let Err(error) = expand_grid(&file.base, grid, &mut tables) {
+        if let Err(error) = expand_grid(&base, grid, &mut tables) {
             bail!("grid {}: {error}", index + 1);
         }
     }
     if file.grid.is_empty() {
-        tables.push(file.base.clone());
+        tables.push(base);
     }
+    // A grid may have put a whole table in the place of one that was complete.
+    tables.iter_mut().for_each(|table| _ = complete(table));
     let mut seen = HashSet::new();
     let mut trials = Vec::new();
     for seed in (first..).take(file.seeds as usize) {

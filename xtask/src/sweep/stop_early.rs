@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use dml_report::{FORMAT, RunStore, lookup};
+use dml_store::{FORMAT, RunStore, lookup};
 use serde::{Deserialize, Serialize};
 
 use super::expand::{SEED_KEY, Trial};
@@ -137,7 +137,7 @@ impl Tournament {
 /// How a trial arrived that has its result.
 pub(crate) fn result(store: &RunStore, id: &str) -> Option<Outcome> {
     let result = store.result(id).ok()??;
-    let diverged = matches!(result.outcome, dml_report::Outcome::Diverged { .. });
+    let diverged = matches!(result.outcome, dml_store::Outcome::Diverged { .. });
     Some(if diverged { Outcome::Diverged } else { Outcome::Finished })
 }
 

@@ -19,7 +19,7 @@ fn check_tells_ids_and_goes_on_after_a_bad_file() {
     let good = write("good.toml", &toml::to_string(&trial).unwrap());
     let bad = write("bad.toml", &toml::to_string(&trial).unwrap().replace("beta = 1.0", "beta = -1.0"));
     let missing = folder.path().join("missing.toml");
-    let expected = format!("{}: trial {}\n", good.display(), dml_report::trial_id(&trial));
+    let expected = format!("{}: trial {}\n", good.display(), dml_store::trial_id(&trial));
     let arguments = ["check", text(&bad), text(&missing), text(&good)];
     let output = dml(&arguments).assert().code(1).get_output().clone();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);

@@ -1,6 +1,6 @@
 //! End to end: the binary `dml` as a user, a script or the sweep engine meets it, on data sets made here.
 //!
-//! A store that is read-only and a disk that is full take a file system of their own: `xtask/tests/damage.sh`.
+//! A store that is read-only and a disk that is full take a file system apart: `xtask/tests/damage.sh`.
 
 mod arrays;
 mod store;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use dml_models::System;
-use dml_report::{Outcome, TrialResult};
+use dml_store::{Outcome, TrialResult};
 use toml::Table;
 
 use crate::arrays::{TINY, TINY_WITHOUT_VALIDATION};
@@ -246,7 +246,7 @@ fn every_option_trains_and_scores_and_makes_its_difference() {
     results.values().for_each(assert_sound);
     let mut wrong = Vec::new();
     for Case { trials, differ, words } in &cases {
-        let [one, other] = [0, 1].map(|i| &results[&dml_report::trial_id(&trials[i])]);
+        let [one, other] = [0, 1].map(|i| &results[&dml_store::trial_id(&trials[i])]);
         if ((&one.outcome, &one.curves) != (&other.outcome, &other.curves)) != *differ {
             wrong.push(format!("{words}: should {}", if *differ { "differ" } else { "be equal" }));
         }

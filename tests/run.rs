@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use dml_report::{Outcome, Scores, TrialResult};
+use dml_store::{Outcome, Scores, TrialResult};
 use serde_json::Value;
 use tch::Tensor;
 

@@ -1,4 +1,4 @@
-//! Trials that rest at an epoch, so that they can be stopped early: trained on, they end as trials that never rested.
+//! Trials that stop after an epoch, so that they can be stopped early: trained on, they end as trials that never stopped.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ fn rungs(trial: &Path) -> Value {
 }
 
 #[test]
-fn a_trial_that_rested_ends_with_the_bytes_of_one_that_did_not() {
+fn a_trial_that_stopped_ends_with_the_bytes_of_one_that_did_not() {
     let (store, calm) = (Store::new(), Store::new());
     let (trial, other) = ([store.add(&settings())], [calm.add(&settings())]);
     for until in ["2", "6"] {
@@ -37,7 +37,7 @@ fn a_trial_that_rested_ends_with_the_bytes_of_one_that_did_not() {
             [&format!("epoch {until} of {EPOCHS}"), "scoring embedding", "scoring test_folds.knn", "rung"];
         assert_eq!(told[told.len() - 4..], last);
         assert!(!trial[0].join("result.json").exists());
-        assert!(!trial[0].join("failure.json").exists(), "whoever rests has not failed");
+        assert!(!trial[0].join("failure.json").exists(), "a trial that stops at a rung has not failed");
         let value = &ran.events.last().unwrap()["value"];
         assert_eq!(rungs(&trial[0])["rungs"]["test_folds.knn.accuracy"][until], *value);
         assert!(value.as_f64().is_some_and(|value| value > 0.5), "three corners are easy to tell: {value}");
@@ -125,7 +125,7 @@ fn a_rung_before_the_checkpoint_is_reached_afresh_and_other_scores_are_kept_apar
 }
 
 #[test]
-fn a_stack_rests_as_its_members_do_and_one_that_diverged_has_no_score() {
+fn a_stack_stops_as_its_members_do_and_one_that_diverged_has_no_score() {
     let store = Store::new();
     let diverging = format!("training.learning_rate = 1e30\nseed = 1\ntraining.epochs = {EPOCHS}");
     let trials = [store.add(&format!("training.epochs = {EPOCHS}")), store.add(&diverging)];

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
 use std::time::Duration;
 
-use dml_report::{RunStore, TrialResult};
+use dml_store::{RunStore, TrialResult};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -174,7 +174,7 @@ pub(crate) fn outcome(directory: &Path) -> [Vec<u8>; 2] {
     ["result.json", "weights.safetensors"].map(|name| fs::read(directory.join(name)).unwrap())
 }
 
-/// A `dml run` whose standard output holds only a few events that nobody has read: it cannot run ahead of its reader by more than
+/// A `dml run` whose standard output holds only a few events that no one has read: it cannot run ahead of its reader by more than
 /// [`Running::AHEAD`] epochs, so it can be stopped in the middle without a clock.
 pub(crate) struct Running {
     child: Child,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use dml_report::lookup;
+use dml_store::lookup;
 use toml::{Table, Value};
 
 use super::{BASE, OPTIONS, cases, with};

@@ -5,7 +5,6 @@
 //! as a Slurm task.
 
 pub(crate) mod data;
-mod event;
 pub(crate) mod local;
 mod log;
 pub(crate) mod plan;

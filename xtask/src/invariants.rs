@@ -13,15 +13,16 @@ use serde::Deserialize;
 use crate::libtorch;
 
 /// Each crate of the workspace and the others it may name, for tests and build scripts too.
-const MAY_NAME: [(&str, &[&str]); 8] = [
+const MAY_NAME: [(&str, &[&str]); 9] = [
     ("dml-data", &[]),
     ("dml-losses", &[]),
     ("dml-priors", &[]),
     ("dml-eval", &[]),
-    ("dml-report", &["dml-eval"]),
+    ("dml-store", &["dml-data"]),
+    ("dml-report", &["dml-data", "dml-eval", "dml-store"]),
     ("dml-models", &["dml-data", "dml-losses", "dml-priors"]),
-    ("dml-cli", &["dml-data", "dml-eval", "dml-losses", "dml-models", "dml-priors", "dml-report"]),
-    ("xtask", &["dml-data", "dml-report"]),
+    ("dml-cli", &["dml-data", "dml-eval", "dml-losses", "dml-models", "dml-priors", "dml-store"]),
+    ("xtask", &["dml-data", "dml-report", "dml-store"]),
 ];
 
 /// The crates that may need LibTorch; people use the others who never install it.

@@ -4,6 +4,8 @@
 mod bench;
 mod engine;
 mod experiment;
+#[cfg(test)]
+mod identities;
 mod invariants;
 mod libtorch;
 mod python;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use dml_report::{Report, ReportPaths, ReportSpecs, RunStore, write_report};
+use dml_report::{Report, ReportPaths, ReportSpecs, write_report};
+use dml_store::RunStore;
 
 use crate::engine::stop_early::n_stopped;
 use crate::experiment::Sweep;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use dml_report::RunStore;
+use dml_store::RunStore;
 
 use crate::experiment::Sweep;
 

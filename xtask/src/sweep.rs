@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use dml_report::RunStore;
+use dml_store::RunStore;
 
 pub(crate) use arguments::SweepArguments;
 
@@ -61,7 +61,7 @@ impl Session<'_> {
             return Ok(ExitCode::SUCCESS);
         }
         if arguments.retry_failed {
-            to_run.iter().try_for_each(|trial| store.forgive(&trial.id))?;
+            to_run.iter().try_for_each(|trial| store.forget_failures(&trial.id))?;
         }
         let to_run = data::fetch(store, to_run, arguments.quiet)?;
         if !to_run.is_empty() && arguments.executor == Executor::Slurm {

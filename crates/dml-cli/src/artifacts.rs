@@ -1,4 +1,5 @@
-//! What a trial leaves beside its result: for the report's figures, and for other programs. None of it is needed for a table.
+//! What a trial leaves beside its result: for the report's figures, and for other programs. None of
+//! it is needed for a table.
 
 mod pictures;
 mod provenance;
@@ -9,12 +10,12 @@ use std::path::Path;
 use anyhow::Result;
 use dml_data::Dataset;
 use dml_data::npz::NpzWriter;
-use dml_models::Stack;
+use dml_store::names;
 use ndarray::{Array2, Axis};
 use rand::seq::index::sample;
 
 use crate::evaluate::evaluated_split;
-use crate::run::Job;
+use crate::session::{Job, Member};
 
 pub(crate) use provenance::write_provenance;
 pub(crate) use tensorboard::TensorBoard;
@@ -28,25 +29,26 @@ pub(crate) fn write(
     job: &Job,
     data: &Dataset,
     embeddings: &Array2<f32>,
-    stack: Option<(&Stack, usize)>,
+    member: Option<Member>,
 ) -> Result<()> {
     let split = evaluated_split(&job.trial, data)?;
-    // The same images for every trial of a data set, so that latent spaces can be compared point by point.
+    // The same images for every trial of a data set, so that latent spaces can be compared point by
+    // point.
     let n = split.labels.len();
     let mut rows = sample(&mut dml_data::random::keyed(0, "artifacts", 0), n, DRAWN.min(n)).into_vec();
     rows.sort_unstable();
-    let mut file = NpzWriter::create(&job.directory.join("latent.npz"))?;
+    let mut file = NpzWriter::create(&job.directory.join(names::LATENT))?;
     file.add_f32("embeddings", embeddings.select(Axis(0), &rows).view())?;
     file.add_i64("labels", &rows.iter().map(|&row| i64::from(split.labels[row])).collect::<Vec<_>>())?;
     file.add_i64("rows", &rows.iter().map(|&row| row as i64).collect::<Vec<_>>())?;
-    if let Some((mean, logvar)) = stack.and_then(|(stack, member)| stack.prior_components(member)) {
+    if let Some((mean, logvar)) = member.and_then(|member| member.stack.prior_components(member.index)) {
         file.add_f32("components_mean", mean.view())?;
         file.add_f32("components_logvar", logvar.view())?;
     }
     file.finish()?;
     pictures::of_dataset(store, job, data, split, &rows)?;
-    if let Some((stack, member)) = stack {
-        pictures::of_decoder(job, data, split, embeddings, stack, member)?;
+    if let Some(member) = member {
+        pictures::of_decoder(job, data, split, embeddings, member)?;
     }
     Ok(())
 }

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Subcommand;
+use dml_data::files::write_aside;
 use dml_data::{Dataset, Manifest, Source, Split, class_counts, sample_sheet};
-use dml_report::write_atomically;
 
 use crate::print;
 
@@ -53,7 +53,8 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
             show(&dataset)?;
             if let Some(path) = png {
                 let (shape, classes) = (dataset.shape, dataset.n_classes);
-                write_atomically(path, &sample_sheet(&dataset.train, shape, classes, *per_class, 0)?)?;
+                let sheet = sample_sheet(&dataset.train, shape, classes, *per_class, 0)?;
+                write_aside(path, &sheet).with_context(|| path.display().to_string())?;
                 eprintln!("samples: {}", path.display());
             }
         }

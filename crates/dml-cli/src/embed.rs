@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 use dml_data::npz::NpzWriter;
 use dml_data::{Mask, Source};
 use dml_models::{Baseline, Stack, TrainingData, load_weights};
+use dml_store::names;
 
-use crate::run::load_dataset;
 use crate::trial::Trial;
 
 #[derive(Debug, Args)]
@@ -19,7 +19,8 @@ pub(crate) struct EmbedArguments {
     /// Which images
     #[arg(long, value_enum, default_value = "test")]
     split: Split,
-    /// Where to write: `embeddings` (n, d) f32, `labels` (n) i64, and `labelled` (n) bool, which is true where the model saw the label
+    /// Where to write: `embeddings` (n, d) f32, `labels` (n) i64, and `labelled` (n) bool, which is
+    /// true where the model saw the label
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// auto, cpu or cuda:N
@@ -45,8 +46,8 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
-    let (trial, _) = Trial::read(&arguments.directory.join("trial.toml"))?;
-    let data = load_dataset(&trial, &Source::from_env(arguments.offline)?)?;
+    let (trial, _) = Trial::read(&arguments.directory.join(names::TRIAL))?;
+    let data = trial.data.load(&Source::from_env(arguments.offline)?)?;
     let config = &trial.data;
     let labels = &data.train.labels;
     let (percent, sampling) = (config.labelled_percent, config.labelled_sampling);
@@ -82,7 +83,7 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
 }
 
 fn weights(directory: &Path) -> Result<PathBuf> {
-    let path = directory.join("weights.safetensors");
+    let path = directory.join(names::WEIGHTS);
     let why =
         || format!("{}: is not there; run the trial first: dml run {}", path.display(), directory.display());
     path.exists().then_some(path.clone()).with_context(why)

@@ -5,7 +5,7 @@ use dml_data::{Dataset, Split};
 use dml_eval::clustering::GaussianMixture;
 use dml_eval::{Embedded, Evaluation, LARGEST_COORDINATE, Protocol};
 use dml_models::FittedMixture;
-use dml_report::Scores;
+use dml_store::Scores;
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::trial::{EvaluatedSplit, Trial};
@@ -20,14 +20,15 @@ pub(crate) fn evaluated_split<'a>(trial: &Trial, data: &'a Dataset) -> Result<&'
     }
 }
 
-/// Whether embeddings can be scored: whose are not finite, or so large that distances would not be, has diverged.
+/// Whether embeddings can be scored: whose are not finite, or so large that distances would not be,
+/// has diverged.
 pub(crate) fn can_be_scored(embeddings: &Array2<f32>) -> bool {
     // Written so that NaN cannot.
     embeddings.iter().all(|x| x.abs() <= LARGEST_COORDINATE)
 }
 
-/// All scores that the trial asks for. `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it is asked only for what is needed. `say` is
-/// told of each step before it begins.
+/// All scores that the trial asks for. `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it
+/// is asked only for what is needed. `say` is told of each step before it begins.
 pub(crate) fn score(
     trial: &Trial,
     data: &Dataset,
@@ -39,7 +40,8 @@ pub(crate) fn score(
     let asks = |protocol| trial.evaluation.protocols.contains(&protocol);
     let split = evaluated_split(trial, data)?;
     let test = Embedded { embeddings: queries.view(), labels: split.labels.as_slice() };
-    // The `labelled` protocol needs only the labelled rows: everything else stays unembedded unless `train` asks for it.
+    // The `labelled` protocol needs only the labelled rows: everything else stays unembedded unless
+    // `train` asks for it.
     let (images, labels, labelled) = if asks(Protocol::Train) {
         (data.train.images.view().to_owned(), data.train.labels.clone(), labelled.to_vec())
     } else {

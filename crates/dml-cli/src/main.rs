@@ -4,9 +4,11 @@ mod artifacts;
 mod data;
 mod embed;
 mod evaluate;
-mod events;
+mod log;
 mod run;
+mod rung;
 mod score;
+mod session;
 mod trial;
 
 use std::fmt::Display;
@@ -17,7 +19,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
-/// Semi-supervised deep metric learning: train and score trials, look at data sets, score anybody's embeddings.
+/// Semi-supervised deep metric learning: train and score trials, look at data sets, score anybody's
+/// embeddings.
 #[derive(Debug, Parser)]
 #[command(name = "dml", version, about, arg_required_else_help = true)]
 struct Cli {
@@ -29,9 +32,10 @@ struct Cli {
 enum Command {
     /// Train and score trials: each DIR holds a trial.toml and gets a result.json
     ///
-    /// A DIR is STORE/trials/ID, as `cargo xtask sweep` makes it. A trial that has its result is skipped; one that was interrupted goes on
-    /// from its last checkpoint. One JSON object a line on standard output tells what happens. Ctrl-C ends at the end of
-    /// the epoch with a checkpoint, a second Ctrl-C at once.
+    /// A DIR is STORE/trials/ID, as `cargo xtask sweep` makes it. A trial that has its result is
+    /// skipped; one that was interrupted goes on from its last checkpoint. One JSON object a line
+    /// on standard output tells what happens. Ctrl-C ends at the end of the epoch with a
+    /// checkpoint, a second Ctrl-C at once.
     Run(run::RunArguments),
     /// Check trial files without running them
     Check {
@@ -44,10 +48,12 @@ enum Command {
     Data(data::DataCommand),
     /// Score embeddings from any tool, as the papers do
     ///
-    /// Read-outs are classifiers, scored by accuracy and adjusted mutual information (ami) on test rows. `readout`: fitted on all training
-    /// rows with their labels (the protocol `train` of trial files). `labelled`: fitted on the training rows that `labelled` marks alone.
-    /// `test_folds`: fitted on two thirds of the test rows and scored on the other third, mean of three folds, as the paper does.
-    /// `clustering` and `retrieval` look at the test rows alone, so with `--only clustering,retrieval` the file needs nothing else.
+    /// Read-outs are classifiers, scored by accuracy and adjusted mutual information (ami) on test
+    /// rows. `readout`: fitted on all training rows with their labels (the protocol `train` of
+    /// trial files). `labelled`: fitted on the training rows that `labelled` marks alone.
+    /// `test_folds`: fitted on two thirds of the test rows and scored on the other third, mean of
+    /// three folds, as the paper does. `clustering` and `retrieval` look at the test rows alone, so
+    /// with `--only clustering,retrieval` the file needs nothing else.
     Score(score::ScoreArguments),
     /// How well two labellings of the same things agree
     Agreement(score::AgreementArguments),
@@ -73,7 +79,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// Prints a line of what was asked for. `println!` would panic where the reader has gone or the disk is full.
+/// Prints a line of what was asked for. `println!` would panic where the reader has gone or the
+/// disk is full.
 pub(crate) fn print(line: impl Display) -> Result<()> {
     writeln!(io::stdout(), "{line}").context("standard output")
 }
@@ -83,7 +90,7 @@ fn check(files: &[PathBuf]) -> Result<ExitCode> {
     for file in files {
         match trial::Trial::read(file) {
             Ok((_, table)) => {
-                print(format_args!("{}: trial {}", file.display(), dml_report::trial_id(&table)))?;
+                print(format_args!("{}: trial {}", file.display(), dml_store::trial_id(&table)))?;
             }
             Err(error) => {
                 eprintln!("error: {error:#}");

@@ -1,27 +1,22 @@
 //! `dml run`: trials in, results out.
 
-mod log;
+mod at_rung;
 mod members;
-mod rung;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use dml_data::{Dataset, Source};
-use dml_models::TrainingData;
-use dml_report::{Claim, RunStore, trial_id};
-use rand::Rng;
-use tch::Device;
+use dml_data::Source;
+use dml_store::{Event, Passed, RunStore, names, trial_id};
 
-use crate::events::{Event, say};
+use crate::log::{Log, panic_message};
+use crate::rung::{Rung, RungScore};
+use crate::session::{Job, Session};
 use crate::trial::Trial;
-
-pub(crate) use log::Log;
-use rung::{Rung, RungScore};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
@@ -37,7 +32,8 @@ pub(crate) struct RunArguments {
     /// Seconds between two checkpoints of a trial; 0 for one after every epoch
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     checkpoint_seconds: u64,
-    /// Trials trained at once as one stack, where they differ only in seeds, labels, learning rates and weights; pays on a GPU
+    /// Trials trained at once as one stack, where they differ only in seeds, labels, learning rates
+    /// and weights; pays on a GPU
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
     stack: u16,
     /// Use only data that is on this machine
@@ -46,7 +42,8 @@ pub(crate) struct RunArguments {
     /// Also write `TensorBoard` event files into each DIR
     #[arg(long)]
     tensorboard: bool,
-    /// Stop each trial after epoch N with a checkpoint and its validation score in rungs.json; without this, it goes on from there
+    /// Stop each trial after epoch N with a checkpoint and its validation score in rungs.json;
+    /// without this, it goes on from there
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     until_epoch: Option<u32>,
     /// The score that --until-epoch takes on the validation split
@@ -54,37 +51,27 @@ pub(crate) struct RunArguments {
     rung_score: RungScore,
 }
 
-/// A trial that this process has claimed.
-#[derive(Debug)]
-pub(crate) struct Job {
-    pub(crate) id: String,
-    pub(crate) directory: PathBuf,
-    pub(crate) trial: Trial,
-    pub(crate) table: toml::Table,
-    pub(crate) log: Log,
-    _claim: Claim,
+/// What became of a trial that was come to.
+enum Come {
+    /// It is to be run.
+    Claimed(Box<Job>),
+    /// It is passed by.
+    Passed(Passed),
 }
 
-/// What all trials of a process share.
-#[derive(Debug)]
-pub(crate) struct Session {
-    pub(crate) device: Device,
-    pub(crate) checkpoint_seconds: u64,
-    pub(crate) tensorboard: bool,
-    pub(crate) threads: u16,
-    pub(crate) store: RunStore,
-    pub(crate) interrupted: Arc<AtomicBool>,
-    pub(crate) rung: Option<Rung>,
-    source: Source,
-    loaded: Option<Loaded>,
+/// Claimed trials that are trained together, and what is left after them.
+struct Group<'a> {
+    jobs: Vec<Job>,
+    left: &'a [PathBuf],
+    /// Whether none of the trials on the way failed.
+    all_well: bool,
 }
 
-/// The data set of the last trial, kept for the next.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    key: (String, usize, bool),
-    pub(crate) dataset: Dataset,
-    pub(crate) training: TrainingData,
+/// Signals that ask for an end.
+struct Signals {
+    asked: Arc<AtomicBool>,
+    /// The signal's number; 0 before there was one.
+    which: Arc<AtomicUsize>,
 }
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
@@ -97,7 +84,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     };
     tch::set_num_threads(i32::from(arguments.threads));
     rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.into()).build_global()?;
-    let (interrupted, signal) = watch_signals()?;
+    let signals = watch_signals()?;
     let store = store_of(&arguments.directories)?;
     let source = Source::from_env(arguments.offline)?;
     let mut session = Session {
@@ -106,7 +93,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
         tensorboard: arguments.tensorboard,
         threads: arguments.threads,
         store,
-        interrupted,
+        interrupted: signals.asked,
         rung: arguments.until_epoch.map(|epoch| Rung { epoch, score: arguments.rung_score.clone() }),
         source,
         loaded: None,
@@ -114,16 +101,16 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     let mut all_well = true;
     let mut directories = arguments.directories.as_slice();
     while !directories.is_empty() && !session.interrupted.load(Ordering::Relaxed) {
-        let (jobs, rest, well) = session.next_group(directories, arguments.stack.into())?;
-        directories = rest;
-        all_well &= well;
-        if !jobs.is_empty() {
-            all_well &= session.run_group(jobs)?;
+        let group = next_group(&session, directories, arguments.stack.into())?;
+        directories = group.left;
+        all_well &= group.all_well;
+        if !group.jobs.is_empty() {
+            all_well &= run_group(&mut session, group.jobs)?;
         }
     }
     if session.interrupted.load(Ordering::Relaxed) {
-        // Without a signal it was the reader of standard output who went away.
-        let signal = match signal.load(Ordering::Relaxed) {
+        // Without a signal it was the reader of standard output that went away.
+        let signal = match signals.which.load(Ordering::Relaxed) {
             0 => signal_hook::consts::SIGPIPE as usize,
             signal => signal,
         };
@@ -132,24 +119,24 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The first SIGINT or SIGTERM asks for an end after the epoch, a second one ends the process at once.
-fn watch_signals() -> Result<(Arc<AtomicBool>, Arc<std::sync::atomic::AtomicUsize>)> {
+/// The first SIGINT or SIGTERM asks for an end after the epoch, a second one ends the process at
+/// once.
+fn watch_signals() -> Result<Signals> {
     use signal_hook::consts::{SIGINT, SIGTERM};
-    let asked = Arc::new(AtomicBool::new(false));
-    let which = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let (asked, which) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&asked))?;
         signal_hook::flag::register_usize(signal, Arc::clone(&which), signal as usize)?;
         signal_hook::flag::register(signal, Arc::clone(&asked))?;
     }
-    Ok((asked, which))
+    Ok(Signals { asked, which })
 }
 
 /// All directories must lie in one store: STORE/trials/ID.
 fn store_of(directories: &[PathBuf]) -> Result<RunStore> {
     let root_of = |directory: &Path| -> Result<PathBuf> {
         let directory = directory.canonicalize().with_context(|| directory.display().to_string())?;
-        let trials = directory.parent().filter(|p| p.ends_with("trials")).and_then(Path::parent);
+        let trials = directory.parent().filter(|p| p.ends_with(names::TRIALS)).and_then(Path::parent);
         let why = || format!("{}: is not a trial directory, STORE/trials/ID", directory.display());
         trials.map(Path::to_path_buf).with_context(why)
     };
@@ -162,147 +149,102 @@ fn store_of(directories: &[PathBuf]) -> Result<RunStore> {
     Ok(RunStore::open(&root)?)
 }
 
-impl Session {
-    /// Takes directories from the front: skips those that are done or taken, and claims the next one and up to `stack - 1` more that can be
-    /// trained with it. Returns the jobs, the directories left, and whether nothing failed.
-    fn next_group<'a>(
-        &self,
-        mut directories: &'a [PathBuf],
-        stack: usize,
-    ) -> Result<(Vec<Job>, &'a [PathBuf], bool)> {
-        let (mut jobs, mut all_well) = (Vec::<Job>::new(), true);
-        while let [first, rest @ ..] = directories {
-            if jobs.len() == stack {
-                break;
+/// Takes directories from the front: skips those that are done or taken, and claims the next one
+/// and up to `stack - 1` more that can be trained with it.
+fn next_group<'a>(session: &Session, mut left: &'a [PathBuf], stack: usize) -> Result<Group<'a>> {
+    let (mut jobs, mut all_well) = (Vec::<Job>::new(), true);
+    while let [first, rest @ ..] = left {
+        if jobs.len() == stack {
+            break;
+        }
+        let id = first.canonicalize()?.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match claim(session, &id) {
+            Ok(Come::Claimed(job)) if jobs.first().is_none_or(|j| j.trial.stacks_with(&job.trial)) => {
+                jobs.push(*job);
             }
-            let id = first.canonicalize()?.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            match self.claim(&id) {
-                Ok(Ok(job)) if jobs.first().is_none_or(|j| j.trial.stacks_with(&job.trial)) => jobs.push(job),
-                Ok(Ok(_)) => break,
-                Ok(Err(why)) => self.say(&Event::Skipped { id: &id, why }),
-                Err(error) => {
-                    let reason = format!("{error:#}");
-                    self.store.fail(&id, &reason, false, vec![])?;
-                    self.say(&Event::Failed { id: &id, reason: &reason, retry: false });
-                    eprintln!("error: {reason}");
-                    all_well = false;
-                }
-            }
-            directories = rest;
-        }
-        Ok((jobs, directories, all_well))
-    }
-
-    fn claim(&self, id: &str) -> Result<Result<Job, &'static str>> {
-        let directory = self.store.trial_directory(id);
-        if self.store.result(id)?.is_some() {
-            return Ok(Err("finished"));
-        }
-        let Some(claim) = self.store.claim(id)? else { return Ok(Err("claimed")) };
-        // It may have been finished between the look and the claim.
-        if self.store.result(id)?.is_some() {
-            return Ok(Err("finished"));
-        }
-        let (trial, table) = Trial::read(&directory.join("trial.toml"))?;
-        if trial_id(&table) != id {
-            bail!("{}/trial.toml: is trial {}, not {id}", directory.display(), trial_id(&table));
-        }
-        let log = Log::open(&directory)?;
-        let job = Job { id: id.to_string(), directory, trial, table, log, _claim: claim };
-        match &self.rung {
-            Some(rung) if rung.recall(self, &job)? => Ok(Err("rests")),
-            _ => Ok(Ok(job)),
-        }
-    }
-
-    /// Runs claimed trials; whatever goes wrong is recorded and the process goes on. Whether all ended well.
-    fn run_group(&mut self, jobs: Vec<Job>) -> Result<bool> {
-        if let Err(error) = self.load(&jobs[0].trial) {
-            return self.fail(&jobs, &format!("{error:#}"), false);
-        }
-        let (mut able, mut masks, mut all_well) = (Vec::new(), Vec::new(), true);
-        for job in jobs {
-            // What the data set cannot give, it cannot give later either; the rest of the stack is trained without it.
-            match members::mask(self, &job) {
-                Ok(mask) => {
-                    able.push(job);
-                    masks.push(mask);
-                }
-                Err(error) => all_well = self.fail(&[job], &format!("{error:#}"), false)?,
+            Ok(Come::Claimed(_)) => break,
+            Ok(Come::Passed(why)) => session.say(&Event::Skipped { id, why }),
+            Err(error) => {
+                let reason = format!("{error:#}");
+                session.store.fail(&id, &reason, false, vec![])?;
+                eprintln!("error: {reason}");
+                session.say(&Event::Failed { id, reason, retry: false });
+                all_well = false;
             }
         }
-        if able.is_empty() {
-            return Ok(all_well);
-        }
-        let guarded = std::panic::AssertUnwindSafe(|| members::run(self, &able, &masks));
-        let (reason, retry) = match std::panic::catch_unwind(guarded) {
-            Ok(Ok(())) => return Ok(all_well),
-            // What the data set is too small for stays too much.
-            Ok(Err(error)) => (format!("{error:#}"), !error.is::<dml_models::ConfigError>()),
-            Err(panic) => (log::panic_message(panic.as_ref()), true),
-        };
-        self.fail(&able, &reason, retry)
+        left = rest;
     }
+    Ok(Group { jobs, left, all_well })
+}
 
-    /// Records why trials have no result, and tells everybody. False: not all ended well.
-    fn fail(&self, jobs: &[Job], reason: &str, retry: bool) -> Result<bool> {
-        eprintln!("error: {reason}");
-        let mut recorded = Ok(());
-        for job in jobs {
-            if self.store.result(&job.id).is_ok_and(|r| r.is_some()) {
-                continue; // finished before another member of its stack failed
-            }
-            job.log.line(&format!("failed: {reason}"));
-            if let Err(error) = self.store.fail(&job.id, reason, retry, job.log.tail()) {
-                recorded = Err(error);
-            }
-            self.say(&Event::Failed { id: &job.id, reason, retry });
-        }
-        recorded.map(|()| false).with_context(|| reason.to_string())
+fn claim(session: &Session, id: &str) -> Result<Come> {
+    let (store, directory) = (&session.store, session.store.trial_directory(id));
+    if store.result(id)?.is_some() {
+        return Ok(Come::Passed(Passed::Finished));
     }
-
-    /// Loads the data set of a trial, unless it is the one at hand.
-    fn load(&mut self, trial: &Trial) -> Result<()> {
-        let key = (trial.data.name.clone(), trial.data.validation, trial.data.binarize);
-        if self.loaded.as_ref().is_some_and(|loaded| loaded.key == key) {
-            return Ok(());
-        }
-        self.loaded = None;
-        let dataset = load_dataset(trial, &self.source)?;
-        let train = &dataset.train;
-        let training = TrainingData::new(
-            train.images.view(),
-            &train.labels,
-            dataset.shape,
-            dataset.n_classes,
-            self.device,
-        );
-        self.loaded = Some(Loaded { key, dataset, training });
-        Ok(())
+    let Some(claim) = store.claim(id)? else { return Ok(Come::Passed(Passed::Claimed)) };
+    // It may have been finished between the look and the claim.
+    if store.result(id)?.is_some() {
+        return Ok(Come::Passed(Passed::Finished));
     }
-
-    /// Tells whoever started this process. When nobody reads any more, they are gone: end as after a signal.
-    pub(crate) fn say(&self, event: &Event) {
-        if say(event).is_err() {
-            self.interrupted.store(true, Ordering::Relaxed);
-        }
+    let path = directory.join(names::TRIAL);
+    let (trial, table) = Trial::read(&path)?;
+    if trial_id(&table) != id {
+        bail!("{}: is trial {}, not {id}", path.display(), trial_id(&table));
     }
-
-    pub(crate) fn loaded(&self) -> &Loaded {
-        self.loaded.as_ref().expect("loaded before the group runs")
+    let log = Log::open(&directory)?;
+    let job = Job { id: id.to_string(), directory, trial, table, log, _claim: claim };
+    match &session.rung {
+        Some(rung) if at_rung::recall(session, rung, &job)? => Ok(Come::Passed(Passed::AtRung)),
+        _ => Ok(Come::Claimed(Box::new(job))),
     }
 }
 
-/// The data set of a trial, with its validation rows held out. Those are the same for every seed.
-pub(crate) fn load_dataset(trial: &Trial, source: &Source) -> Result<Dataset> {
-    let dataset = dml_data::load(&trial.data.name, source, true)?;
-    let mut dataset = dataset.hold_out_validation(trial.data.validation, 0)?;
-    if trial.data.binarize {
-        let splits = [Some(&mut dataset.train), Some(&mut dataset.test), dataset.validation.as_mut()];
-        for (i, split) in splits.into_iter().enumerate().filter_map(|(i, split)| Some((i, split?))) {
-            let mut random = dml_data::random::keyed(0, "binarize", i as u64);
-            split.images.mapv_inplace(|pixel| if random.gen_range(0..255) < pixel { 255 } else { 0 });
+/// Runs claimed trials; whatever goes wrong is recorded and the process goes on. Whether all ended
+/// well.
+fn run_group(session: &mut Session, jobs: Vec<Job>) -> Result<bool> {
+    if let Err(error) = session.load(&jobs[0].trial) {
+        return fail(session, &jobs, &format!("{error:#}"), false);
+    }
+    let session = &*session;
+    let (mut able, mut masks, mut all_well) = (Vec::new(), Vec::new(), true);
+    for job in jobs {
+        // What the data set cannot give, it cannot give later either; the others of the stack are
+        // trained without it.
+        match members::mask(session, &job) {
+            Ok(mask) => {
+                able.push(job);
+                masks.push(mask);
+            }
+            Err(error) => all_well = fail(session, &[job], &format!("{error:#}"), false)?,
         }
     }
-    Ok(dataset)
+    if able.is_empty() {
+        return Ok(all_well);
+    }
+    let guarded = std::panic::AssertUnwindSafe(|| members::run(session, &able, &masks));
+    let (reason, retry) = match std::panic::catch_unwind(guarded) {
+        Ok(Ok(())) => return Ok(all_well),
+        // What the data set is too small for stays too much.
+        Ok(Err(error)) => (format!("{error:#}"), !error.is::<dml_models::ConfigError>()),
+        Err(panic) => (panic_message(panic.as_ref()), true),
+    };
+    fail(session, &able, &reason, retry)
+}
+
+/// Records why trials have no result, and says so everywhere. False: not all ended well.
+fn fail(session: &Session, jobs: &[Job], reason: &str, retry: bool) -> Result<bool> {
+    eprintln!("error: {reason}");
+    let mut recorded = Ok(());
+    for job in jobs {
+        if session.store.result(&job.id).is_ok_and(|r| r.is_some()) {
+            continue; // finished before another member of its stack failed
+        }
+        job.log.line(&format!("failed: {reason}"));
+        if let Err(error) = session.store.fail(&job.id, reason, retry, job.log.tail()) {
+            recorded = Err(error);
+        }
+        session.say(&Event::Failed { id: job.id.clone(), reason: reason.into(), retry });
+    }
+    recorded.map(|()| false).with_context(|| reason.to_string())
 }

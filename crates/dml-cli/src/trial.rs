@@ -3,14 +3,17 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use dml_data::Sampling;
+use dml_data::{Dataset, Sampling, Source};
 use dml_eval::{Protocol, Readout};
 use dml_losses::LossConfig;
 use dml_models::{
     KlConfig, ModelConfig, PixelReduction, Reconstruction, ReconstructionConfig, RoutineConfig,
     SamplingConfig, TrainConfig, TrainingConfig,
 };
+use dml_store::{canonical, complete};
+use rand::Rng;
 use serde::{Deserialize, Serialize};
+use toml::Table;
 
 /// One trial.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,8 +43,9 @@ pub(crate) struct DataConfig {
     pub(crate) labelled_sampling: Sampling,
     /// Training images held out as a validation split, where the data set has none.
     pub(crate) validation: usize,
-    /// Whether each pixel is drawn once, black or white, with its brightness as the probability of white: the static binarized MNIST of
-    /// Larochelle & Murray 2011, with draws of our own. For likelihoods.
+    /// Whether each pixel is drawn once, black or white, with its brightness as the probability of
+    /// white: the static binarized MNIST of Larochelle & Murray 2011, with draws of our own. For
+    /// likelihoods.
     pub(crate) binarize: bool,
 }
 
@@ -60,7 +64,8 @@ pub(crate) struct EvaluationConfig {
     pub(crate) likelihood_samples: usize,
 }
 
-/// Which images are scored. Settings are chosen on the validation split; the test split is for the numbers reported.
+/// Which images are scored. Settings are chosen on the validation split; the test split is for the
+/// numbers reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum EvaluatedSplit {
@@ -68,14 +73,39 @@ pub(crate) enum EvaluatedSplit {
     Test,
 }
 
+/// What decides which images a trial has: name, validation images and binarization, in this order
+/// on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ImageChoice(String, usize, bool);
+
+impl DataConfig {
+    pub(crate) fn images(&self) -> ImageChoice {
+        ImageChoice(self.name.clone(), self.validation, self.binarize)
+    }
+
+    /// The data set, with its validation rows held out. Those are the same for every seed.
+    pub(crate) fn load(&self, source: &Source) -> Result<Dataset> {
+        let dataset = dml_data::load(&self.name, source, true)?;
+        let mut dataset = dataset.hold_out_validation(self.validation, 0)?;
+        if self.binarize {
+            let splits = [Some(&mut dataset.train), Some(&mut dataset.test), dataset.validation.as_mut()];
+            for (i, split) in splits.into_iter().enumerate().filter_map(|(i, split)| Some((i, split?))) {
+                let mut random = dml_data::random::keyed(0, "binarize", i as u64);
+                split.images.mapv_inplace(|pixel| if random.gen_range(0..255) < pixel { 255 } else { 0 });
+            }
+        }
+        Ok(dataset)
+    }
+}
+
 impl Trial {
-    /// Reads and checks a trial; also gives its table as it stands in the file.
-    pub(crate) fn read(path: &Path) -> Result<(Self, toml::Table)> {
+    /// Reads and checks a trial; also gives its table, without keys that have their neutral value.
+    pub(crate) fn read(path: &Path) -> Result<(Self, Table)> {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         Self::parse(&text).with_context(|| path.display().to_string())
     }
 
-    pub(crate) fn parse(text: &str) -> Result<(Self, toml::Table)> {
+    pub(crate) fn parse(text: &str) -> Result<(Self, Table)> {
         let one_sentence = |error: toml::de::Error| match error.span() {
             Some(span) => {
                 let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
@@ -83,8 +113,12 @@ impl Trial {
             }
             None => anyhow::anyhow!("{}", error.message()),
         };
-        let trial: Self = toml::from_str(text).map_err(one_sentence)?;
-        let table: toml::Table = toml::from_str(text).map_err(one_sentence)?;
+        let table: Table = toml::from_str(text).map_err(one_sentence)?;
+        let mut whole = table.clone();
+        let is_older = complete(&mut whole);
+        // Only what is read from the text itself has a line to name.
+        let trial = if is_older { whole.try_into() } else { toml::from_str::<Self>(text) };
+        let trial: Self = trial.map_err(one_sentence)?;
         trial.train_config().check()?;
         let percent = trial.data.labelled_percent;
         if !(percent > 0.0 && percent <= 100.0) {
@@ -112,7 +146,7 @@ impl Trial {
                  reconstruction = {{ kind = \"binary_cross_entropy\", reduction = \"sum\" }}"
             );
         }
-        Ok((trial, table))
+        Ok((trial, canonical(table)))
     }
 
     pub(crate) fn train_config(&self) -> TrainConfig {
@@ -131,10 +165,7 @@ impl Trial {
 
     /// Whether two trials may be trained in one stack.
     pub(crate) fn stacks_with(&self, other: &Self) -> bool {
-        self.data.name == other.data.name
-            && self.data.validation == other.data.validation
-            && self.data.binarize == other.data.binarize
-            && self.train_config().stacks_with(&other.train_config())
+        self.data.images() == other.data.images() && self.train_config().stacks_with(&other.train_config())
     }
 }
 
@@ -149,7 +180,7 @@ mod tests {
         let (trial, table) = Trial::parse(TRIAL).unwrap();
         assert_eq!(trial.data.name, "mnist");
         assert_eq!(table["seed"].as_integer(), Some(0));
-        assert_eq!(toml::Table::try_from(&trial).unwrap(), table, "nothing is lost or added");
+        assert_eq!(canonical(Table::try_from(&trial).unwrap()), table, "nothing is lost or added");
     }
 
     #[test]

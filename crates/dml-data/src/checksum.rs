@@ -5,13 +5,21 @@ use std::{fs::File, io::Read, path::Path};
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use crate::{DataError, manifest::Variant};
+use crate::{DataError, files};
 
 /// A checksum in lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Checksum<'a> {
     Sha256(&'a str),
     Md5(&'a str),
+}
+
+/// A file name with what makes a file of that name the right one.
+#[derive(Debug, Clone)]
+pub(crate) struct Variant<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) checksum: Checksum<'a>,
 }
 
 /// What is wrong with the file at `path` as `expected`; `None` when it is the right one.
@@ -38,5 +46,5 @@ fn digest<D: Digest>(mut file: impl Read) -> std::io::Result<String> {
             n => hash.update(&block[..n]),
         }
     }
-    Ok(hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+    Ok(files::hex(&hash.finalize()))
 }

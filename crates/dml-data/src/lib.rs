@@ -9,15 +9,17 @@
 //! # Ok::<(), dml_data::DataError>(())
 //! ```
 //!
-//! Without the default feature `fetch` nothing is downloaded: data sets are looked for on this machine alone.
+//! Without the default feature `fetch` nothing is downloaded: data sets are looked for on this
+//! machine alone.
 //!
-//! Arrays are those of ndarray 0.16 and generators those of rand 0.8; both are re-exported, as [`ndarray`](mod@ndarray) and
-//! [`rand`](mod@rand), so that their versions need not be named twice.
+//! Arrays are those of ndarray 0.16 and generators those of rand 0.8; both are re-exported, as
+//! [`ndarray`](mod@ndarray) and [`rand`](mod@rand), so that their versions need not be named twice.
 
 mod checksum;
 mod dataset;
 mod error;
 mod fetch;
+pub mod files;
 pub mod idx;
 mod load;
 mod manifest;
@@ -28,7 +30,7 @@ pub mod npz;
 mod picture;
 mod progress;
 pub mod random;
-mod samples;
+mod sample_sheet;
 mod source;
 
 pub use ndarray;
@@ -41,5 +43,5 @@ pub use load::{fetch, load};
 pub use manifest::{Entry, FileSpec, Format, Manifest, Npm, Release, Unpacked};
 pub use mask::{Mask, Sampling};
 pub use picture::picture;
-pub use samples::sample_sheet;
+pub use sample_sheet::sample_sheet;
 pub use source::Source;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array2, ArrayD, Ix1, Ix3};
 
 use crate::{
-    DataError, Dataset, Files, ImageShape, Manifest, Source, Split, dataset, idx, manifest::Format, medmnist,
+    DataError, Dataset, Files, ImageShape, Manifest, Source, Split, dataset, files, idx, manifest::Format,
+    medmnist,
 };
 
 /// Fetches the files of a data set of the built-in manifest, where they are not there yet: see
@@ -17,8 +18,8 @@ pub fn fetch(name: &str, source: &Source, progress: bool) -> Result<Vec<PathBuf>
     Ok(Manifest::builtin().fetch(name, source, progress)?.paths)
 }
 
-/// Loads a data set of the built-in manifest by name, or an npz file in `MedMNIST`'s layout by path: see
-/// [`Manifest::load`].
+/// Loads a data set of the built-in manifest by name, or an npz file in `MedMNIST`'s layout by
+/// path: see [`Manifest::load`].
 ///
 /// # Errors
 /// See [`Manifest::load`].
@@ -34,10 +35,8 @@ impl Manifest {
     /// # Errors
     /// When the set cannot be had (see [`Manifest::fetch`]) or a file is not what it should be.
     pub fn load(&self, name_or_path: &str, source: &Source, progress: bool) -> Result<Dataset, DataError> {
-        let path = Path::new(name_or_path);
-        let is_npz = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"));
-        if is_npz || path.components().count() > 1 {
-            return medmnist::read(path);
+        if files::is_path(name_or_path, "npz") {
+            return medmnist::read(Path::new(name_or_path));
         }
         let Files { paths, release } = self.fetch(name_or_path, source, progress)?;
         let dataset = match self.entry(name_or_path)?.format {

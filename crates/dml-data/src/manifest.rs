@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
-use crate::{DataError, checksum::Checksum};
+use crate::{
+    DataError,
+    checksum::{Checksum, Variant},
+};
 
 const BUILTIN: &str = include_str!("../../../datasets/manifest.toml");
 
@@ -95,14 +98,6 @@ pub struct Unpacked {
     pub sha256: String,
 }
 
-/// A file name with what makes a file of that name the right one.
-#[derive(Debug, Clone)]
-pub(crate) struct Variant<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) bytes: Option<u64>,
-    pub(crate) checksum: Checksum<'a>,
-}
-
 impl Manifest {
     /// The manifest that comes with this crate: `mnist`, `fashion_mnist`, `organamnist`.
     ///
@@ -115,8 +110,8 @@ impl Manifest {
     /// A manifest from TOML text, in the layout of `datasets/manifest.toml`.
     ///
     /// # Errors
-    /// When the text is not a manifest, or a file has not exactly one of `sha256` and `md5`; the message
-    /// names it.
+    /// When the text is not a manifest, or a file has not exactly one of `sha256` and `md5`; the
+    /// message names it.
     pub fn parse(text: &str) -> Result<Manifest, DataError> {
         let manifest: Manifest = toml::from_str(text)?;
         for entry in &manifest.datasets {

@@ -9,10 +9,9 @@ use std::{
 
 use ndarray::{Array2, ArrayView2};
 use npyz::{AutoSerialize, WriterBuilder};
-use tempfile::NamedTempFile;
 use zip::{CompressionMethod, ZipArchive, ZipWriter, read::ZipFile, result::ZipError, write::FileOptions};
 
-use crate::{DataError, npy};
+use crate::{DataError, files::Aside, npy};
 
 /// An npz file that is open for reading.
 #[derive(Debug)]
@@ -56,15 +55,18 @@ impl Npz {
     /// The two-dimensional array `name` of any number type as `f32`. `[n, d]`
     ///
     /// # Errors
-    /// When there is no such array, or it is not two-dimensional or not of numbers that fit an `f32`.
+    /// When there is no such array, or it is not two-dimensional or not of numbers that fit an
+    /// `f32`.
     pub fn read_f32(&mut self, name: &str) -> Result<Array2<f32>, DataError> {
         self.member(name, |reader| npy::parse_f32(reader))
     }
 
-    /// The integers or booleans `name` of any integer type and byte order, of shape `[n]` or `[n, 1]`.
+    /// The integers or booleans `name` of any integer type and byte order, of shape `[n]` or `[n,
+    /// 1]`.
     ///
     /// # Errors
-    /// When there is no such array, or it is not of that shape or not of integers that fit an `i64`.
+    /// When there is no such array, or it is not of that shape or not of integers that fit an
+    /// `i64`.
     pub fn read_labels(&mut self, name: &str) -> Result<Vec<i64>, DataError> {
         self.member(name, |reader| npy::parse_labels(reader))
     }
@@ -94,7 +96,7 @@ impl Npz {
 pub struct NpzWriter {
     path: PathBuf,
     names: Vec<String>,
-    zip: ZipWriter<BufWriter<NamedTempFile>>,
+    zip: ZipWriter<BufWriter<Aside>>,
 }
 
 impl fmt::Debug for NpzWriter {
@@ -109,12 +111,7 @@ impl NpzWriter {
     /// # Errors
     /// When the folder cannot be written.
     pub fn create(path: &Path) -> Result<NpzWriter, DataError> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        // Readable by whom the umask allows, as any other file; a temporary file's own default is its owner alone.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder).map_err(DataError::io(path))?;
+        let file = Aside::create(path).map_err(DataError::io(path))?;
         Ok(NpzWriter { path: path.to_owned(), names: Vec::new(), zip: ZipWriter::new(BufWriter::new(file)) })
     }
 
@@ -149,9 +146,7 @@ impl NpzWriter {
     pub fn finish(mut self) -> Result<(), DataError> {
         let writer = self.zip.finish().map_err(|error| DataError::format(&self.path)(error.to_string()))?;
         let file = writer.into_inner().map_err(|error| DataError::io(&self.path)(error.into_error()))?;
-        file.as_file().sync_all().map_err(DataError::io(&self.path))?;
-        file.persist(&self.path).map_err(|error| DataError::io(&self.path)(error.error))?;
-        Ok(())
+        file.finish().map_err(DataError::io(&self.path))
     }
 
     /// Adds an array of `shape`, in row-major order.

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::store::StoreError;
+use dml_data::DataError;
+use dml_store::StoreError;
 
 /// Why a report could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,9 @@ pub enum ReportError {
     /// The run store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A latent space of the run store cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// A file of a trial is there, but is not what it should be.
     #[error("{}: {reason}", path.display())]
     File {

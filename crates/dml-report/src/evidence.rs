@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use dml_store::{Outcome, TrialResult, flatten, trial_id};
 use toml::Value;
 
-use crate::select::{flatten, order, value_text};
+use crate::select::{order, value_text};
 use crate::spec::Ignore;
-use crate::trial::{Outcome, TrialResult, trial_id};
 
 /// The key over which means are taken.
 pub(crate) const SEED: &str = "seed";
@@ -24,14 +24,14 @@ pub(crate) struct Evidence<'a> {
 }
 
 impl<'a> Evidence<'a> {
-    /// Whether a key says something about this trial.
-    pub(crate) fn means(&self, key: &str) -> bool {
+    /// Whether a key says something about this trial; `[ignore]` lists those that do not.
+    pub(crate) fn is_relevant(&self, key: &str) -> bool {
         !self.ignored.contains(&key)
     }
 
-    /// The value of a key, if it has one that means something.
+    /// The value of a key, if the trial has it and it is relevant.
     pub(crate) fn value(&self, key: &str) -> Option<&'a Value> {
-        self.leaves.get(key).copied().filter(|_| self.means(key))
+        self.leaves.get(key).copied().filter(|_| self.is_relevant(key))
     }
 
     pub(crate) fn seed(&self) -> String {
@@ -72,7 +72,8 @@ pub(crate) fn join<'a>(
         .collect()
 }
 
-/// A value in the order of a sweep: numbers by size, all else as the sweep first names them, what means nothing last.
+/// A value in the order of a sweep: numbers by size, all else as the sweep first names them, what
+/// means nothing last.
 #[derive(Debug, Default)]
 pub(crate) struct Ranks(HashMap<(String, String), usize>);
 
@@ -132,7 +133,8 @@ where
     groups
 }
 
-/// Keys other than the seed in which these trials differ, at least one of them, so that their mean goes over more than it seems to.
+/// Keys other than the seed in which these trials differ, at least one of them, so that their mean
+/// goes over more than it seems to.
 pub(crate) fn varying_keys(trials: &[&Evidence]) -> Vec<String> {
     let first = trials[0];
     let differs = |key: &str| trials.iter().any(|t| t.value(key) != first.value(key));

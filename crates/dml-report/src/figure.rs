@@ -10,13 +10,13 @@ mod theme;
 
 use std::collections::BTreeSet;
 
+use dml_store::RunStore;
 use toml::Value;
 
 use crate::error::ReportError;
 use crate::evidence::{Evidence, Ranks, group, varying_keys};
 use crate::select::{Selection, key_text, value_text};
 use crate::spec::FigureSpec;
-use crate::store::RunStore;
 pub(crate) use theme::{DARK, LIGHT, Rgb, Theme};
 
 /// A figure, drawn on both grounds.
@@ -106,12 +106,13 @@ fn groups<'t, 'a>(
     keys: &[String],
     ranks: &Ranks,
 ) -> Vec<Group<'t, 'a>> {
-    let selected = trials.iter().filter(|t| select.matches_but_for(t.trial, |key| !t.means(key)));
+    let selected = trials.iter().filter(|t| select.matches_but_for(t.trial, |key| !t.is_relevant(key)));
     let grouped = group(selected, keys, ranks, Evidence::value).into_iter();
     grouped.map(|(values, trials)| Group { label: group_label(keys, &values), trials }).collect()
 }
 
-/// Names alone, numbers with their key: `dml, latent dim 2`; `–` where none of the keys means anything.
+/// Names alone, numbers with their key: `dml, latent dim 2`; `–` where none of the keys means
+/// anything.
 fn group_label(keys: &[String], values: &[Option<Value>]) -> String {
     let parts: Vec<String> = keys
         .iter()

@@ -1,13 +1,13 @@
-//! The folder of a report: what an earlier report wrote there and this one does not goes away, and nothing else.
+//! The folder of a report: what an earlier report wrote there and this one does not goes away, and
+//! nothing else.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use dml_data::files::{sha256, write_aside};
 
 use crate::error::ReportError;
-use crate::store::write_atomically;
 
 /// What a report wrote, in the form that `sha256sum --check` reads.
 const LIST: &str = "files.sha256";
@@ -29,12 +29,13 @@ impl<'a> Folder<'a> {
         let path = self.root.join(name);
         let folder = path.parent().unwrap_or(self.root);
         fs::create_dir_all(folder).map_err(ReportError::io(folder))?;
-        write_atomically(&path, bytes.as_ref())?;
-        self.written.insert(name.to_string(), digest(bytes.as_ref()));
+        write_aside(&path, bytes.as_ref()).map_err(ReportError::io(&path))?;
+        self.written.insert(name.to_string(), sha256(bytes.as_ref()));
         Ok(path)
     }
 
-    /// Removes what an earlier report wrote, this one did not, and nobody changed since; then lists what is there for the next.
+    /// Removes what an earlier report wrote, this one did not, and no one changed since; then lists
+    /// what is there for the next.
     pub(crate) fn finish(self) -> Result<(), ReportError> {
         let list = self.root.join(LIST);
         let earlier = fs::read_to_string(&list).unwrap_or_default();
@@ -44,19 +45,15 @@ impl<'a> Folder<'a> {
                 continue;
             }
             let path = self.root.join(name);
-            if fs::read(&path).is_ok_and(|bytes| digest(&bytes) == written) {
+            if fs::read(&path).is_ok_and(|bytes| sha256(&bytes) == written) {
                 fs::remove_file(&path).map_err(ReportError::io(&path))?;
                 // Goes only if nothing else is in it.
                 let _ = path.parent().filter(|folder| *folder != self.root).map(fs::remove_dir);
             }
         }
         let lines = self.written.iter().map(|(name, digest)| format!("{digest}  {name}\n"));
-        Ok(write_atomically(&list, lines.collect::<String>().as_bytes())?)
+        write_aside(&list, lines.collect::<String>().as_bytes()).map_err(ReportError::io(&list))
     }
-}
-
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]
@@ -80,7 +77,7 @@ mod tests {
         fs::write(report.join("tables/changed"), "by hand").unwrap();
         fs::write(report.join("tables/own"), "by hand").unwrap();
         let list = fs::read_to_string(report.join(LIST)).unwrap();
-        fs::write(report.join(LIST), format!("{list}{}  ../outside\n", digest(b""))).unwrap();
+        fs::write(report.join(LIST), format!("{list}{}  ../outside\n", sha256(b""))).unwrap();
         write(&["page"]);
         let mut left: Vec<_> =
             fs::read_dir(report.join("tables")).unwrap().map(|entry| entry.unwrap().file_name()).collect();

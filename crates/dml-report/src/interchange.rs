@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use dml_store::Outcome;
+
 use crate::evidence::Evidence;
 use crate::select::value_text;
-use crate::trial::Outcome;
 
-/// One line a trial of the sweep: id, outcome (`scored`, `diverged`, `missing`), every key and every score under its dotted name.
+/// One line a trial of the sweep: id, outcome (`scored`, `diverged`, `missing`), every key and
+/// every score under its dotted name.
 pub(crate) fn csv(trials: &[Evidence]) -> String {
     let keys: BTreeSet<&str> = trials.iter().flat_map(|t| t.leaves.keys().map(String::as_str)).collect();
     let scored = |t: &Evidence| match t.result.map(|r| &r.outcome) {

@@ -1,17 +1,13 @@
 //! What a trial left of its latent space: embeddings, labels, prior components.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::Path;
 
+use dml_data::DataError;
+use dml_data::npz::Npz;
+use dml_store::names;
 use ndarray::{Array2, Axis};
-use npyz::{Deserialize, NpyFile};
-use zip::ZipArchive;
 
 use crate::error::ReportError;
-
-/// A member larger than this is not one of ours.
-const MEMBER_LIMIT: u64 = 64 << 20;
 
 /// The contents of a trial's `latent.npz`.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,39 +28,38 @@ impl Latent {
     /// # Errors
     /// When the file is there but is not what it should be.
     pub(crate) fn read(directory: &Path) -> Result<Option<Self>, ReportError> {
-        let path = directory.join("latent.npz");
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(ReportError::io(&path)(e)),
-        };
-        Self::parse(BufReader::new(file)).map(Some).map_err(|reason| ReportError::file(&path, &reason))
+        let path = directory.join(names::LATENT);
+        if !path.exists() {
+            return Ok(None);
+        }
+        Ok(Some(Self::parse(&path, &mut Npz::open(&path)?)?))
     }
 
-    fn parse(file: BufReader<File>) -> Result<Self, String> {
-        let mut archive = ZipArchive::new(file).map_err(|e| format!("not an npz file: {e}"))?;
-        let embeddings = matrix(&mut archive, "embeddings")?.ok_or("has no embeddings")?;
+    fn parse(path: &Path, npz: &mut Npz) -> Result<Self, DataError> {
+        let wrong = |reason: String| DataError::Format { path: path.to_path_buf(), reason };
+        let embeddings = npz.read_f32("embeddings")?;
         let (n, d) = embeddings.dim();
-        let (_, labels) = member::<i64>(&mut archive, "labels")?.ok_or("has no labels")?;
-        let labels: Vec<u8> = labels
-            .into_iter()
-            .map(|label| u8::try_from(label).map_err(|_| format!("label {label} is not in 0 to 255")))
-            .collect::<Result<_, _>>()?;
-        let (_, rows) = member::<i64>(&mut archive, "rows")?.ok_or("has no rows")?;
+        let class =
+            |label| u8::try_from(label).map_err(|_| wrong(format!("label {label} is not in 0 to 255")));
+        let labels: Vec<u8> = npz.read_labels("labels")?.into_iter().map(class).collect::<Result<_, _>>()?;
+        let rows = npz.read_labels("rows")?;
         if labels.len() != n || rows.len() != n || d == 0 {
-            return Err(format!(
+            return Err(wrong(format!(
                 "embeddings [{n}, {d}], labels [{}] and rows [{}]: all should have the same length, and one dimension or more",
                 labels.len(),
                 rows.len()
-            ));
+            )));
         }
         if embeddings.iter().any(|x| !x.is_finite()) {
-            return Err("embeddings are not all finite".to_string());
+            return Err(wrong("embeddings are not all finite".to_string()));
         }
-        let mean = matrix(&mut archive, "components_mean")?;
-        let components = mean.zip(matrix(&mut archive, "components_logvar")?);
-        if components.as_ref().is_some_and(|(mean, logvar)| mean.ncols() != d || mean.dim() != logvar.dim()) {
-            return Err(format!("components_mean and components_logvar should both be [k, {d}]"));
+        let mut components = None;
+        if npz.has("components_mean") {
+            let (mean, logvar) = (npz.read_f32("components_mean")?, npz.read_f32("components_logvar")?);
+            if mean.ncols() != d || mean.dim() != logvar.dim() {
+                return Err(wrong(format!("components_mean and components_logvar should both be [k, {d}]")));
+            }
+            components = Some((mean, logvar));
         }
         Ok(Self { embeddings, labels, rows, components })
     }
@@ -81,43 +76,6 @@ impl Latent {
     }
 }
 
-fn matrix(archive: &mut ZipArchive<BufReader<File>>, name: &str) -> Result<Option<Array2<f32>>, String> {
-    let Some((shape, values)) = member::<f32>(archive, name)? else { return Ok(None) };
-    let [n, d] = shape[..] else {
-        return Err(format!("{name} should have two dimensions, not {}", shape.len()));
-    };
-    Array2::from_shape_vec((n, d), values).map(Some).map_err(|e| format!("{name}: {e}"))
-}
-
-/// Shape and values in C order.
-type Member<T> = (Vec<usize>, Vec<T>);
-
-/// A member, `None` where there is none. The header is believed only as far as the bytes go.
-fn member<T: Deserialize>(
-    archive: &mut ZipArchive<BufReader<File>>,
-    name: &str,
-) -> Result<Option<Member<T>>, String> {
-    let bytes = match archive.by_name(&format!("{name}.npy")) {
-        Ok(member) => {
-            let mut bytes = Vec::new();
-            member.take(MEMBER_LIMIT).read_to_end(&mut bytes).map_err(|e| format!("{name}: {e}"))?;
-            bytes
-        }
-        Err(zip::result::ZipError::FileNotFound) => return Ok(None),
-        Err(e) => return Err(format!("{name}: {e}")),
-    };
-    let npy = NpyFile::new(&bytes[..]).map_err(|e| format!("{name}: {e}"))?;
-    let shape: Vec<usize> = npy.shape().iter().map(|&n| n as usize).collect();
-    let count = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
-    if count.is_none_or(|count| count > bytes.len()) || npy.order() != npyz::Order::C {
-        return Err(format!("{name}: shape {shape:?} does not go with its {} bytes in C order", bytes.len()));
-    }
-    let data =
-        npy.data::<T>().map_err(|e| format!("{name} has another type of number than it should: {e}"))?;
-    let values = data.collect::<Result<Vec<T>, _>>().map_err(|e| format!("{name}: {e}"))?;
-    Ok(Some((shape, values)))
-}
-
 /// Points of at most two dimensions as they are, `[n, 2]`; one-dimensional points lie on a line.
 pub(crate) fn plane(points: &Array2<f32>) -> Array2<f64> {
     Array2::from_shape_fn((points.nrows(), 2), |(i, j)| points.get((i, j)).map_or(0.0, |&x| f64::from(x)))
@@ -125,7 +83,8 @@ pub(crate) fn plane(points: &Array2<f32>) -> Array2<f64> {
 
 /// The two directions of greatest variance, `[n, 2]`; one-dimensional points lie on a line.
 ///
-/// Power iteration on the covariance from a fixed start, so that the same points give the same picture.
+/// Power iteration on the covariance from a fixed start, so that the same points give the same
+/// picture.
 pub(crate) fn principal_plane(points: &Array2<f32>) -> Array2<f64> {
     let (n, d) = points.dim();
     let points = points.mapv(f64::from);
@@ -151,10 +110,12 @@ pub(crate) fn principal_plane(points: &Array2<f32>) -> Array2<f64> {
     plane
 }
 
-/// t-SNE (van der Maaten & Hinton, 2008; Barnes-Hut with theta 0.5) from the principal plane, `[n, 2]`.
+/// t-SNE (van der Maaten & Hinton, 2008; Barnes-Hut with theta 0.5) from the principal plane, `[n,
+/// 2]`.
 ///
-/// Learning rate n / 12 (Belkina et al., 2019), perplexity 30 or what few points allow. Fewer than ten points stay in their principal plane.
-/// It runs on one thread, where sums have one order, so that the same points give the same picture.
+/// Learning rate n / 12 (Belkina et al., 2019), perplexity 30 or what few points allow. Fewer than
+/// ten points stay in their principal plane. It runs on one thread, where sums have one order, so
+/// that the same points give the same picture.
 pub(crate) fn t_sne(points: &Array2<f32>) -> Array2<f64> {
     let n = points.nrows();
     let plane = principal_plane(points);
@@ -209,7 +170,7 @@ mod tests {
     fn a_broken_latent_space_is_named() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("latent.npz"), b"PK nothing").unwrap();
-        assert!(Latent::read(folder.path()).unwrap_err().to_string().contains("latent.npz: not an npz file"));
+        assert!(Latent::read(folder.path()).unwrap_err().to_string().contains("latent.npz: is no npz file"));
         let mut latent = blobs(30, 3, 0);
         latent.labels.pop();
         write_latent(folder.path(), &latent);

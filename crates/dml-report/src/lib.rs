@@ -1,9 +1,7 @@
-//! The run store, and the tables, figures and verdicts made from it.
+//! Tables, figures and verdicts, made from a run store.
 //!
-//! Knows numbers under dotted names; does not know what a model or a loss is, and does not link `LibTorch`.
-
-mod store;
-mod trial;
+//! Knows numbers under dotted names; does not know what a model or a loss is, and does not link
+//! `LibTorch`.
 
 mod error;
 mod estimate;
@@ -19,13 +17,13 @@ mod select;
 mod spec;
 mod table;
 mod verdict;
+mod write;
 
 #[cfg(test)]
 mod synthetic;
 
 pub use error::ReportError;
-pub use report::{Report, ReportPaths, write_report};
-pub use select::{Selection, flatten};
+pub use report::{Report, ReportPaths};
+pub use select::Selection;
 pub use spec::{ChoiceSpec, FigureSpec, Ignore, ReportSpecs, TableSpec, VerdictSpec};
-pub use store::{Claim, RunStore, StoreError, write_atomically};
-pub use trial::{Curves, FORMAT, Failure, Outcome, Scores, TrialResult, lookup, trial_id};
+pub use write::write_report;

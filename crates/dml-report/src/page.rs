@@ -1,22 +1,22 @@
 //! The report as one page: self-contained, opened from disk, without any request.
 
+mod attachments;
 mod data;
-mod room;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use dml_store::RunStore;
 
 use crate::error::ReportError;
 use crate::estimate::SCOPE;
 use crate::evidence::Evidence;
 use crate::figure::{DARK, Figure, LIGHT, Rgb, Theme};
 use crate::report::Report;
-use crate::store::RunStore;
 use crate::table::{Table, escape_html};
 use crate::verdict::{Verdict, by_proposal, summary};
 
 const TEMPLATE: &str = include_str!("../assets/page.html");
-/// What a template has where something is filled in.
-const SLOT: &str = "<!--fill-->";
+/// Around the name of a slot of the template.
+const SLOT: (&str, &str) = ("<!--slot ", "-->");
 
 /// Tables longer than this open on a click.
 const LONG_TABLE: usize = 60;
@@ -35,33 +35,38 @@ pub(crate) struct Parts<'a> {
 /// The page's text.
 pub(crate) fn page(parts: &Parts, store: &RunStore) -> Result<String, ReportError> {
     let report = parts.report;
-    let room = room::fill(parts, store)?;
-    let fills = [
-        escape_html(report.name),
-        format!(
+    let attachments = attachments::collect(parts, store)?;
+    Ok(filled(TEMPLATE, |slot| match slot {
+        "name" => escape_html(report.name),
+        "colours" => format!(
             ":root{{{}}}\n@media (prefers-color-scheme:dark){{:root{{{}}}}}",
             colours(&LIGHT),
             colours(&DARK)
         ),
-        escape_html(report.name),
-        escape_html(report.claim.trim()),
-        progress(parts),
-        escape_html(report.command),
-        or_none(verdicts(parts), "verdict"),
-        or_none(parts.figures.iter().map(figure).collect(), "figure"),
-        or_none(parts.tables.iter().map(table).collect(), "table"),
-        room.sentence,
-        data::json(parts.trials),
-        room.json,
-    ];
-    let mut page = String::new();
-    let mut pieces = TEMPLATE.split(SLOT);
-    page.push_str(pieces.next().unwrap_or_default());
-    for (fill, piece) in fills.iter().zip(pieces) {
-        page.push_str(fill);
-        page.push_str(piece);
+        "claim" => escape_html(report.claim.trim()),
+        "progress" => progress(parts),
+        "command" => escape_html(report.command),
+        "verdicts" => or_none(verdicts(parts), "verdict"),
+        "figures" => or_none(parts.figures.iter().map(figure).collect(), "figure"),
+        "tables" => or_none(parts.tables.iter().map(table).collect(), "table"),
+        "left-out" => attachments.left_out.clone(),
+        "trials" => data::json(parts.trials),
+        "attachments" => attachments.json.clone(),
+        other => panic!("page.html has a slot {other:?} that nothing fills"),
+    }))
+}
+
+/// A template with what `fill` gives for the name of each slot.
+fn filled(template: &str, fill: impl Fn(&str) -> String) -> String {
+    let (begin, end) = SLOT;
+    let mut pieces = template.split(begin);
+    let mut page = pieces.next().unwrap_or_default().to_string();
+    for piece in pieces {
+        let (slot, text) = piece.split_once(end).expect("a slot ends");
+        page.push_str(&fill(slot));
+        page.push_str(text);
     }
-    Ok(page)
+    page
 }
 
 /// The figures' colours as CSS variables, so that the page's own drawings match.

@@ -1,10 +1,12 @@
-//! The published numbers, compiled in: headers are dotted trial keys and score names, so that they join by themselves.
+//! The published numbers, compiled in: headers are dotted trial keys and score names, so that they
+//! join by themselves.
 
 use std::collections::BTreeMap;
 
+use dml_store::lookup;
+
 use crate::ReportError;
 use crate::select::{number, value_text};
-use crate::trial::lookup;
 
 const FILES: [(&str, &str); 5] = [
     ("table-1-mnist", include_str!("../published/table-1-mnist.csv")),
@@ -48,7 +50,8 @@ impl Published {
         self.rows.len()
     }
 
-    /// The row that speaks of a trial: every cell that is not empty and heads a key of the trial equals the trial's value.
+    /// The row that speaks of a trial: every cell that is not empty and heads a key of the trial
+    /// equals the trial's value.
     pub(crate) fn row_of(&self, trial: &toml::Table) -> Option<usize> {
         self.rows.iter().position(|row| {
             self.cells(row)

@@ -3,12 +3,12 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use dml_store::lookup;
 use serde::Deserialize;
 use toml::Value;
 
-use crate::trial::lookup;
-
-/// Dotted trial keys, each with a value or a list of values of which one must be met. Empty: every trial.
+/// Dotted trial keys, each with a value or a list of values of which one must be met. Empty: every
+/// trial.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct Selection(pub BTreeMap<String, Value>);
@@ -71,7 +71,8 @@ pub(crate) fn key_text(key: &str) -> String {
     shown.replace('_', " ")
 }
 
-/// A score as people read it: `test_folds.knn.accuracy` as `knn accuracy (test folds)`, `retrieval.recall_at_1` as `recall at 1`.
+/// A score as people read it: `test_folds.knn.accuracy` as `knn accuracy (test folds)`,
+/// `retrieval.recall_at_1` as `recall at 1`.
 pub(crate) fn score_text(score: &str) -> String {
     let (protocol, name) = score.split_once('.').unwrap_or(("", score));
     let words = |text: &str| text.replace(['.', '_'], " ");
@@ -84,21 +85,6 @@ pub(crate) fn score_text(score: &str) -> String {
 /// Whether a key is this one, or stands in the table of this name.
 pub(crate) fn is_in(key: &str, of: &str) -> bool {
     key.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-/// A trial's leaves under dotted keys; an array is a leaf.
-pub fn flatten(trial: &toml::Table) -> BTreeMap<String, &Value> {
-    fn walk<'a>(table: &'a toml::Table, prefix: &str, leaves: &mut BTreeMap<String, &'a Value>) {
-        for (key, value) in table {
-            match value {
-                Value::Table(inner) => walk(inner, &format!("{prefix}{key}."), leaves),
-                _ => drop(leaves.insert(format!("{prefix}{key}"), value)),
-            }
-        }
-    }
-    let mut leaves = BTreeMap::new();
-    walk(trial, "", &mut leaves);
-    leaves
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dml_store::flatten;
 use serde::Deserialize;
 
 use crate::ReportError;
-use crate::select::{Selection, flatten, is_in};
+use crate::select::{Selection, is_in};
 
 /// A key, its values, and for each the keys that mean nothing for trials of this value:
 /// `{ "model.system" = { pixels = ["model.latent_dim"] } }`.
@@ -17,7 +18,8 @@ pub type Ignore = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 pub struct ReportSpecs {
     /// `[ignore]`: tables and figures show such a key as –, and do not select by it.
     pub ignore: Ignore,
-    /// `[baselines]`: trials that every model has to beat. They stand in every table, whatever it selects in these keys.
+    /// `[baselines]`: trials that every model has to beat. They stand in every table, whatever it
+    /// selects in these keys.
     pub baselines: Selection,
     /// `[[table]]`
     pub table: Vec<TableSpec>,
@@ -40,8 +42,8 @@ pub struct TableSpec {
     /// Which trials.
     #[serde(default)]
     pub select: Selection,
-    /// Keys that name a row. Rows are sorted by `best_within`, models before baselines, then by these keys. Cells are means over all
-    /// else, which should be the seeds.
+    /// Keys that name a row. Rows are sorted by `best_within`, models before baselines, then by
+    /// these keys. Cells are means over all else, which should be the seeds.
     pub rows: Vec<String>,
     /// Score columns.
     pub scores: Vec<String>,
@@ -56,18 +58,22 @@ pub struct TableSpec {
     pub note: String,
 }
 
-/// A proposal to be judged: a treatment against its control, once for each combination of the values of `each`.
+/// A proposal to be judged: a treatment against its control, once for each combination of the
+/// values of `each`.
 ///
-/// A treatment and a control are a pair if they are equal in every key but those of `treatment`, `control`, `choose` and `unpaired`,
-/// where `X.kind` frees all of `X`. Several trials of a side in one pair are averaged. The unit is the seed: its value is the mean
-/// difference over its pairs, which may be of several strata, as latent dimensions. The p is that of the two-sided paired t test over
-/// seeds, multiplied as Holm (1979) says for all verdicts that the report has, those without a result included; the 95% t interval
-/// shown beside it is not corrected.
+/// A treatment and a control are a pair if they are equal in every key but those of `treatment`,
+/// `control`, `choose` and `unpaired`, where `X.kind` frees all of `X`. Several trials of a side in
+/// one pair are averaged. The unit is the seed: its value is the mean difference over its pairs,
+/// which may be of several strata, as latent dimensions. The p is that of the two-sided paired t
+/// test over seeds, multiplied as Holm (1979) says for all verdicts that the report has, those
+/// without a result included; the 95% t interval shown beside it is not corrected.
 ///
-/// A trial that diverged is not missing at random: the seeds that are left are those on which its side went well. So after a divergence of
-/// the treatment (at the tuned value that was chosen) nothing is supported, though it may be refuted, and after one of the control nothing
-/// is refuted, though it may be supported; the comparison then counts for Holm's correction as one that shows nothing. Nor has a difference a
-/// p that is the same for every seed: seeds that change nothing are copies of one trial.
+/// A trial that diverged is not missing at random: the seeds that are left are those on which its
+/// side went well. So after a divergence of the treatment (at the tuned value that was chosen)
+/// nothing is supported, though it may be refuted, and after one of the control nothing is refuted,
+/// though it may be supported; the comparison then counts for Holm's correction as one that shows
+/// nothing. Nor has a difference a p that is the same for every seed: seeds that change nothing are
+/// copies of one trial.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerdictSpec {
@@ -86,7 +92,8 @@ pub struct VerdictSpec {
     pub each: Vec<String>,
     /// What should rise.
     pub score: String,
-    /// How the treatment's tuned keys are chosen; left out: differences are averaged over what varies.
+    /// How the treatment's tuned keys are chosen; left out: differences are averaged over what
+    /// varies.
     pub choose: Option<ChoiceSpec>,
     /// Further keys or whole tables that may differ between treatment and control.
     #[serde(default)]
@@ -103,8 +110,8 @@ pub struct ChoiceSpec {
     pub keys: Vec<String>,
     /// The score that decides, by its mean over seeds.
     pub by: String,
-    /// Read `by` from the treatment's trials that are equal in all but these keys, as in `{ "evaluation.split" = "validation" }`.
-    /// Left out: for each seed, from the other seeds.
+    /// Read `by` from the treatment's trials that are equal in all but these keys, as in `{
+    /// "evaluation.split" = "validation" }`. Left out: for each seed, from the other seeds.
     pub on: Option<Selection>,
 }
 
@@ -203,7 +210,8 @@ impl FigureSpec {
 }
 
 impl ReportSpecs {
-    /// Names become file names and anchors, so they must be plain and told apart; keys must be those of trials.
+    /// Names become file names and anchors, so they must be plain and told apart; keys must be
+    /// those of trials.
     ///
     /// # Errors
     /// Names the offending one, and says what would be right.
@@ -248,8 +256,8 @@ impl ReportSpecs {
         Ok(())
     }
 
-    /// Kind and name of each part, and the trial keys that it speaks of. What `[ignore]` lists may be a key of another sweep, which
-    /// takes it over.
+    /// Kind and name of each part, and the trial keys that it speaks of. What `[ignore]` lists may
+    /// be a key of another sweep, which takes it over.
     fn parts<'a>(&'a self) -> Vec<(&'static str, &'a str, Vec<&'a String>)> {
         let tables = self.table.iter();
         let tables = tables.map(|t| ("table", t.name.as_str(), t.select.0.keys().chain(&t.rows).collect()));

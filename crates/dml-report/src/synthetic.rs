@@ -1,14 +1,13 @@
 //! Results made up for tests: a complete little sweep, and what can be missing in it.
 
-mod npz;
-
 use std::path::Path;
+
+use dml_data::npz::NpzWriter;
+use dml_store::{Curves, FORMAT, Outcome, Scores, TrialResult, lookup, names, trial_id};
 
 use crate::latent::Latent;
 use crate::select::number;
 use crate::spec::{ReportSpecs, TableSpec};
-use crate::trial::{Curves, FORMAT, Outcome, Scores, TrialResult, lookup, trial_id};
-use npz::Npz;
 
 pub(crate) struct Synthetic {
     pub(crate) expected: Vec<toml::Table>,
@@ -41,7 +40,8 @@ pub(crate) fn common() -> ReportSpecs {
 }
 
 impl Synthetic {
-    /// `dml`, `dml_autoencoder` at two alphas, and `pixels`; 0.1 and 10 percent of the labels. Scores are a fixed pattern.
+    /// `dml`, `dml_autoencoder` at two alphas, and `pixels`; 0.1 and 10 percent of the labels.
+    /// Scores are a fixed pattern.
     pub(crate) fn new(seeds: i64) -> Self {
         let mut expected = Vec::new();
         for (system, alpha, base) in [
@@ -158,17 +158,14 @@ pub(crate) fn blobs(n: usize, d: usize, seed: u64) -> Latent {
 
 /// Writes a trial's `latent.npz`.
 pub(crate) fn write_latent(directory: &Path, latent: &Latent) {
-    let write = || {
-        let Latent { embeddings, labels, rows, components } = latent;
-        let mut npz = Npz::create(&directory.join("latent.npz"))?;
-        npz.put("embeddings", embeddings.shape(), embeddings.iter().copied())?;
-        npz.put("labels", &[labels.len()], labels.iter().map(|&label| i64::from(label)))?;
-        npz.put("rows", &[rows.len()], rows.iter().copied())?;
-        if let Some((mean, logvar)) = components {
-            npz.put("components_mean", mean.shape(), mean.iter().copied())?;
-            npz.put("components_logvar", logvar.shape(), logvar.iter().copied())?;
-        }
-        npz.finish()
-    };
-    write().unwrap();
+    let Latent { embeddings, labels, rows, components } = latent;
+    let mut npz = NpzWriter::create(&directory.join(names::LATENT)).unwrap();
+    npz.add_f32("embeddings", embeddings.view()).unwrap();
+    npz.add_i64("labels", &labels.iter().map(|&label| label.into()).collect::<Vec<_>>()).unwrap();
+    npz.add_i64("rows", rows).unwrap();
+    if let Some((mean, logvar)) = components {
+        npz.add_f32("components_mean", mean.view()).unwrap();
+        npz.add_f32("components_logvar", logvar.view()).unwrap();
+    }
+    npz.finish().unwrap();
 }

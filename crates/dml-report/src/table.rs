@@ -89,7 +89,7 @@ impl Table {
         let mut groups: BTreeMap<String, (Keyed, bool, Vec<&Evidence>)> = BTreeMap::new();
         for trial in trials {
             let baseline = !baselines.0.is_empty() && baselines.matches(trial.trial);
-            let free = |key: &str| !trial.means(key) || (baseline && baselines.0.contains_key(key));
+            let free = |key: &str| !trial.is_relevant(key) || (baseline && baselines.0.contains_key(key));
             if !spec.select.matches_but_for(trial.trial, free) {
                 continue;
             }
@@ -133,7 +133,8 @@ impl Table {
 }
 
 impl Cell {
-    /// The unit is the seed: trials of one seed (as a baseline that ran once for each latent dimension) count once, with their mean.
+    /// The unit is the seed: trials of one seed (as a baseline that ran once for each latent
+    /// dimension) count once, with their mean.
     fn of(trials: &[&Evidence], score: &str, published: Option<String>) -> Self {
         let mut seeds: BTreeMap<String, Vec<&Evidence>> = BTreeMap::new();
         for trial in trials {
@@ -170,8 +171,9 @@ fn places(spec: &TableSpec) -> impl Iterator<Item = usize> {
     spec.best_within.iter().filter_map(|key| spec.rows.iter().position(|row| row == key))
 }
 
-/// Compares each row with the best model of its group. A baseline for which a key of the groups means nothing stands in all of them. A row
-/// some of whose seeds diverged is not compared: its mean is over those that went well.
+/// Compares each row with the best model of its group. A baseline for which a key of the groups
+/// means nothing stands in all of them. A row some of whose seeds diverged is not compared: its
+/// mean is over those that went well.
 fn mark(rows: &mut [Row], spec: &TableSpec) {
     let group = |row: &Row| places(spec).map(|p| row.values[p].as_ref().map(value_text)).collect::<Vec<_>>();
     let groups: Vec<_> = rows.iter().map(group).collect();

@@ -1,24 +1,25 @@
-//! Verdicts on improvement proposals: paired differences over seeds, corrected for the number of comparisons.
+//! Verdicts on improvement proposals: paired differences over seeds, corrected for the number of
+//! comparisons.
 
 mod pairs;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use toml::Value;
-
 use dml_eval::statistics::{holm, mean, standard_deviation};
+use toml::Value;
 
 use crate::estimate::{Estimate, p_value};
 use crate::evidence::{Evidence, Ranks, group};
 use crate::spec::VerdictSpec;
-use pairs::Pairs;
+use pairs::{Cause, Diverged, Lost, Pairs};
 pub(crate) use words::{by_proposal, csv, markdown, summary};
 
 /// Probability of a wrong verdict anywhere in a report that Holm's procedure keeps to.
 pub(crate) const LEVEL: f64 = 0.05;
 
-/// The whole interval of a null model's null score lies this near to 0: that it is a guesser is shown, not only not disproved.
+/// The whole interval of a null model's null score lies this near to 0: that it is a guesser is
+/// shown, not only not disproved.
 pub(crate) const NULL_MARGIN: f64 = 0.05;
 
 /// What the numbers say of a proposal.
@@ -45,10 +46,12 @@ pub(crate) struct Verdict {
     pub(crate) score: String,
     /// Treatment minus control, one value a seed.
     pub(crate) difference: Option<Estimate>,
-    /// Two-sided p of the paired t test, multiplied as Holm (1979) says for all verdicts of the report. `None` of fewer than two seeds, of
-    /// differences that do not vary, and where [`Verdict::diverged`] forbids the ruling that it would be the p of.
+    /// Two-sided p of the paired t test, multiplied as Holm (1979) says for all verdicts of the
+    /// report. `None` of fewer than two seeds, of differences that do not vary, and where
+    /// [`Verdict::diverged`] forbids the ruling that it would be the p of.
     pub(crate) adjusted_p: Option<f64>,
-    /// Comparisons that Holm's procedure counts: all that the sweep asks for, also those without a p.
+    /// Comparisons that Holm's procedure counts: all that the sweep asks for, also those without a
+    /// p.
     pub(crate) comparisons: usize,
     /// What follows.
     pub(crate) ruling: Ruling,
@@ -58,21 +61,18 @@ pub(crate) struct Verdict {
     pub(crate) null_model: bool,
     /// Pairs that the sweep asks for.
     pub(crate) pairs: usize,
-    /// Of these, lost because the treatment diverged, because the control did, for want of a result (of the pair or of a trial that
-    /// the tuned keys are chosen by), for want of another seed to choose the tuned keys by, and because another pair of the same seed
-    /// is lost: a seed counts with all its pairs or not at all.
-    pub(crate) lost: [usize; 5],
-    /// Whether a trial of the treatment diverged, one of the control. The seeds that are left are those on which that side went well, so they
-    /// flatter it: after a divergence of the treatment nothing is supported (a loss all the more), after one of the control nothing refuted.
-    pub(crate) diverged: [bool; 2],
+    /// Those of them that are lost.
+    pub(crate) lost: Lost,
+    /// Where trials diverged.
+    pub(crate) diverged: Diverged,
     /// How tuned keys got their values, in words.
     pub(crate) choice: String,
     /// Keys in which trials differ over which a side of a pair is the mean.
     pub(crate) averaged: Vec<String>,
 }
 
-/// Judges all proposals of a report together. A comparison that has no p (yet) counts as one whose p is 1, so that a part of a report
-/// supports nothing that the whole of it would not.
+/// Judges all proposals of a report together. A comparison that has no p (yet) counts as one whose
+/// p is 1, so that a part of a report supports nothing that the whole of it would not.
 pub(crate) fn judge(specs: &[VerdictSpec], trials: &[Evidence], ranks: &Ranks) -> Vec<Verdict> {
     let mut verdicts: Vec<Verdict> = specs.iter().flat_map(|spec| judge_one(spec, trials, ranks)).collect();
     let mut planned: Vec<&mut Verdict> = verdicts.iter_mut().filter(|v| v.pairs > 0).collect();
@@ -110,7 +110,8 @@ fn case(spec: &VerdictSpec, values: Vec<Option<Value>>, trials: &[&Evidence]) ->
     let averaged: BTreeSet<&String> = pairs.found.iter().flat_map(|pair| &pair.averaged).collect();
     let null = spec.null_score.clone().zip(Estimate::of(&nulls));
     let difference = Estimate::of(&differences);
-    let flattered = |d: &Estimate| pairs.diverged[usize::from(d.mean < 0.0)];
+    let flattered =
+        |d: &Estimate| if d.mean < 0.0 { pairs.diverged.control } else { pairs.diverged.treatment };
     let speaks = difference.is_some_and(|d| d.varies() && !flattered(&d));
     Verdict {
         name: spec.name.clone(),
@@ -137,8 +138,8 @@ fn is_null(null: &Estimate) -> bool {
     null.half_width.is_some() && -NULL_MARGIN < low && high < NULL_MARGIN
 }
 
-/// The smallest number of seeds with which a mean difference of three of its standard deviations would pass Holm's first step, the
-/// strictest, among so many comparisons.
+/// The smallest number of seeds with which a mean difference of three of its standard deviations
+/// would pass Holm's first step, the strictest, among so many comparisons.
 fn seeds_needed(comparisons: usize) -> usize {
     let passes = |seeds: u32| {
         let spread: Vec<f64> = (0..seeds).map(f64::from).collect();

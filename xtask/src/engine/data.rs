@@ -1,10 +1,10 @@
 //! Data sets are fetched once, before the workers start.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::Result;
-use dml_report::RunStore;
+use dml_data::files::is_path;
+use dml_store::RunStore;
 
 use super::queue::data_set;
 use crate::experiment::Trial;
@@ -15,7 +15,7 @@ pub(crate) fn fetch(store: &RunStore, trials: Vec<Trial>, quiet: bool) -> Result
     let mut outcomes: BTreeMap<String, Option<String>> = BTreeMap::new();
     let mut ready = Vec::new();
     for trial in trials {
-        let Some(name) = data_set(&trial).filter(|name| !is_path(name)) else {
+        let Some(name) = data_set(&trial).filter(|name| !is_path(name, "npz")) else {
             ready.push(trial);
             continue;
         };
@@ -38,11 +38,4 @@ pub(crate) fn fetch(store: &RunStore, trials: Vec<Trial>, quiet: bool) -> Result
         }
     }
     Ok(ready)
-}
-
-/// As `dml-data` tells a path from a name: it ends in `.npz` or is more than one name long.
-fn is_path(name: &str) -> bool {
-    let path = Path::new(name);
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"))
-        || path.components().count() > 1
 }

@@ -10,11 +10,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use dml_report::RunStore;
+use dml_store::{Event, Passed, RunStore};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::event::Event;
 use super::log;
 use super::progress::Progress;
 use super::queue::{LARGEST_CHUNK, Queue};
@@ -186,7 +185,7 @@ impl Engine<'_> {
             }
             Event::Epoch { id, epoch, epochs, losses } => self.progress.epoch(&id, epoch, epochs, &losses),
             Event::Scoring { id, step } => self.progress.scoring(&id, &step),
-            Event::Rung { id, epoch, value } => {
+            Event::Rung { id, epoch, value, .. } => {
                 if let Some(trial) = worker.take(&id) {
                     self.progress.pauses(&trial, epoch, value);
                     self.arrive(&id, Outcome::Rung { value });
@@ -194,12 +193,12 @@ impl Engine<'_> {
             }
             Event::Finished { id, outcome, seconds } => {
                 if let Some(trial) = worker.take(&id) {
-                    self.progress.finished(&trial, &outcome, seconds);
+                    self.progress.finished(&trial, outcome, seconds);
                     self.arrive_with_result(&id);
                 }
             }
             Event::Skipped { id, why } => match worker.take(&id) {
-                Some(trial) if why == "claimed" => self.elsewhere.push(trial),
+                Some(trial) if why == Passed::Claimed => self.elsewhere.push(trial),
                 Some(trial) => {
                     self.progress.found_done(&trial);
                     self.arrive_with_result(&id);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use dml_report::RunStore;
+use dml_store::RunStore;
 
 /// Lines of each log that are kept.
 pub(crate) const KEPT_LINES: usize = 20;

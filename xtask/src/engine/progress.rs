@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use dml_store::Ending;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::plan::Estimate;
@@ -138,11 +139,11 @@ impl Progress {
         }
     }
 
-    pub(crate) fn finished(&mut self, trial: &Trial, outcome: &str, seconds: f64) {
+    pub(crate) fn finished(&mut self, trial: &Trial, outcome: Ending, seconds: f64) {
         self.tally.done += 1;
         self.tally.measure(seconds);
         self.idle(&trial.id);
-        let diverged = if outcome == "diverged" { " (diverged)" } else { "" };
+        let diverged = if outcome == Ending::Diverged { " (diverged)" } else { "" };
         self.line(&format!("{}{diverged}, {}", trial.label, duration(seconds)));
     }
 

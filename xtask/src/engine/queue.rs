@@ -13,7 +13,7 @@ pub(crate) const LARGEST_CHUNK: usize = 8;
 
 /// The data set of a trial.
 pub(crate) fn data_set(trial: &Trial) -> Option<&str> {
-    dml_report::lookup(&trial.table, DATA_KEY)?.as_str()
+    dml_store::lookup(&trial.table, DATA_KEY)?.as_str()
 }
 
 /// Brings the trials of each data set together and otherwise keeps their order.

@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use dml_report::{RunStore, write_atomically};
+use dml_data::files::write_aside;
+use dml_store::{RunStore, names};
 
 use super::queue::by_data_set;
 use super::words::count;
@@ -96,7 +97,7 @@ pub(crate) fn submit(request: &Request, store: &RunStore, trials: Vec<Trial>) ->
     let mut trials = by_data_set(trials);
     // What was begun before may be what its task died of: it comes last.
     trials.sort_by_key(|trial| store.trial_directory(&trial.id).join("log.txt").exists());
-    let folder = new_folder(&root.join("slurm"), request.name)?;
+    let folder = new_folder(&root.join(names::SLURM), request.name)?;
     for part in ["tasks", "logs", "ended"] {
         fs::create_dir_all(folder.join(part)).with_context(|| folder.display().to_string())?;
     }
@@ -107,21 +108,25 @@ pub(crate) fn submit(request: &Request, store: &RunStore, trials: Vec<Trial>) ->
             store.add(&trial.table)?;
             writeln!(lines, "{}", root.join("trials").join(&trial.id).display())?;
         }
-        write_atomically(&folder.join("tasks").join(index.to_string()), lines.as_bytes())?;
+        write(&folder.join("tasks").join(index.to_string()), &lines)?;
         n_tasks = index + 1;
     }
     let job =
         Job { name: request.name, folder: &folder, dml: &request.dml, n_tasks, at_once: request.at_once };
     let path = folder.join("job.sh");
-    write_atomically(&path, script(&job).as_bytes())?;
+    write(&path, &script(&job))?;
     let number = sbatch(request.sbatch, &path)?;
-    write_atomically(&folder.join("job"), format!("{number}\n").as_bytes())?;
+    write(&folder.join("job"), &format!("{number}\n"))?;
     Ok(format!(
         "Slurm job {number}: {} in {}; its logs are in {}",
         count(n_trials, "trial"),
         count(n_tasks, "task"),
         folder.join("logs").display()
     ))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    write_aside(path, text.as_bytes()).with_context(|| path.display().to_string())
 }
 
 /// `NAME-1`, `NAME-2`, …: the first that is not there yet.
@@ -163,7 +168,7 @@ struct Submitted {
 }
 
 fn jobs(store: &RunStore) -> impl Iterator<Item = Submitted> {
-    let folders = fs::read_dir(store.root().join("slurm")).into_iter().flatten().flatten();
+    let folders = fs::read_dir(store.root().join(names::SLURM)).into_iter().flatten().flatten();
     folders.filter_map(|entry| {
         let number = fs::read_to_string(entry.path().join("job")).ok()?;
         Some(Submitted { folder: entry.path(), number: number.trim().to_owned() })

@@ -1,8 +1,6 @@
 //! Where every trial of a sweep stands, read from the store alone.
 
-use std::fs;
-
-use dml_report::{Failure, RunStore};
+use dml_store::{Failure, RunStore};
 
 use crate::experiment::Trial;
 
@@ -27,7 +25,9 @@ impl Standing {
     /// What cannot be read is a standing too, so that one bad file does not hide the other trials.
     pub(crate) fn of(store: &RunStore, id: &str) -> Self {
         match store.result(id) {
-            Ok(Some(_)) => return Self::Done { seconds: seconds(store, id) },
+            Ok(Some(_)) => {
+                return Self::Done { seconds: store.provenance(id).map(|provenance| provenance.seconds) };
+            }
             Ok(None) => {}
             Err(error) => return Self::Unreadable(error.to_string()),
         }
@@ -56,11 +56,6 @@ impl Standing {
 /// comes just then passes the trial by, and its sweep comes back to it.
 pub(crate) fn is_claimed(store: &RunStore, id: &str) -> bool {
     store.trial_directory(id).join("lock").exists() && matches!(store.claim(id), Ok(None))
-}
-
-fn seconds(store: &RunStore, id: &str) -> Option<f64> {
-    let text = fs::read_to_string(store.trial_directory(id).join("run.json")).ok()?;
-    serde_json::from_str::<serde_json::Value>(&text).ok()?.get("seconds")?.as_f64()
 }
 
 /// Where all trials stand, in their order.
@@ -104,7 +99,9 @@ impl std::fmt::Display for Counts {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use dml_report::{Curves, FORMAT, Outcome, Scores, TrialResult};
+    use std::fs;
+
+    use dml_store::{Curves, FORMAT, Outcome, Provenance, Scores, TrialResult};
 
     use super::*;
     use crate::experiment::expand::expand;
@@ -126,8 +123,18 @@ pub(crate) mod tests {
         store
             .finish(&TrialResult { format: FORMAT, id, trial: table, outcome, curves: Curves::new() })
             .unwrap();
-        let path = store.trial_directory(&trial.id).join("run.json");
-        fs::write(path, format!("{{\"seconds\": {seconds}}}")).unwrap();
+        let provenance = Provenance {
+            format: FORMAT,
+            version: String::new(),
+            libtorch: String::new(),
+            device: String::new(),
+            threads: 1,
+            denormals_flushed: true,
+            host: String::new(),
+            finished_at: 0,
+            seconds,
+        };
+        store.write_provenance(&trial.id, &provenance).unwrap();
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use dml_report::{FORMAT, RunStore};
+use dml_store::{FORMAT, RunStore};
 
 use super::state::Standing;
 use super::words::count;
@@ -95,7 +95,7 @@ impl Tournament {
 /// How a trial arrived that has its result.
 pub(crate) fn result(store: &RunStore, id: &str) -> Option<Outcome> {
     let result = store.result(id).ok()??;
-    let diverged = matches!(result.outcome, dml_report::Outcome::Diverged { .. });
+    let diverged = matches!(result.outcome, dml_store::Outcome::Diverged { .. });
     Some(if diverged { Outcome::Diverged } else { Outcome::Finished })
 }
 

@@ -11,9 +11,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use dml_store::Event;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::event::Event;
 use super::log::KEPT_LINES;
 use crate::experiment::Trial;
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::{Result, bail, ensure};
-use dml_report::{lookup, trial_id};
+use dml_store::{complete, lookup, trial_id};
 use toml::{Table, Value};
 
 use super::trial::{SEED_KEY, Trial, label};
@@ -18,15 +18,19 @@ pub(crate) fn expand(base: &Table, grids: &[Table], seeds: u32) -> Result<Vec<Tr
     let Some(&Value::Integer(first)) = base.get(SEED_KEY) else {
         bail!("[base] has no `seed`; `seed = 0` would be right (`seeds` then counts it up)");
     };
+    let mut base = base.clone();
+    complete(&mut base);
     let mut tables = Vec::new();
     for (index, grid) in grids.iter().enumerate() {
-        if let Err(error) = expand_grid(base, grid, &mut tables) {
+        if let Err(error) = expand_grid(&base, grid, &mut tables) {
             bail!("grid {}: {error}", index + 1);
         }
     }
     if grids.is_empty() {
-        tables.push(base.clone());
+        tables.push(base);
     }
+    // A grid may have put a whole table in the place of one that was complete.
+    tables.iter_mut().for_each(|table| _ = complete(table));
     let mut seen = HashSet::new();
     let mut trials = Vec::new();
     for seed in (first..).take(seeds as usize) {

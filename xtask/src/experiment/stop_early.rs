@@ -1,7 +1,7 @@
 //! How a sweep stops trials early: the settings, and which trials compete.
 
 use anyhow::{Result, ensure};
-use dml_report::lookup;
+use dml_store::lookup;
 use serde::{Deserialize, Serialize};
 
 use super::trial::{SEED_KEY, Trial};

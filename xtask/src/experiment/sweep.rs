@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::slice;
 
 use anyhow::{Context, Result, bail};
+use dml_data::files::is_path;
 use dml_report::FigureSpec;
 use toml::Value;
 
@@ -31,8 +32,7 @@ impl Sweep {
     /// When there is no such sweep, with the names that there are; when the file is none.
     pub(crate) fn find(root: &Path, name: &str, seeds: Option<u32>) -> Result<Self> {
         let folder = root.join("xtask/sweeps");
-        let is_path = Path::new(name).extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
-        let path = if is_path { PathBuf::from(name) } else { folder.join(format!("{name}.toml")) };
+        let path = if is_path(name, "toml") { name.into() } else { folder.join(format!("{name}.toml")) };
         if !path.is_file() {
             let known = names(&folder).join(", ");
             bail!("there is no sweep {name:?}; give the path of a sweep file or one of: {known}");
@@ -85,7 +85,7 @@ impl Sweep {
     /// The sweep of that name in the folder of the last of `builders`, which names it.
     fn beside(name: &str, seeds: u32, builders: &[PathBuf]) -> Result<Self> {
         let by = &builders[builders.len() - 1];
-        if name.contains(std::path::MAIN_SEPARATOR) {
+        if is_path(name, "toml") {
             bail!(
                 "{}: {name:?} is a path; the name of a sweep of the same folder would be right",
                 by.display()

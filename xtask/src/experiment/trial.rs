@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dml_report::flatten;
+use dml_store::flatten;
 use toml::{Table, Value};
 
 /// The key that `seeds` varies.
@@ -11,7 +11,7 @@ pub(crate) const SEED_KEY: &str = "seed";
 /// One complete trial.
 #[derive(Debug, Clone)]
 pub(crate) struct Trial {
-    /// [`dml_report::trial_id`] of `table`.
+    /// [`dml_store::trial_id`] of `table`.
     pub id: String,
     pub table: Table,
     /// What sets it apart in its sweep: `system=dml latent_dim=2 seed=0`. Alone it is its id.

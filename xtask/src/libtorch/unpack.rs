@@ -1,12 +1,12 @@
 //! Takes the few members that are needed out of the wheels, each checked against its checksum.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use dml_data::files::{hex, sha256};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest as _, Sha256};
 use zip::ZipArchive;
@@ -65,7 +65,7 @@ fn members(wheel: &Wheel, archive: &mut Archive) -> anyhow::Result<Vec<Member>> 
 fn read_record(archive: &mut Archive, record: &Record) -> anyhow::Result<String> {
     let mut text = String::new();
     archive.by_name(&record.path).with_context(|| record.path.clone())?.read_to_string(&mut text)?;
-    check(&record.path, &hex(&Sha256::digest(&text)), &record.sha256)?;
+    check(&record.path, &sha256(text.as_bytes()), &record.sha256)?;
     Ok(text)
 }
 
@@ -102,13 +102,6 @@ fn extract(archive: &mut Archive, member: &Member, to: &Path, bar: &ProgressBar)
 fn check(path: &str, found: &str, expected: &str) -> anyhow::Result<()> {
     ensure!(found == expected, "{path} has sha256 {found}, but {expected} was expected");
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

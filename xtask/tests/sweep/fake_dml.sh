@@ -52,7 +52,7 @@ for dir; do
   say '{"event":"epoch","id":"%s","epoch":2,"epochs":2,"losses":{"supervised":0.5,"kl":null}}\n' "$id"
   printf '{"format":1,"id":"%s","trial":{"data":{"name":"%s"},"seed":%d,"what":"%s"},' "$id" "$name" "$seed" "$what" > "$dir/.result"
   printf '"outcome":{%s},"curves":{}}\n' "${kind:-\"kind\":\"scored\",\"scores\":{\"accuracy\":0.${seed}5\}}" >> "$dir/.result"
-  echo '{"seconds": 0.5}' > "$dir/run.json"
+  printf '{"format":1,"version":"0","libtorch":"","device":"none","threads":1,"host":"","finished_at":0,"seconds":0.5}\n' > "$dir/run.json"
   mv "$dir/.result" "$dir/result.json"
   rm -f "$dir/failure.json" "$dir/checkpoint.json"
   say '{"event":"finished","id":"%s","outcome":"%s","seconds":0.5}\n' "$id" "${outcome:-scored}"

@@ -5,12 +5,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use dml_data::files::write_aside;
 use dml_data::{Dataset, Split, picture, sample_sheet};
-use dml_models::Stack;
-use dml_report::write_atomically;
+use dml_store::names;
 use ndarray::{Array2, s};
 
-use crate::run::Job;
+use crate::session::{Job, Member};
 use crate::trial::EvaluatedSplit;
 
 /// Tiles in a row of the sprite sheet.
@@ -22,7 +22,8 @@ const GRID: usize = 20;
 /// Images in a row of the reconstructions, and pairs of rows.
 const RECONSTRUCTIONS: (usize, usize) = (10, 3);
 
-/// `thumbnails.png` (the images of `rows`, 50 a row, no gaps) and `samples.png`: made once a store, linked by each trial.
+/// `thumbnails.png` (the images of `rows`, 50 a row, no gaps) and `samples.png`: made once a store,
+/// linked by each trial.
 pub(super) fn of_dataset(
     store: &Path,
     job: &Job,
@@ -30,22 +31,22 @@ pub(super) fn of_dataset(
     split: &Split,
     rows: &[usize],
 ) -> Result<()> {
-    // Two data sets may have one name after this, and one may be drawn in two ways: the checksum tells them apart.
-    let config =
-        serde_json::to_vec(&(&job.trial.data.name, job.trial.data.validation, job.trial.data.binarize))?;
+    // Two data sets may have one name after this, and one may be drawn in two ways: the checksum
+    // tells them apart.
+    let config = serde_json::to_vec(&job.trial.data.images())?;
     let name: String = data.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let name = format!("{name}-{:08x}", crc32c::crc32c(&config));
     let which = match job.trial.evaluation.split {
         EvaluatedSplit::Test => "test",
         EvaluatedSplit::Validation => "validation",
     };
-    let folder = store.join("images");
+    let folder = store.join(names::IMAGES);
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    link(&folder, &format!("{name}-{which}.png"), job, "thumbnails.png", || {
+    link(&folder, &format!("{name}-{which}.png"), job, names::THUMBNAILS, || {
         let images: Vec<_> = rows.iter().map(|&row| Some(split.images.row(row))).collect();
         Ok(picture(&images, data.shape, SPRITE_COLUMNS, 0)?)
     })?;
-    link(&folder, &format!("{name}-samples.png"), job, "samples.png", || {
+    link(&folder, &format!("{name}-samples.png"), job, names::SAMPLES, || {
         Ok(sample_sheet(&data.train, data.shape, data.n_classes, SAMPLES, 0)?)
     })
 }
@@ -58,28 +59,28 @@ fn link(
     make: impl FnOnce() -> Result<Vec<u8>>,
 ) -> Result<()> {
     if !folder.join(name).exists() {
-        write_atomically(&folder.join(name), &make()?)?;
+        write(&folder.join(name), &make()?)?;
     }
     let path = job.directory.join(as_name);
-    match std::os::unix::fs::symlink(Path::new("../../images").join(name), &path) {
+    match std::os::unix::fs::symlink(Path::new("../..").join(names::IMAGES).join(name), &path) {
         Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e).with_context(|| path.display().to_string()),
         _ => Ok(()),
     }
 }
 
-/// `reconstructions.png` of a model with a decoder, and `decoded.png` over the plane for one with a latent space of 2 dimensions.
+/// `reconstructions.png` of a model with a decoder, and `decoded.png` over the plane for one with a
+/// latent space of 2 dimensions.
 pub(super) fn of_decoder(
     job: &Job,
     data: &Dataset,
     split: &Split,
     embeddings: &Array2<f32>,
-    stack: &Stack,
-    member: usize,
+    member: Member,
 ) -> Result<()> {
     let (columns, pairs) = RECONSTRUCTIONS;
     let n = (columns * pairs).min(split.labels.len());
     let inputs = split.images.slice(s![..n, ..]);
-    let Some(outputs) = stack.reconstruct(member, inputs) else { return Ok(()) };
+    let Some(outputs) = member.stack.reconstruct(member.index, inputs) else { return Ok(()) };
     let outputs = outputs.mapv(to_pixel);
     let mut images = Vec::new();
     for start in (0..n).step_by(columns) {
@@ -87,23 +88,28 @@ pub(super) fn of_decoder(
         images.extend(row.clone().map(|i| (i < n).then(|| split.images.row(i))));
         images.extend(row.map(|i| (i < n).then(|| outputs.row(i))));
     }
-    write_atomically(&job.directory.join("reconstructions.png"), &picture(&images, data.shape, columns, 1)?)?;
+    write(&job.directory.join(names::RECONSTRUCTIONS), &picture(&images, data.shape, columns, 1)?)?;
     if embeddings.ncols() == 2 {
         let points = grid(embeddings);
-        let decoded = stack.decode(member, points.view()).context("the decoder just reconstructed")?;
+        let decoded =
+            member.stack.decode(member.index, points.view()).context("the decoder just reconstructed")?;
         let decoded = decoded.mapv(to_pixel);
         let images: Vec<_> = decoded.rows().into_iter().map(Some).collect();
-        write_atomically(&job.directory.join("decoded.png"), &picture(&images, data.shape, GRID, 0)?)?;
+        write(&job.directory.join(names::DECODED), &picture(&images, data.shape, GRID, 0)?)?;
     }
     Ok(())
+}
+
+fn write(path: &Path, png: &[u8]) -> Result<()> {
+    write_aside(path, png).with_context(|| path.display().to_string())
 }
 
 fn to_pixel(value: f32) -> u8 {
     (value * 255.0).round().clamp(0.0, 255.0) as u8
 }
 
-/// A regular grid over the middle 98% of the embeddings in each dimension; the first row is the largest second coordinate, as in a
-/// plot.
+/// A regular grid over the middle 98% of the embeddings in each dimension; the first row is the
+/// largest second coordinate, as in a plot.
 fn grid(embeddings: &Array2<f32>) -> Array2<f32> {
     let range = |d: usize| {
         let mut values = embeddings.column(d).to_vec();

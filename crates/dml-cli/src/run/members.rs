@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use dml_data::Mask;
-use dml_models::{Baseline, EpochLosses, Member, Stack, TrainingData, save_weights};
-use dml_report::{Curves, FORMAT, Outcome, TrialResult};
+use dml_models::{Baseline, EpochLosses, Stack, TrainingData, save_weights};
+use dml_store::{Curves, Event, FORMAT, Outcome, TrialResult, names};
 use ndarray::{Array2, ArrayView2};
 
-use super::{Job, Session};
+use super::at_rung;
 use crate::artifacts;
 use crate::evaluate::{can_be_scored, evaluated_split, fit_mixture, score};
-use crate::events::Event;
+use crate::session::{Job, Member, Session};
 
 /// Trains and scores the jobs, which are of one stack, unless it is interrupted.
 pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()> {
@@ -22,44 +22,45 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
     }
     if jobs[0].trial.model.system.is_baseline() {
         for (job, mask) in jobs.iter().zip(masks) {
-            let start = Instant::now();
-            session.say(&Event::Started { id: &job.id, epochs: 0, resumed_at: 0 });
+            let timer = Timer::after(0.0);
+            session.say(&Event::Started { id: job.id.clone(), epochs: 0, resumed_at: 0 });
             let baseline = Baseline::fit(&job.trial.model, job.trial.seed, data.train.images.view());
-            let seconds = || start.elapsed().as_secs_f64();
-            finish(session, job, mask, &seconds, Curves::new(), None, &|images| baseline.embed(images))?;
+            let embed = |images: ArrayView2<u8>| baseline.embed(images);
+            let curves = Curves::new();
+            Trained { session, job, mask, timer, curves, member: None }.finish(&embed)?;
         }
         return Ok(());
     }
     let mut stack = begin(session, jobs, masks)?;
     for job in jobs {
         let epochs = job.trial.training.epochs;
-        session.say(&Event::Started { id: &job.id, epochs, resumed_at: stack.epoch });
+        session.say(&Event::Started { id: job.id.clone(), epochs, resumed_at: stack.epoch });
     }
     if !run_epochs(session, jobs, &mut stack)? {
         if let Some(rung) = session.rung.as_ref().filter(|rung| rung.epoch == stack.epoch) {
-            for (member, (job, mask)) in jobs.iter().zip(masks).enumerate() {
-                rung.score(session, job, mask, (&stack, member))?;
+            for (index, (job, mask)) in jobs.iter().zip(masks).enumerate() {
+                at_rung::stop(session, rung, job, mask, Member { stack: &stack, index })?;
             }
         }
         return Ok(());
     }
     let shares: Vec<f64> = (0..jobs.len()).map(|member| stack.seconds(member)).collect();
-    for (member, (job, mask)) in jobs.iter().zip(masks).enumerate() {
-        let start = Instant::now();
-        let seconds = || shares[member] + start.elapsed().as_secs_f64();
-        let curves = stack.members[member].curves.clone();
-        if let Some((epoch, reason)) = stack.members[member].diverged.clone() {
-            write(session, job, seconds(), curves, Outcome::Diverged { epoch, reason })?;
+    for (index, (job, mask)) in jobs.iter().zip(masks).enumerate() {
+        let timer = Timer::after(shares[index]);
+        let (member, curves) = (Some(Member { stack: &stack, index }), stack.members[index].curves.clone());
+        let trained = Trained { session, job, mask, timer, curves, member };
+        if let Some((epoch, reason)) = stack.members[index].diverged.clone() {
+            trained.write(Outcome::Diverged { epoch, reason })?;
             continue;
         }
-        save_weights(&stack, member, &job.directory.join("weights.safetensors"))?;
-        let embed = |images: ArrayView2<u8>| stack.embed(member, images);
-        finish(session, job, mask, &seconds, curves, Some((&stack, member)), &embed)?;
+        save_weights(&stack, index, &job.directory.join(names::WEIGHTS))?;
+        trained.finish(&|images| stack.embed(index, images))?;
     }
     Ok(())
 }
 
-/// The training rows that keep their labels; an error where the data set does not have what the trial asks for.
+/// The training rows that keep their labels; an error where the data set does not have what the
+/// trial asks for.
 pub(crate) fn mask(session: &Session, job: &Job) -> Result<Mask> {
     let (data, config) = (&session.loaded().dataset, &job.trial.data);
     // Before an hour of training, not after it.
@@ -157,7 +158,8 @@ fn tell_epoch(session: &Session, jobs: &[Job], losses: &EpochLosses) -> Result<(
     for (job, terms) in jobs.iter().zip(&losses.terms) {
         let epochs = job.trial.training.epochs;
         job.log.line(&format!("epoch {} of {epochs}: {}", losses.epoch, serde_json::to_string(terms)?));
-        session.say(&Event::Epoch { id: &job.id, epoch: losses.epoch, epochs, losses: terms });
+        let (id, epoch) = (job.id.clone(), losses.epoch);
+        session.say(&Event::Epoch { id, epoch, epochs, losses: terms.clone() });
     }
     Ok(())
 }
@@ -166,7 +168,7 @@ fn tell_epoch(session: &Session, jobs: &[Job], losses: &EpochLosses) -> Result<(
 fn fit_mixtures(stack: &mut Stack, data: &TrainingData) -> Result<()> {
     let Some(components) = stack.mixture_due() else { return Ok(()) };
     let fit = |member: usize| {
-        let Member { config, diverged, .. } = &stack.members[member];
+        let dml_models::Member { config, diverged, .. } = &stack.members[member];
         if diverged.is_some() {
             return Ok(None);
         }
@@ -177,60 +179,75 @@ fn fit_mixtures(stack: &mut Stack, data: &TrainingData) -> Result<()> {
     Ok(stack.set_mixtures(mixtures)?)
 }
 
-/// Scores the trained model, writes what the report shows of it, then the result.
-fn finish(
-    session: &Session,
-    job: &Job,
-    mask: &Mask,
-    seconds: &dyn Fn() -> f64,
-    curves: Curves,
-    stack: Option<(&Stack, usize)>,
-    embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>,
-) -> Result<()> {
-    let say = |step: &str| session.say(&Event::Scoring { id: &job.id, step });
-    say("embedding");
-    let data = &session.loaded().dataset;
-    let queries = embed(evaluated_split(&job.trial, data)?.images.view());
-    if !can_be_scored(&queries) {
-        let reason = "an embedding is very large or not finite".to_string();
-        return write(
-            session,
-            job,
-            seconds(),
-            curves,
-            Outcome::Diverged { epoch: job.trial.training.epochs, reason },
-        );
-    }
-    let mut scores = score(&job.trial, data, mask.rows(), &queries, embed, &say)?;
-    let samples = job.trial.evaluation.likelihood_samples;
-    if let (Some((stack, member)), true) = (stack, samples > 0) {
-        let images = evaluated_split(&job.trial, data)?.images.view();
-        let mut percent = 0;
-        let likelihood = stack.likelihood(member, images, samples, &mut |done| {
-            let so_far = 100 * done / images.nrows();
-            if so_far > percent {
-                percent = so_far;
-                say(&format!("likelihood, {percent}%"));
-            }
-        });
-        scores.insert("likelihood.negative_log_likelihood".into(), likelihood.negative_log_likelihood);
-        scores.insert("likelihood.negative_elbo".into(), likelihood.negative_elbo);
-    }
-    say("figures");
-    artifacts::write(session.store.root(), job, data, &queries, stack)?;
-    write(session, job, seconds(), curves, Outcome::Scored { scores })
+/// The time that a trial takes.
+struct Timer {
+    before: f64,
+    start: Instant,
 }
 
-fn write(session: &Session, job: &Job, seconds: f64, curves: Curves, outcome: Outcome) -> Result<()> {
-    let name = match &outcome {
-        Outcome::Scored { .. } => "scored",
-        Outcome::Diverged { .. } => "diverged",
-    };
-    artifacts::write_provenance(session, job, seconds)?;
-    job.log.line(&format!("{name} after {seconds:.1} s"));
-    let result =
-        TrialResult { format: FORMAT, id: job.id.clone(), trial: job.table.clone(), outcome, curves };
-    session.store.finish(&result)?;
-    session.say(&Event::Finished { id: &job.id, outcome: name, seconds });
-    Ok(())
+impl Timer {
+    /// Begins now, after so many seconds of training.
+    fn after(before: f64) -> Self {
+        Self { before, start: Instant::now() }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.start.elapsed().as_secs_f64()
+    }
+}
+
+/// A trial whose training has ended.
+struct Trained<'a> {
+    session: &'a Session,
+    job: &'a Job,
+    mask: &'a Mask,
+    timer: Timer,
+    curves: Curves,
+    /// `None` of a baseline.
+    member: Option<Member<'a>>,
+}
+
+impl Trained<'_> {
+    /// Scores the trained model, writes what the report shows of it, then the result.
+    fn finish(self, embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>) -> Result<()> {
+        let Self { session, job, mask, member, .. } = self;
+        let say = |step: &str| session.say(&Event::Scoring { id: job.id.clone(), step: step.into() });
+        say("embedding");
+        let data = &session.loaded().dataset;
+        let images = evaluated_split(&job.trial, data)?.images.view();
+        let queries = embed(images);
+        if !can_be_scored(&queries) {
+            let (epoch, reason) =
+                (job.trial.training.epochs, "an embedding is very large or not finite".into());
+            return self.write(Outcome::Diverged { epoch, reason });
+        }
+        let mut scores = score(&job.trial, data, mask.rows(), &queries, embed, &say)?;
+        let samples = job.trial.evaluation.likelihood_samples;
+        if let (Some(member), true) = (member, samples > 0) {
+            let mut percent = 0;
+            let likelihood = member.stack.likelihood(member.index, images, samples, &mut |done| {
+                let so_far = 100 * done / images.nrows();
+                if so_far > percent {
+                    percent = so_far;
+                    say(&format!("likelihood, {percent}%"));
+                }
+            });
+            scores.insert("likelihood.negative_log_likelihood".into(), likelihood.negative_log_likelihood);
+            scores.insert("likelihood.negative_elbo".into(), likelihood.negative_elbo);
+        }
+        say("figures");
+        artifacts::write(session.store.root(), job, data, &queries, member)?;
+        self.write(Outcome::Scored { scores })
+    }
+
+    fn write(self, outcome: Outcome) -> Result<()> {
+        let Self { session, job, curves, .. } = self;
+        let (ending, seconds) = (outcome.ending(), self.timer.seconds());
+        artifacts::write_provenance(session, job, seconds)?;
+        job.log.line(&format!("{ending} after {seconds:.1} s"));
+        let (id, trial) = (job.id.clone(), job.table.clone());
+        session.store.finish(&TrialResult { format: FORMAT, id, trial, outcome, curves })?;
+        session.say(&Event::Finished { id: job.id.clone(), outcome: ending, seconds });
+        Ok(())
+    }
 }

@@ -4,14 +4,11 @@ mod http;
 mod lock;
 mod npm;
 
-use std::{
-    fs::{self, File},
-    path::Path,
-};
+use std::{fs, path::Path};
 
 use super::{Files, Search};
 use crate::{
-    DataError, checksum,
+    DataError, checksum, files,
     manifest::{FileSpec, Npm, Release},
 };
 use lock::Lock;
@@ -112,8 +109,7 @@ impl Search<'_> {
     }
 }
 
-/// Gives a complete, checked file its name: on disk first, then by rename.
+/// Gives a complete, checked file its name.
 fn keep(part: &Path, path: &Path) -> Result<(), DataError> {
-    File::open(part).and_then(|file| file.sync_all()).map_err(DataError::io(part))?;
-    fs::rename(part, path).map_err(DataError::io(path))
+    files::rename_whole(part, path).map_err(DataError::io(path))
 }

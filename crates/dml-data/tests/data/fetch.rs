@@ -2,8 +2,7 @@
 
 use std::{fs, io::Write, path::PathBuf, thread};
 
-use dml_data::{DataError, ImageShape, Manifest, Source};
-use sha2::{Digest, Sha256};
+use dml_data::{DataError, ImageShape, Manifest, Source, files::sha256};
 use tempfile::TempDir;
 
 use crate::server::{Answer, Server};
@@ -18,10 +17,6 @@ fn wrong() -> Vec<u8> {
     let mut bytes = right();
     bytes[100] ^= 1;
     bytes
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A manifest whose one set has the fixture as its file.
@@ -182,7 +177,7 @@ fn a_file_that_went_bad_in_the_cache_is_replaced() {
 }
 
 #[test]
-fn offline_asks_nobody() {
+fn offline_asks_no_one() {
     let folder = TempDir::new().unwrap();
     let server = Server::start([(NAME, Answer::File(right()))]);
     let source = Source { offline: true, ..source(&folder) };

@@ -1,4 +1,4 @@
-//! npz files: what NumPy writes, what it should read, and what nobody should have written.
+//! npz files: what NumPy writes, what it should read, and what no program should have written.
 
 use std::{
     fs,

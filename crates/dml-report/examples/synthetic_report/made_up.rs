@@ -1,15 +1,12 @@
 //! Trials and results from a formula.
 
-#[path = "../../src/synthetic/npz.rs"]
-mod npz;
-
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use dml_report::{Curves, FORMAT, Outcome, RunStore, Scores, TrialResult, trial_id};
-
-use npz::Npz;
+use dml_data::npz::NpzWriter;
+use dml_store::{Curves, FORMAT, Outcome, RunStore, Scores, TrialResult, names, trial_id};
+use ndarray::{Array2, arr2};
 
 /// The first `count` trials of a grid like the paper's; seeds vary fastest.
 pub(crate) fn trials(count: usize) -> Vec<toml::Table> {
@@ -94,7 +91,7 @@ fn chance(key: &str) -> f64 {
 
 /// Writes results straight, without the syncing of a real store.
 pub(crate) fn fill(store: &RunStore, trials: &[toml::Table]) -> Result<(), Box<dyn Error>> {
-    let images = store.root().join("images");
+    let images = store.root().join(names::IMAGES);
     fs::create_dir_all(&images)?;
     fs::write(images.join("sheet.png"), thumbnails())?;
     for trial in trials {
@@ -105,12 +102,12 @@ pub(crate) fn fill(store: &RunStore, trials: &[toml::Table]) -> Result<(), Box<d
         let directory = store.trial_directory(&id);
         fs::create_dir_all(&directory)?;
         let result = result(&id, trial);
-        fs::write(directory.join("result.json"), serde_json::to_string_pretty(&result)?)?;
+        fs::write(directory.join(names::RESULT), serde_json::to_string_pretty(&result)?)?;
         if trial["seed"].as_integer() == Some(0) && trial["loss"]["kind"].as_str() == Some("triplet") {
             write_latent(&directory, trial)?;
-            let link = directory.join("thumbnails.png");
+            let link = directory.join(names::THUMBNAILS);
             fs::copy(images.join("sheet.png"), link)?;
-            fs::write(directory.join("decoded.png"), grid(chance(&id)))?;
+            fs::write(directory.join(names::DECODED), grid(chance(&id)))?;
         }
     }
     Ok(())
@@ -165,18 +162,18 @@ fn write_latent(directory: &Path, trial: &toml::Table) -> Result<(), Box<dyn Err
     let d = trial["model"]["latent_dim"].as_integer().unwrap_or(2) as usize;
     let system = trial["model"]["system"].as_str().unwrap_or_default();
     let spread = if system == "dml_prior" { 0.3 } else { 3.0 };
-    let value = |i: usize, j: usize| {
+    let value = |(i, j): (usize, usize)| {
         let noise: f64 = (0..6).map(|k| chance(&format!("{system} {i} {j} {k}")) - 0.5).sum();
         (spread * ((i % 10 * (j + 2) * 3) as f64).sin() + noise) as f32
     };
-    let embeddings = (0..n).flat_map(|i| (0..d).map(move |j| (i, j))).map(|(i, j)| value(i, j));
-    let mut npz = Npz::create(&directory.join("latent.npz"))?;
-    npz.put("embeddings", &[n, d], embeddings)?;
-    npz.put("labels", &[n], (0..n).map(|i| (i % 10) as i64))?;
-    npz.put("rows", &[n], (0..n).map(|i| 5 * i as i64))?;
+    let mut npz = NpzWriter::create(&directory.join(names::LATENT))?;
+    npz.add_f32("embeddings", Array2::from_shape_fn((n, d), value).view())?;
+    npz.add_i64("labels", &(0..n as i64).map(|i| i % 10).collect::<Vec<_>>())?;
+    npz.add_i64("rows", &(0..n as i64).map(|i| 5 * i).collect::<Vec<_>>())?;
     if d == 2 && system != "dml" {
-        npz.put("components_mean", &[4, 2], [-1.0_f32, -1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0])?;
-        npz.put("components_logvar", &[4, 2], [1.0_f32; 8])?;
+        let corners = arr2(&[[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]);
+        npz.add_f32("components_mean", corners.view())?;
+        npz.add_f32("components_logvar", Array2::ones((4, 2)).view())?;
     }
     Ok(npz.finish()?)
 }

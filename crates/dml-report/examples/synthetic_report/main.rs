@@ -1,7 +1,9 @@
-//! A made-up sweep of any size and its report, timed: `cargo run -p dml-report --example synthetic_report -- FOLDER [TRIALS]`.
+//! A made-up sweep of any size and its report, timed: `cargo run -p dml-report --example
+//! synthetic_report -- FOLDER [TRIALS]`.
 //!
-//! FOLDER/store is filled once with TRIALS results (11,520 by default: the paper's grid with 10 seeds); FOLDER/report is written
-//! twice and compared. The numbers mean nothing; one in 40 trials is missing, one in 50 diverged.
+//! FOLDER/store is filled once with TRIALS results (11,520 by default: the paper's grid with 10
+//! seeds); FOLDER/report is written twice and compared. The numbers mean nothing; one in 40 trials
+//! is missing, one in 50 diverged.
 
 mod made_up;
 
@@ -10,7 +12,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use dml_report::{Report, RunStore, write_report};
+use dml_report::{Report, write_report};
+use dml_store::RunStore;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -1,11 +1,11 @@
 //! Pictures that trials left behind, side by side.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use dml_store::RunStore;
 
 use super::chart::{TEXT, WIDTH};
 use super::{Drawn, Group, left_out_words};
 use crate::error::ReportError;
-use crate::store::RunStore;
 use crate::table::escape_html;
 
 const MOST_PANELS: usize = 12;

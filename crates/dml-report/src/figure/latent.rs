@@ -1,5 +1,6 @@
 //! Latent spaces side by side, coloured by class, with the prior's components.
 
+use dml_store::RunStore;
 use ndarray::Array2;
 use plotters::element::{Circle, PathElement, Text};
 use plotters::style::Color;
@@ -10,7 +11,6 @@ use super::theme::{Theme, rgb};
 use super::{Drawn, Group, left_out_words};
 use crate::error::ReportError;
 use crate::latent::{Latent, plane, t_sne};
-use crate::store::RunStore;
 
 const MOST_PANELS: usize = 12;
 /// Axes of a latent space mean nothing.

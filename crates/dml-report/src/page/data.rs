@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use dml_store::Outcome;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::evidence::Evidence;
 use crate::select::value_text;
-use crate::trial::Outcome;
 
-/// Keys, their distinct values, and the trials: an index of a value for each key (-1: does not have it), scores and curves.
+/// Keys, their distinct values, and the trials: an index of a value for each key (-1: does not have
+/// it), scores and curves.
 #[derive(Serialize)]
 struct Data<'a> {
     keys: Vec<&'a str>,

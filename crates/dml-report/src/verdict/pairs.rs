@@ -7,12 +7,43 @@ use crate::evidence::{Evidence, SEED, varying_keys};
 use crate::select::{is_in, key_text, score_text, value_text};
 use crate::spec::{ChoiceSpec, VerdictSpec};
 
-/// Why a pair is lost: its place in [`Pairs::lost`].
-const TREATMENT_DIVERGED: usize = 0;
-const CONTROL_DIVERGED: usize = 1;
-const NO_RESULT: usize = 2;
-const NO_OTHER_SEED: usize = 3;
-const OTHER_PAIR: usize = 4;
+/// Why a pair is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cause {
+    /// The treatment diverged.
+    TreatmentDiverged,
+    /// The control diverged.
+    ControlDiverged,
+    /// A result is missing, of the pair or of a trial that the tuned keys are chosen by.
+    NoResult,
+    /// There is no other seed to choose the tuned keys by.
+    NoOtherSeed,
+    /// Another pair of the same seed is lost: a seed counts with all its pairs or not at all.
+    OtherPair,
+}
+
+/// How many pairs are lost for each cause.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Lost(BTreeMap<Cause, usize>);
+
+impl Lost {
+    pub(crate) fn to(&self, cause: Cause) -> usize {
+        self.0.get(&cause).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, cause: Cause, pairs: usize) {
+        *self.0.entry(cause).or_default() += pairs;
+    }
+}
+
+/// Whether a trial of the treatment diverged, and one of the control. The seeds that are left are
+/// those on which that side went well, so they flatter it: after a divergence of the treatment
+/// nothing is supported (a loss all the more), after one of the control nothing refuted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Diverged {
+    pub(crate) treatment: bool,
+    pub(crate) control: bool,
+}
 
 /// A difference that the sweep gives.
 pub(super) struct Pair {
@@ -24,17 +55,17 @@ pub(super) struct Pair {
 }
 
 /// All pairs of a case.
+#[derive(Default)]
 pub(super) struct Pairs {
     pub(super) found: Vec<Pair>,
     pub(super) asked: usize,
-    /// Treatment diverged, control diverged, no result, nothing to choose by, another pair of its seed is lost.
-    pub(super) lost: [usize; 5],
-    /// Whether a trial of the treatment diverged, one of the control.
-    pub(super) diverged: [bool; 2],
+    pub(super) lost: Lost,
+    pub(super) diverged: Diverged,
     pub(super) choice: String,
 }
 
-/// Trials that are equal in all but the seed and what the proposal touches: by seed, the controls and the treatments.
+/// Trials that are equal in all but the seed and what the proposal touches: by seed, the controls
+/// and the treatments.
 type Stratum<'t, 'a> = BTreeMap<String, (Vec<&'t Evidence<'a>>, Vec<&'t Evidence<'a>>)>;
 
 impl Pairs {
@@ -54,8 +85,7 @@ impl Pairs {
                 strata.entry(signature(trial)).or_default().entry(trial.seed()).or_default();
             if spec.treatment.matches(trial.trial) { treatments.push(trial) } else { controls.push(trial) }
         }
-        let mut pairs =
-            Self { found: Vec::new(), asked: 0, lost: [0; 5], diverged: [false; 2], choice: String::new() };
+        let mut pairs = Self::default();
         let mut chosen = BTreeMap::new();
         let mut incomplete = BTreeSet::new();
         for (signed, stratum) in &strata {
@@ -68,7 +98,7 @@ impl Pairs {
                 pairs.asked += 1;
                 let treatments = match &spec.choose {
                     None => Ok(treatments.clone()),
-                    Some(_) if on.is_none() && stratum.len() == 1 => Err(NO_OTHER_SEED),
+                    Some(_) if on.is_none() && stratum.len() == 1 => Err(Cause::NoOtherSeed),
                     Some(choose) => {
                         best(choose, on.is_some().then_some(&deciding), stratum, seed).map(|best| {
                             let of_best = |t: &&&Evidence| setting(t, choose) == best;
@@ -78,15 +108,15 @@ impl Pairs {
                         })
                     }
                 };
-                pairs.diverged[0] |= match &treatments {
+                pairs.diverged.treatment |= match &treatments {
                     Ok(treatments) => treatments.iter().any(|t| t.diverged()),
-                    Err(why) => *why == TREATMENT_DIVERGED,
+                    Err(why) => *why == Cause::TreatmentDiverged,
                 };
-                pairs.diverged[1] |= controls.iter().any(|t| t.diverged());
+                pairs.diverged.control |= controls.iter().any(|t| t.diverged());
                 match treatments.and_then(|treatments| Pair::of(spec, seed, controls, &treatments)) {
                     Ok(pair) => pairs.found.push(pair),
                     Err(why) => {
-                        pairs.lost[why] += 1;
+                        pairs.lost.add(why, 1);
                         incomplete.insert(seed.clone());
                     }
                 }
@@ -95,7 +125,7 @@ impl Pairs {
         // The mean of such a seed would go over other strata than those of the other seeds.
         let before = pairs.found.len();
         pairs.found.retain(|pair| !incomplete.contains(&pair.seed));
-        pairs.lost[OTHER_PAIR] = before - pairs.found.len();
+        pairs.lost.add(Cause::OtherPair, before - pairs.found.len());
         pairs.choice = choice_words(spec, &chosen);
         pairs
     }
@@ -108,25 +138,28 @@ impl Pair {
         seed: &str,
         controls: &[&Evidence],
         treatments: &[&Evidence],
-    ) -> Result<Self, usize> {
-        let lost =
-            |trials: &[&Evidence], why| if trials.iter().any(|t| t.diverged()) { why } else { NO_RESULT };
-        let treatment = mean(treatments, &spec.score).ok_or_else(|| lost(treatments, TREATMENT_DIVERGED))?;
-        let control = mean(controls, &spec.score).ok_or_else(|| lost(controls, CONTROL_DIVERGED))?;
+    ) -> Result<Self, Cause> {
+        let lost = |trials: &[&Evidence], why| {
+            if trials.iter().any(|t| t.diverged()) { why } else { Cause::NoResult }
+        };
+        let treatment =
+            mean(treatments, &spec.score).ok_or_else(|| lost(treatments, Cause::TreatmentDiverged))?;
+        let control = mean(controls, &spec.score).ok_or_else(|| lost(controls, Cause::ControlDiverged))?;
         let null = spec.null_score.as_ref().and_then(|score| mean(treatments, score));
         let averaged = [varying_keys(treatments), varying_keys(controls)].concat();
         Ok(Self { seed: seed.to_string(), difference: treatment - control, null, averaged })
     }
 }
 
-/// The tuned setting with the best mean, on the deciding trials of all seeds, or else on the other seeds; settings under which some
-/// trials diverged come last. An error while one of these trials has not ended, or when all of them diverged.
+/// The tuned setting with the best mean, on the deciding trials of all seeds, or else on the other
+/// seeds; settings under which some trials diverged come last. An error while one of these trials
+/// has not ended, or when all of them diverged.
 fn best(
     choose: &ChoiceSpec,
     deciding: Option<&Vec<&Evidence>>,
     stratum: &Stratum,
     seed: &str,
-) -> Result<String, usize> {
+) -> Result<String, Cause> {
     let others =
         || stratum.iter().filter(|(other, _)| *other != seed).flat_map(|(_, (_, treatments))| treatments);
     let voters: Vec<&Evidence> = deciding.map_or_else(|| others().copied().collect(), Clone::clone);
@@ -136,7 +169,7 @@ fn best(
         match voter.score(&choose.by) {
             Some(score) => scores.push(score),
             None if voter.diverged() => *diverged += 1,
-            None => return Err(NO_RESULT),
+            None => return Err(Cause::NoResult),
         }
     }
     let ranked = settings.into_iter().filter(|(_, (_, scores))| !scores.is_empty());
@@ -144,7 +177,7 @@ fn best(
         (Reverse(diverged), scores.iter().sum::<f64>() / scores.len() as f64, setting)
     });
     let best = ranked.max_by(|(a, x, _), (b, y, _)| a.cmp(b).then(x.total_cmp(y)));
-    best.map(|(_, _, setting)| setting).ok_or(TREATMENT_DIVERGED)
+    best.map(|(_, _, setting)| setting).ok_or(Cause::TreatmentDiverged)
 }
 
 /// `None` unless all trials have the score: a mean over some of them is of something else.

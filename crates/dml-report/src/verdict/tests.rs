@@ -1,3 +1,5 @@
+mod chosen;
+
 use super::*;
 use crate::evidence::join;
 use crate::spec::Ignore;
@@ -18,6 +20,12 @@ fn verdicts(spec: &str, synthetic: &Synthetic) -> Vec<Verdict> {
     let ignore = Ignore::new();
     let trials = join(&synthetic.results, &synthetic.expected, &ignore);
     judge(&[toml::from_str(spec).unwrap()], &trials, &Ranks::of(&trials))
+}
+
+/// Lost pairs in the order of [`Cause`].
+fn lost(verdict: &Verdict) -> [usize; 5] {
+    use Cause::{ControlDiverged, NoOtherSeed, NoResult, OtherPair, TreatmentDiverged};
+    [TreatmentDiverged, ControlDiverged, NoResult, NoOtherSeed, OtherPair].map(|cause| verdict.lost.to(cause))
 }
 
 /// Lets the autoencoder beat (or not) the control by a noisy amount.
@@ -98,7 +106,7 @@ fn one_seed_is_undecided_and_asks_for_more() {
 #[test]
 fn one_seed_leaves_nothing_to_choose_by_and_says_so() {
     let verdicts = verdicts(SPEC, &with_effect(1, |_| 0.3));
-    assert!(verdicts.iter().all(|v| v.ruling == Ruling::Undecided && v.lost == [0, 0, 0, 1, 0]));
+    assert!(verdicts.iter().all(|v| v.ruling == Ruling::Undecided && lost(v) == [0, 0, 0, 1, 0]));
     insta::assert_snapshot!(verdicts[0].words(), @r#"
     One seed: nothing can be chosen on other seeds, so nothing is compared. It needs more seeds, at least 4: with these a difference of three of its standard deviations passes Holm’s correction for 2 comparisons.
     "#);
@@ -119,12 +127,13 @@ fn a_guesser_is_recognised_as_the_null_model() {
 
 #[test]
 fn the_choice_is_made_where_it_is_not_judged() {
-    // alpha 1 looks better on every seed but the last, where it is far worse: the last seed must still be judged with it.
+    // alpha 1 looks better on every seed but the last, where it is far worse: the last seed must
+    // still be judged with it.
     let mut synthetic = Synthetic::new(3);
     for result in &mut synthetic.results {
         let seed = result.trial["seed"].as_integer();
         let alpha = result.trial["routine"]["alpha"].as_float();
-        let crate::Outcome::Scored { scores } = &mut result.outcome else { unreachable!() };
+        let dml_store::Outcome::Scored { scores } = &mut result.outcome else { unreachable!() };
         let value = match (alpha, seed) {
             (Some(1.0), Some(2)) => 0.05,
             (Some(1.0), _) => 0.9,
@@ -157,8 +166,8 @@ fn lost_pairs_are_counted_by_cause() {
     synthetic.diverge("dml", 10.0, 1);
     synthetic.lose("dml", 0.1, 0);
     let verdicts = verdicts(SPEC, &synthetic);
-    assert_eq!((verdicts[0].pairs, verdicts[0].lost), (4, [2, 0, 0, 0, 0]));
-    assert_eq!((verdicts[1].pairs, verdicts[1].lost), (4, [0, 1, 0, 0, 0]));
+    assert_eq!((verdicts[0].pairs, lost(&verdicts[0])), (4, [2, 0, 0, 0, 0]));
+    assert_eq!((verdicts[1].pairs, lost(&verdicts[1])), (4, [0, 1, 0, 0, 0]));
     insta::assert_snapshot!(csv(&verdicts), @r#"
     verdict,case,score,ruling,difference,low,high,seeds,holm_p,comparisons,null_model,pairs,lost_treatment_diverged,lost_control_diverged,lost_no_result,lost_no_choice,lost_other_pair_of_seed
     decoder,"data mnist, labelled percent 0.1",test_folds.knn.accuracy,undecided,0.104500,0.021910,0.187090,2,,2,false,4,2,0,0,0,0
@@ -216,8 +225,9 @@ fn a_null_score_that_might_be_far_from_0_makes_no_null_model() {
 
 #[test]
 fn the_seeds_that_are_asked_for_depend_on_the_number_of_comparisons() {
-    // By the quantiles of t: 3 * sqrt(3) = 5.20 has p 0.035 with 2 degrees of freedom; 3 * sqrt(5) = 6.71 has 0.0026 with 4, which is 0.036
-    // times 14, while 6.00 with 3 has 0.0093; 3 * sqrt(7) = 7.94 with 6 has 0.00021.
+    // By the quantiles of t: 3 * sqrt(3) = 5.20 has p 0.035 with 2 degrees of freedom; 3 * sqrt(5)
+    // = 6.71 has 0.0026 with 4, which is 0.036 times 14, while 6.00 with 3 has 0.0093; 3 * sqrt(7)
+    // = 7.94 with 6 has 0.00021.
     assert_eq!([1, 2, 14, 100].map(seeds_needed), [3, 4, 5, 7]);
 }
 
@@ -228,167 +238,4 @@ fn without_results_nothing_is_said() {
     let verdicts = verdicts(SPEC, &synthetic);
     assert_eq!(verdicts.len(), 2);
     assert!(verdicts[0].words().starts_with("No seed"), "{}", verdicts[0].words());
-}
-
-#[test]
-fn the_choice_can_be_made_on_other_trials_of_the_same_seed() {
-    let mut synthetic = Synthetic::new(2);
-    let twin = |trial: &toml::Table, split: &str| {
-        let mut trial = trial.clone();
-        trial.insert("evaluation".into(), toml::Value::Table(format!("split = '{split}'").parse().unwrap()));
-        trial
-    };
-    // Validation likes alpha 0.5, the test split alpha 1: the difference judged is that of alpha 0.5.
-    let mut expected = Vec::new();
-    let mut results = Vec::new();
-    for result in &synthetic.results {
-        for (split, best) in [("validation", 0.5), ("test", 1.0)] {
-            let trial = twin(&result.trial, split);
-            let alpha = trial["routine"]["alpha"].as_float();
-            let dml = trial["model"]["system"].as_str() == Some("dml");
-            let accuracy = if dml {
-                0.5
-            } else if alpha == Some(best) {
-                0.9
-            } else {
-                0.4
-            };
-            let scores = crate::Scores::from([("test_folds.knn.accuracy".into(), accuracy)]);
-            let id = crate::trial_id(&trial);
-            results.push(crate::TrialResult {
-                id,
-                trial: trial.clone(),
-                outcome: crate::Outcome::Scored { scores },
-                ..result.clone()
-            });
-            expected.push(trial);
-        }
-    }
-    (synthetic.expected, synthetic.results) = (expected, results);
-    let spec = SPEC.replace(
-        "by = \"test_folds.knn.accuracy\"",
-        "by = \"test_folds.knn.accuracy\", on = { 'evaluation.split' = 'validation' }",
-    );
-    let verdicts = verdicts(&spec, &synthetic);
-    assert_eq!(verdicts[0].pairs, 2);
-    assert!((verdicts[0].difference.unwrap().mean + 0.1).abs() < 1e-12, "{:?}", verdicts[0].difference);
-    assert!(
-        verdicts[0].choice.contains("split validation, which are not judged: alpha 0.5 in 2 of 2"),
-        "{}",
-        verdicts[0].choice
-    );
-}
-
-/// `change` of every trial beside the trial itself, with its own result.
-fn twice(
-    synthetic: &mut Synthetic,
-    change: impl Fn(&mut toml::Table),
-    score: impl Fn(&toml::Table) -> Option<f64>,
-) {
-    let (mut expected, mut results) = (Vec::new(), Vec::new());
-    for result in &synthetic.results {
-        let mut twin = result.trial.clone();
-        change(&mut twin);
-        for trial in [result.trial.clone(), twin] {
-            if let Some(accuracy) = score(&trial) {
-                let scores = crate::Scores::from([("test_folds.knn.accuracy".into(), accuracy)]);
-                let outcome = crate::Outcome::Scored { scores };
-                let id = crate::trial_id(&trial);
-                results.push(crate::TrialResult { id, trial: trial.clone(), outcome, ..result.clone() });
-            }
-            expected.push(trial);
-        }
-    }
-    (synthetic.expected, synthetic.results) = (expected, results);
-}
-
-#[test]
-fn a_seed_that_has_lost_a_pair_is_left_out_whole() {
-    let fixed = SPEC
-        .replace("\"dml_autoencoder\" }", "\"dml_autoencoder\", \"routine.alpha\" = 0.5 }")
-        .replace("choose =", "# ");
-    let mut synthetic = Synthetic::new(4);
-    // Two latent dimensions with effects of +0.4 and -0.2, so +0.1 for a seed that has both; seed 0 has lost the worse one.
-    twice(
-        &mut synthetic,
-        |trial| drop(trial["model"].as_table_mut().unwrap().insert("latent_dim".into(), 2.into())),
-        |trial| {
-            let treated = trial["model"]["system"].as_str() == Some("dml_autoencoder");
-            let effect = if trial["model"]["latent_dim"].as_integer() == Some(2) { 0.4 } else { -0.2 };
-            let seed = trial["seed"].as_integer().unwrap();
-            (seed > 0 || !treated || effect > 0.0)
-                .then_some(0.5 + if treated { effect + 0.001 * (seed as f64 - 2.0) } else { 0.0 })
-        },
-    );
-    let verdicts = verdicts(&fixed, &synthetic);
-    let difference = verdicts[0].difference.unwrap();
-    assert_eq!(difference.n, 3, "{difference:?}");
-    assert!((difference.mean - 0.1).abs() < 1e-12, "{difference:?}");
-    assert_eq!((verdicts[0].pairs, verdicts[0].lost), (8, [0, 0, 1, 0, 1]));
-    let words = verdicts[0].words();
-    assert!(words.ends_with("2 of 8 pairs are lost: 1 because a result is missing, 1 because their seed has lost another pair."), "{words}");
-}
-
-#[test]
-fn only_trials_of_the_treatment_choose() {
-    let spec = SPEC.replace(
-        "by = \"test_folds.knn.accuracy\"",
-        "by = \"test_folds.knn.accuracy\", on = { 'evaluation.split' = 'validation' }",
-    );
-    let mut synthetic = Synthetic::new(2);
-    // The control, which is bad, has validation trials too, whose files say alpha 0.5.
-    let validation = |trial: &mut toml::Table| {
-        trial.insert(
-            "evaluation".into(),
-            toml::Table::from_iter([("split".to_string(), "validation".into())]).into(),
-        );
-    };
-    twice(&mut synthetic, validation, |trial| {
-        let treated = trial["model"]["system"].as_str() == Some("dml_autoencoder");
-        Some(match (treated, trial["routine"]["alpha"].as_float()) {
-            (true, Some(0.5)) => 0.9,
-            (true, _) => 0.7,
-            (false, _) => 0.1,
-        })
-    });
-    let verdicts = verdicts(&spec, &synthetic);
-    assert!(verdicts[0].choice.contains("alpha 0.5 in 2 of 2"), "{}", verdicts[0].choice);
-}
-
-/// The validation trial of alpha 1 and seed 1.
-fn decides(result: &crate::TrialResult) -> bool {
-    let trial = &result.trial;
-    trial.contains_key("evaluation")
-        && trial["routine"]["alpha"].as_float() == Some(1.0)
-        && trial["seed"].as_integer() == Some(1)
-}
-
-#[test]
-fn nothing_is_chosen_before_all_trials_that_decide_have_ended() {
-    let spec = SPEC.replace(
-        "by = \"test_folds.knn.accuracy\"",
-        "by = \"test_folds.knn.accuracy\", on = { 'evaluation.split' = 'validation' }",
-    );
-    let judged = |change: fn(&mut Synthetic)| {
-        let mut synthetic = Synthetic::new(3);
-        let split = |trial: &mut toml::Table| {
-            let validation = toml::Table::from_iter([("split".to_string(), "validation".into())]);
-            trial.insert("evaluation".into(), validation.into());
-        };
-        // Alpha 1 is best on validation: 0.9 against 0.8.
-        twice(&mut synthetic, split, |trial| {
-            Some(if trial["routine"]["alpha"].as_float() == Some(1.0) { 0.9 } else { 0.8 })
-        });
-        change(&mut synthetic);
-        verdicts(&spec, &synthetic).remove(0)
-    };
-    assert!(judged(|_| ()).choice.contains("alpha 1 in 3 of 3"));
-    let missing = judged(|synthetic| synthetic.results.retain(|result| !decides(result)));
-    assert_eq!((missing.pairs, missing.lost, missing.difference), (3, [0, 0, 3, 0, 0], None));
-    let diverged = judged(|synthetic| {
-        for result in synthetic.results.iter_mut().filter(|result| decides(result)) {
-            result.outcome = crate::Outcome::Diverged { epoch: 1, reason: "made up".into() };
-        }
-    });
-    assert!(diverged.choice.contains("alpha 0.5 in 3 of 3"), "{}", diverged.choice);
 }

@@ -2,7 +2,7 @@
 
 use crate::estimate::{Estimate, SCOPE};
 use crate::select::{key_text, score_text, value_text};
-use crate::verdict::{NULL_MARGIN, Ruling, Verdict, seeds_needed};
+use crate::verdict::{Cause, Diverged, NULL_MARGIN, Ruling, Verdict, seeds_needed};
 
 impl Ruling {
     /// One word.
@@ -51,7 +51,7 @@ impl Verdict {
     fn finding(&self) -> String {
         let score = score_text(&self.score);
         let Some(difference) = self.difference else {
-            return if self.lost[3] > 0 {
+            return if self.lost.to(Cause::NoOtherSeed) > 0 {
                 "One seed: nothing can be chosen on other seeds, so nothing is compared.".to_string()
             } else {
                 format!("No seed has a {score} for all pairs of treatment and control; nothing can be said.")
@@ -80,8 +80,9 @@ impl Verdict {
     /// How many seeds would do, where there are fewer and they did not.
     fn advice(&self) -> Option<String> {
         let (n, needed) = (self.difference.map_or(0, |d| d.n), seeds_needed(self.comparisons));
-        let is_open =
-            n == 1 || self.lost[3] > 0 || (self.adjusted_p.is_some() && self.ruling == Ruling::Undecided);
+        let is_open = n == 1
+            || self.lost.to(Cause::NoOtherSeed) > 0
+            || (self.adjusted_p.is_some() && self.ruling == Ruling::Undecided);
         let is_short = is_open && n < needed;
         is_short.then(|| {
             format!(
@@ -92,15 +93,16 @@ impl Verdict {
     }
 
     fn divergence(&self) -> Option<&'static str> {
-        match self.diverged {
-            [false, false] => None,
-            [true, false] => Some(
+        let Diverged { treatment, control } = self.diverged;
+        match (treatment, control) {
+            (false, false) => None,
+            (true, false) => Some(
                 "The treatment diverged in places: the seeds left are those on which it went well, so they may refute it, not support it.",
             ),
-            [false, true] => Some(
+            (false, true) => Some(
                 "The control diverged in places: the seeds left are those on which it went well, so they may support the treatment, not refute it.",
             ),
-            [true, true] => Some(
+            (true, true) => Some(
                 "Treatment and control diverged in places: the seeds left are those on which both went well, so they decide nothing.",
             ),
         }
@@ -109,12 +111,12 @@ impl Verdict {
     /// Pairs lost for want of another seed are the finding itself.
     fn lost_words(&self) -> Option<String> {
         let why = [
-            (0, "the treatment diverged"),
-            (1, "the control diverged"),
-            (2, "a result is missing"),
-            (4, "their seed has lost another pair"),
+            (Cause::TreatmentDiverged, "the treatment diverged"),
+            (Cause::ControlDiverged, "the control diverged"),
+            (Cause::NoResult, "a result is missing"),
+            (Cause::OtherPair, "their seed has lost another pair"),
         ];
-        let lost = why.map(|(cause, why)| (self.lost[cause], why)).into_iter().filter(|(n, _)| *n > 0);
+        let lost = why.map(|(cause, why)| (self.lost.to(cause), why)).into_iter().filter(|(n, _)| *n > 0);
         let total: usize = lost.clone().map(|(n, _)| n).sum();
         let parts: Vec<String> = lost.map(|(n, why)| format!("{n} because {why}")).collect();
         (total > 0).then(|| format!("{total} of {} pairs are lost: {}.", self.pairs, parts.join(", ")))
@@ -130,7 +132,8 @@ fn with_interval(estimate: &Estimate) -> String {
     format!("{:.4} ({low:+.4} to {high:+.4})", estimate.mean)
 }
 
-/// One paragraph on all cases of a proposal: where it holds, where it does not, where nobody can tell.
+/// One paragraph on all cases of a proposal: where it holds, where it does not, where there is no
+/// telling.
 pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
     let all = verdicts.len();
     let of = |ruling: Ruling| {
@@ -147,8 +150,9 @@ pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
     let parts = [of(Ruling::Supported), of(Ruling::Refuted), of(Ruling::Undecided)];
     let score = verdicts.first().map_or_else(String::new, |v| score_text(&v.score));
     let nulls = verdicts.iter().filter(|v| v.null_model).count();
-    let one_seed =
-        verdicts.iter().any(|v| v.lost[3] > 0 || v.difference.is_some_and(|d| d.half_width.is_none()));
+    let one_seed = verdicts
+        .iter()
+        .any(|v| v.lost.to(Cause::NoOtherSeed) > 0 || v.difference.is_some_and(|d| d.half_width.is_none()));
     let sentences = [
         Some(format!(
             "That it raises {score} is {}.",
@@ -193,6 +197,15 @@ pub(crate) fn markdown(verdicts: &[Verdict]) -> String {
     lines.join("\n")
 }
 
+/// Columns of lost pairs.
+const LOST: [(Cause, &str); 5] = [
+    (Cause::TreatmentDiverged, "lost_treatment_diverged"),
+    (Cause::ControlDiverged, "lost_control_diverged"),
+    (Cause::NoResult, "lost_no_result"),
+    (Cause::NoOtherSeed, "lost_no_choice"),
+    (Cause::OtherPair, "lost_other_pair_of_seed"),
+];
+
 /// All verdicts as CSV, one a line.
 pub(crate) fn csv(verdicts: &[Verdict]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -209,13 +222,9 @@ pub(crate) fn csv(verdicts: &[Verdict]) -> String {
         "comparisons",
         "null_model",
         "pairs",
-        "lost_treatment_diverged",
-        "lost_control_diverged",
-        "lost_no_result",
-        "lost_no_choice",
-        "lost_other_pair_of_seed",
     ];
-    writer.write_record(header).expect("memory");
+    let lost = LOST.map(|(_, column)| column);
+    writer.write_record(header.into_iter().chain(lost)).expect("memory");
     let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.6}"));
     for v in verdicts {
         let interval = v.difference.filter(|d| d.half_width.is_some()).map(|d| d.interval());
@@ -225,7 +234,7 @@ pub(crate) fn csv(verdicts: &[Verdict]) -> String {
         record.push(v.difference.map_or(0, |d| d.n).to_string());
         record.push(number(v.adjusted_p));
         record.extend([v.comparisons.to_string(), v.null_model.to_string(), v.pairs.to_string()]);
-        record.extend(v.lost.map(|n| n.to_string()));
+        record.extend(LOST.map(|(cause, _)| v.lost.to(cause).to_string()));
         writer.write_record(&record).expect("memory");
     }
     String::from_utf8(writer.into_inner().expect("memory")).expect("made of strings")

@@ -7,9 +7,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
-use dml_report::RunStore;
+use dml_store::{Event, RunStore};
 
-use super::super::event::Event;
 use super::super::log;
 use super::super::state::is_claimed;
 use super::super::worker::how;

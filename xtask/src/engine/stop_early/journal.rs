@@ -5,18 +5,18 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use dml_report::RunStore;
+use dml_store::{RunStore, names::STOP_EARLY};
 
 use super::rule::{History, Line};
 
 /// The journal of the sweep `name`.
 pub(crate) fn path(store: &RunStore, name: &str) -> PathBuf {
-    store.root().join("stop-early").join(format!("{name}.jsonl"))
+    store.root().join(STOP_EARLY).join(format!("{name}.jsonl"))
 }
 
 /// The sweeps that have one.
 pub(crate) fn names(store: &RunStore) -> Vec<String> {
-    let entries = fs::read_dir(store.root().join("stop-early")).into_iter().flatten().flatten();
+    let entries = fs::read_dir(store.root().join(STOP_EARLY)).into_iter().flatten().flatten();
     let paths =
         entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "jsonl"));
     paths.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned())).collect()

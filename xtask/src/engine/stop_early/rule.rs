@@ -19,7 +19,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Context, Result, ensure};
-use dml_report::FORMAT;
+use dml_store::FORMAT;
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::StopEarly;

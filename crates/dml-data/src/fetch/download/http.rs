@@ -14,7 +14,10 @@ use ureq::{
     tls::{RootCerts, TlsConfig},
 };
 
-use crate::{checksum, manifest::Variant, progress::Progress};
+use crate::{
+    checksum::{self, Variant},
+    progress::Progress,
+};
 
 /// The reason of a host that keeps silent: asking it again would cost as much time again.
 pub(crate) const NO_ANSWER: &str = "no answer";
@@ -23,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection that breaks is taken up again as long as each attempt brings something.
 const ATTEMPTS: usize = 5;
 
-/// An agent for `host` (`name:port`) that trusts what the machine trusts and gives up where there is silence.
+/// An agent for `host` (`name:port`) that trusts what the machine trusts and gives up where there
+/// is silence.
 pub(crate) fn agent(host: &str) -> Agent {
     // A proxy out of this machine does not reach a mirror on it.
     let proxy = if host.starts_with("127.0.0.1:") { None } else { Proxy::try_from_env() };
@@ -40,10 +44,11 @@ pub(crate) fn agent(host: &str) -> Agent {
     Agent::new_with_config(config.build())
 }
 
-/// Downloads `url` into `part`, which may hold the beginning already, and checks it against `expected`.
+/// Downloads `url` into `part`, which may hold the beginning already, and checks it against
+/// `expected`.
 ///
-/// The error is the mirror's reason in short. After a wrong size or checksum `part` is deleted; after a
-/// broken connection it stays for the next attempt, which may be another process's.
+/// The error is the mirror's reason in short. After a wrong size or checksum `part` is deleted;
+/// after a broken connection it stays for the next attempt, which may be another process's.
 pub(crate) fn download(
     agent: &Agent,
     url: &str,
@@ -112,7 +117,8 @@ fn append(
 }
 
 impl Progress {
-    /// A bar for a file of `bytes` bytes; a spinner where the size is not known, hidden where nobody looks.
+    /// A bar for a file of `bytes` bytes; a spinner where the size is not known, hidden where
+    /// no one looks.
     pub(crate) fn bar(self, label: &str, bytes: Option<u64>) -> ProgressBar {
         let target =
             if self == Progress::Bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };

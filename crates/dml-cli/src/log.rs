@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use dml_store::names;
 
 /// Lines of the log that go into `failure.json`.
 const TAIL: usize = 20;
@@ -19,12 +20,13 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn open(directory: &Path) -> Result<Self> {
-        let path = directory.join("log.txt");
+        let path = directory.join(names::LOG);
         let file = OpenOptions::new().create(true).append(true).open(&path);
         Ok(Self { file: file.with_context(|| path.display().to_string())?, path })
     }
 
-    /// Adds a line. A log that cannot be written (a full disk) does not end a run: the result that cannot be written will.
+    /// Adds a line. A log that cannot be written (a full disk) does not end a run: the result that
+    /// cannot be written will.
     pub(crate) fn line(&self, text: &str) {
         let _ = writeln!(&self.file, "{text}");
     }

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 
 use super::*;
 use crate::estimate::SCOPE;
+use crate::spec::ReportSpecs;
 use crate::synthetic::{Synthetic, blobs, common, spec, write_latent};
 
 fn written(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -64,7 +66,7 @@ fn a_report_with_holes_divergences_and_a_latent_space_is_the_same_twice() {
 
     let text = |path: &Path| String::from_utf8(first[path].clone()).unwrap();
     let page = text(&paths.page);
-    assert!(!page.contains("<!--fill-->") && !page.contains("http:") || page.contains("http-equiv"));
+    assert!(!page.contains("<!--slot ") && !page.contains("http:") || page.contains("http-equiv"));
     assert!(page.contains("Made up &lt;/script&gt;.") && page.contains("A &lt;decoder&gt;"));
     assert!(page.contains("23 of 24 trials have a result; of these 2 diverged."));
     let csv = text(&paths.results_csv);

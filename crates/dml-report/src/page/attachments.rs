@@ -1,19 +1,19 @@
-//! What a page has no room for without end: latent spaces as packed numbers, pictures of decoders.
+//! What a page holds up to a size: latent spaces as packed numbers, pictures of decoders.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use dml_data::files::sha256;
+use dml_store::{RunStore, names};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::Parts;
 use super::data::{in_script, short};
 use crate::error::ReportError;
 use crate::evidence::Evidence;
 use crate::latent::{Latent, plane, principal_plane};
-use crate::store::RunStore;
 use crate::table::Mark;
 
 /// Points of a latent space that the page holds.
@@ -23,17 +23,19 @@ const MOST_SPACES: usize = 8 << 20;
 /// Characters of pictures that the page holds.
 const MOST_PICTURES: usize = 4 << 20;
 /// Pictures of a trial that its dialog shows.
-const PICTURES: [&str; 2] = ["decoded.png", "reconstructions.png"];
+const PICTURES: [&str; 2] = [names::DECODED, names::RECONSTRUCTIONS];
 
-/// What the script reads, and a sentence on what is left out.
-pub(super) struct Room {
+/// Latent spaces and pictures.
+pub(super) struct Attachments {
+    /// What the script reads.
     pub(super) json: String,
-    pub(super) sentence: String,
+    /// A sentence on what is left out; empty where nothing is.
+    pub(super) left_out: String,
 }
 
-/// Latent spaces and pictures by trial, as far as the page has room: lowest seeds first, and of a seed the trials of the tables' best rows
-/// first. `null`: it is in the trial's directory only.
-pub(super) fn fill(parts: &Parts, store: &RunStore) -> Result<Room, ReportError> {
+/// Latent spaces and pictures by trial, as far as the page has room: lowest seeds first, and of a
+/// seed the trials of the tables' best rows first. `null`: it is in the trial's directory only.
+pub(super) fn collect(parts: &Parts, store: &RunStore) -> Result<Attachments, ReportError> {
     let is_best = |row: &&crate::table::Row| row.cells.iter().any(|cell| cell.mark == Mark::Best);
     let best_rows = parts.tables.iter().flat_map(|table| table.rows.iter().filter(is_best));
     let best: BTreeSet<&str> = best_rows.flat_map(|row| &row.trials).map(String::as_str).collect();
@@ -46,12 +48,12 @@ pub(super) fn fill(parts: &Parts, store: &RunStore) -> Result<Room, ReportError>
     for trial in order {
         let directory = store.trial_directory(&trial.id);
         if space_bytes > MOST_SPACES {
-            if directory.join("latent.npz").exists() {
+            if directory.join(names::LATENT).exists() {
                 spaces.insert(trial.id.as_str(), Value::Null);
             }
         } else if let Some(latent) = Latent::read(&directory)? {
             let packed =
-                pack(&latent.truncated(MOST_POINTS), sheets.place(&directory.join("thumbnails.png"))?);
+                pack(&latent.truncated(MOST_POINTS), sheets.place(&directory.join(names::THUMBNAILS))?);
             space_bytes += packed["points"].as_str().map_or(0, str::len);
             spaces.insert(trial.id.as_str(), packed);
         }
@@ -66,16 +68,16 @@ pub(super) fn fill(parts: &Parts, store: &RunStore) -> Result<Room, ReportError>
         }
     }
     let drawn = pictures.values().flat_map(BTreeMap::values);
-    let sentence = [
-        left_out("latent spaces", spaces.values().map(|space| !space.is_null())),
-        left_out("pictures of decoders", drawn.map(Option::is_some)),
+    let left_out = [
+        left_out_words("latent spaces", spaces.values().map(|space| !space.is_null())),
+        left_out_words("pictures of decoders", drawn.map(Option::is_some)),
     ];
     let data = json!({ "sheets": sheets.urls, "trials": spaces, "pictures": pictures });
-    Ok(Room { json: in_script(&data.to_string()), sentence: sentence.concat() })
+    Ok(Attachments { json: in_script(&data.to_string()), left_out: left_out.concat() })
 }
 
 /// How many of some things the page shows, if not all.
-fn left_out(what: &str, shown: impl Iterator<Item = bool> + Clone) -> String {
+fn left_out_words(what: &str, shown: impl Iterator<Item = bool> + Clone) -> String {
     let (all, there) = (shown.clone().count(), shown.filter(|&shown| shown).count());
     if there == all {
         return String::new();
@@ -128,7 +130,7 @@ fn pack(latent: &Latent, sheet: Option<usize>) -> Value {
 #[derive(Default)]
 struct Sheets {
     by_path: HashMap<PathBuf, usize>,
-    by_digest: HashMap<Vec<u8>, usize>,
+    by_digest: HashMap<String, usize>,
     urls: Vec<String>,
 }
 
@@ -139,7 +141,7 @@ impl Sheets {
             return Ok(Some(place));
         }
         let url = png_url(&real)?;
-        let place = *self.by_digest.entry(Sha256::digest(&url).to_vec()).or_insert_with(|| {
+        let place = *self.by_digest.entry(sha256(url.as_bytes())).or_insert_with(|| {
             self.urls.push(url);
             self.urls.len() - 1
         });

@@ -1,9 +1,9 @@
-//! What a trial is called and what came out of it.
+//! What came out of a trial.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 /// Version of everything the run store writes. A store of another version is refused by name.
 pub const FORMAT: u32 = 1;
@@ -16,15 +16,16 @@ pub type Scores = BTreeMap<String, f64>;
 /// `None` is an epoch in which the routine did not ask for the term.
 pub type Curves = BTreeMap<String, Vec<Option<f64>>>;
 
-/// The result of one trial: everything a report needs, and nothing that depends on when or where it ran.
+/// The result of one trial: everything a report needs, and nothing that depends on when or where it
+/// ran.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrialResult {
     /// [`FORMAT`] of the writer.
     pub format: u32,
-    /// [`trial_id`] of `trial`.
+    /// [`crate::trial_id`] of `trial`.
     pub id: String,
-    /// The whole trial file.
+    /// The whole trial file, without keys that have their neutral value.
     pub trial: toml::Table,
     /// How it ended.
     pub outcome: Outcome,
@@ -50,6 +51,36 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// The outcome in a word.
+    pub fn ending(&self) -> Ending {
+        match self {
+            Self::Scored { .. } => Ending::Scored,
+            Self::Diverged { .. } => Ending::Diverged,
+        }
+    }
+}
+
+/// An [`Outcome`] without its details.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// Trained and scored.
+    Scored,
+    /// Something stopped being finite.
+    Diverged,
+}
+
+impl fmt::Display for Ending {
+    /// The word that the JSON has.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scored => "scored",
+            Self::Diverged => "diverged",
+        })
+    }
+}
+
 /// Why a trial has no result yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,52 +95,16 @@ pub struct Failure {
     pub log: Vec<String>,
 }
 
-/// The identity of a trial: the first 16 hex digits of the SHA-256 of its canonical JSON (sorted keys, no spaces).
-pub fn trial_id(trial: &toml::Table) -> String {
-    let canonical = serde_json::to_string(trial).expect("a TOML table of a trial has string keys only");
-    let digest = Sha256::digest(canonical.as_bytes());
-    digest[..8].iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"))
-}
-
-/// The value under a dotted key, as in `data.labelled_percent`.
-pub fn lookup<'a>(table: &'a toml::Table, key: &str) -> Option<&'a toml::Value> {
-    let (first, rest) = key.split_once('.').map_or((key, None), |(first, rest)| (first, Some(rest)));
-    let value = table.get(first)?;
-    rest.map_or(Some(value), |rest| lookup(value.as_table()?, rest))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn table(text: &str) -> toml::Table {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn the_id_does_not_depend_on_the_order_of_keys_but_on_every_value_and_type() {
-        let id = trial_id(&table("a = 1\n[b]\nc = 2\nd = 'x'"));
-        assert_eq!(id, trial_id(&table("b = { d = 'x', c = 2 }\na = 1")));
-        assert_ne!(id, trial_id(&table("a = 1\n[b]\nc = 3\nd = 'x'")));
-        assert_ne!(id, trial_id(&table("a = 1.0\n[b]\nc = 2\nd = 'x'")));
-        assert_eq!(id.len(), 16);
-    }
-
-    #[test]
-    fn dotted_keys_find_nested_values() {
-        let t = table("a = 1\n[b]\nc = 2");
-        assert_eq!(lookup(&t, "b.c").and_then(toml::Value::as_integer), Some(2));
-        assert_eq!(lookup(&t, "a").and_then(toml::Value::as_integer), Some(1));
-        assert!(lookup(&t, "a.c").is_none());
-        assert!(lookup(&t, "b.x").is_none());
-    }
 
     #[test]
     fn a_result_survives_json() {
         let result = TrialResult {
             format: FORMAT,
             id: "0".into(),
-            trial: table("a = 0.1"),
+            trial: "a = 0.1".parse().unwrap(),
             outcome: Outcome::Scored { scores: Scores::from([("x.y".into(), 0.1 + 0.2)]) },
             curves: Curves::from([("kl".into(), vec![None, Some(1.5)])]),
         };

@@ -8,14 +8,15 @@ use crate::{DataError, ImageShape, Split, random};
 /// White pixels between two images.
 const GAP: usize = 2;
 
-/// A PNG file with one row a class (class 0 on top) of `per_class` random images of it; places stay white
-/// where a class has fewer.
+/// A PNG file with one row a class (class 0 on top) of `per_class` random images of it; places stay
+/// white where a class has fewer.
 ///
-/// Grey for one channel, colour for three. The choice depends on `seed`, the class and the labels only.
+/// Grey for one channel, colour for three. The choice depends on `seed`, the class and the labels
+/// only.
 ///
 /// # Errors
-/// When `per_class` or `n_classes` is 0, there is not one label an image, a label is not below `n_classes`, the
-/// number of channels is neither 1 nor 3, or the rows are not of `shape`.
+/// When `per_class` or `n_classes` is 0, there is not one label an image, a label is not below
+/// `n_classes`, the number of channels is neither 1 nor 3, or the rows are not of `shape`.
 pub fn sample_sheet(
     split: &Split,
     shape: ImageShape,

@@ -1,0 +1,47 @@
+//! Scores of trials at the rung where they stop.
+
+use anyhow::Result;
+use dml_data::Mask;
+use dml_store::Event;
+use ndarray::ArrayView2;
+
+use crate::evaluate::{can_be_scored, evaluated_split, score};
+use crate::rung::Rung;
+use crate::session::{Job, Member, Session};
+
+/// Tells the score of a trial that has been at the rung before; whether it has.
+pub(super) fn recall(session: &Session, rung: &Rung, job: &Job) -> Result<bool> {
+    let rungs = session.store.rungs(&job.id)?;
+    let value = rungs.value(&rung.score.name, rung.epoch);
+    let Some(value) = value.filter(|_| rung.is_before_the_end(&job.trial)) else { return Ok(false) };
+    tell(session, rung, job, value)?;
+    Ok(true)
+}
+
+/// Scores a member that stops at the rung, and writes that down.
+pub(super) fn stop(session: &Session, rung: &Rung, job: &Job, mask: &Mask, member: Member) -> Result<()> {
+    let say = |step: &str| session.say(&Event::Scoring { id: job.id.clone(), step: step.into() });
+    say("embedding");
+    let (data, trial) = (&session.loaded().dataset, rung.evaluating(&job.trial));
+    let (epoch, name) = (rung.epoch, &rung.score.name);
+    let embed = |images: ArrayView2<u8>| member.stack.embed(member.index, images);
+    let queries = embed(evaluated_split(&trial, data)?.images.view());
+    let value = if can_be_scored(&queries) {
+        score(&trial, data, mask.rows(), &queries, &embed, &say)?.remove(name)
+    } else {
+        None
+    };
+    let mut rungs = session.store.rungs(&job.id)?;
+    rungs.insert(name, epoch, value);
+    session.store.write_rungs(&job.id, &rungs)?;
+    job.log.line(&format!("rests after epoch {epoch}: validation {name} {value:?}"));
+    tell(session, rung, job, value)
+}
+
+/// A trial that stops here has not failed: the way to the next rung is a new attempt.
+fn tell(session: &Session, rung: &Rung, job: &Job, value: Option<f64>) -> Result<()> {
+    session.store.forget_failures(&job.id)?;
+    let (epoch, score) = (rung.epoch, rung.score.name.clone());
+    session.say(&Event::Rung { id: job.id.clone(), epoch, score, value });
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! What a process that runs trials has at hand. What it does with them is in `run`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Result;
+use dml_data::{Dataset, Source};
+use dml_models::{Stack, TrainingData};
+use dml_store::{Claim, Event, RunStore};
+use tch::Device;
+
+use crate::log::Log;
+use crate::rung::Rung;
+use crate::trial::{ImageChoice, Trial};
+
+/// A trial that this process has claimed.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) id: String,
+    pub(crate) directory: PathBuf,
+    pub(crate) trial: Trial,
+    /// The trial as its result has it.
+    pub(crate) table: toml::Table,
+    pub(crate) log: Log,
+    pub(crate) _claim: Claim,
+}
+
+/// What all trials of a process share.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) device: Device,
+    pub(crate) checkpoint_seconds: u64,
+    pub(crate) tensorboard: bool,
+    pub(crate) threads: u16,
+    pub(crate) store: RunStore,
+    /// Set by a signal, or when no one reads standard output any more.
+    pub(crate) interrupted: Arc<AtomicBool>,
+    /// Where trials stop before their end.
+    pub(crate) rung: Option<Rung>,
+    pub(crate) source: Source,
+    pub(crate) loaded: Option<Loaded>,
+}
+
+/// The data set of the last trial, kept for the next.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    images: ImageChoice,
+    pub(crate) dataset: Dataset,
+    pub(crate) training: TrainingData,
+}
+
+/// A model of a stack.
+#[derive(Clone, Copy)]
+pub(crate) struct Member<'a> {
+    pub(crate) stack: &'a Stack,
+    pub(crate) index: usize,
+}
+
+impl Session {
+    /// Loads the data set of a trial, unless it is the one at hand.
+    pub(crate) fn load(&mut self, trial: &Trial) -> Result<()> {
+        let images = trial.data.images();
+        if self.loaded.as_ref().is_some_and(|loaded| loaded.images == images) {
+            return Ok(());
+        }
+        self.loaded = None;
+        let dataset = trial.data.load(&self.source)?;
+        let train = &dataset.train;
+        let training = TrainingData::new(
+            train.images.view(),
+            &train.labels,
+            dataset.shape,
+            dataset.n_classes,
+            self.device,
+        );
+        self.loaded = Some(Loaded { images, dataset, training });
+        Ok(())
+    }
+
+    pub(crate) fn loaded(&self) -> &Loaded {
+        self.loaded.as_ref().expect("loaded before the group runs")
+    }
+
+    /// Tells the process that started this one. When no one reads any more it is gone, and this one
+    /// ends as after a signal.
+    pub(crate) fn say(&self, event: &Event) {
+        let mut out = std::io::stdout().lock();
+        if out.write_all(event.line().as_bytes()).and_then(|()| out.flush()).is_err() {
+            self.interrupted.store(true, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Files as all crates here write and name them: aside and then renamed, with checksums as
+//! `sha256sum` prints them.
+
+use std::fs::{self, File};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+/// A file that is written beside its place and renamed into it, so that a reader sees all of it or
+/// none of it. Without [`Aside::finish`] it goes away again.
+#[derive(Debug)]
+pub struct Aside {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+impl Aside {
+    /// Begins a file that will be called `path`; its folder has to be there.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn create(path: &Path) -> io::Result<Aside> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".writing-");
+        // Readable as other files are (the umask applies), not by the owner alone: stores and
+        // reports are shared.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        Ok(Aside { path: path.to_owned(), file: builder.tempfile_in(folder)? })
+    }
+
+    /// Gives the file its name, once its bytes are on disk.
+    ///
+    /// # Errors
+    /// When the bytes cannot be stored or the file not be renamed.
+    pub fn finish(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        self.file.persist(&self.path)?;
+        Ok(())
+    }
+}
+
+impl Write for Aside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Aside {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+/// Writes a file so that a reader sees all of it or none of it.
+///
+/// # Errors
+/// When its folder cannot be written. The error does not name the file.
+pub fn write_aside(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = Aside::create(path)?;
+    file.write_all(bytes)?;
+    file.finish()
+}
+
+/// Gives a file that is whole its name, once its bytes are on disk: for files that are written
+/// aside under a fixed name, so that what a killed process left of them is found again or written
+/// over.
+///
+/// # Errors
+/// When the bytes cannot be stored or the file not be renamed. The error does not name the file.
+pub fn rename_whole(aside: &Path, path: &Path) -> io::Result<()> {
+    File::open(aside)?.sync_all()?;
+    fs::rename(aside, path)
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// The SHA-256 of some bytes, in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Whether a word that may be a name is a path: it ends in `.extension`, or has more than one part.
+pub fn is_path(word: &str, extension: &str) -> bool {
+    let path = Path::new(word);
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
+        || path.components().count() > 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_written_is_readable_like_any_other_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
+        write_aside(&ours, b"x").unwrap();
+        fs::write(&plain, b"x").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&plain));
+    }
+
+    #[test]
+    fn what_is_not_finished_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "old").unwrap();
+        let mut aside = Aside::create(&path).unwrap();
+        aside.write_all(b"new").unwrap();
+        drop(aside);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn names_are_told_from_paths() {
+        for path in ["a.npz", "A.NPZ", "./a", "a/b", "/a", "../a.toml"] {
+            assert!(is_path(path, "npz"), "{path}");
+        }
+        for name in ["mnist", "a.toml", ""] {
+            assert!(!is_path(name, "npz"), "{name}");
+        }
+    }
+
+    #[test]
+    fn digests_are_those_of_sha256sum() {
+        assert_eq!(sha256(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(hex(&[0, 255]), "00ff");
+    }
+}

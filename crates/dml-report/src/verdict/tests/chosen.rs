@@ -1,0 +1,167 @@
+//! Tuned keys, and what counts as a pair.
+
+use dml_store::{Outcome, Scores, TrialResult, trial_id};
+use toml::Table;
+
+use super::*;
+
+#[test]
+fn the_choice_can_be_made_on_other_trials_of_the_same_seed() {
+    let mut synthetic = Synthetic::new(2);
+    let twin = |trial: &Table, split: &str| {
+        let mut trial = trial.clone();
+        trial.insert("evaluation".into(), toml::Value::Table(format!("split = '{split}'").parse().unwrap()));
+        trial
+    };
+    // Validation likes alpha 0.5, the test split alpha 1: the difference judged is that of alpha
+    // 0.5.
+    let mut expected = Vec::new();
+    let mut results = Vec::new();
+    for result in &synthetic.results {
+        for (split, best) in [("validation", 0.5), ("test", 1.0)] {
+            let trial = twin(&result.trial, split);
+            let alpha = trial["routine"]["alpha"].as_float();
+            let dml = trial["model"]["system"].as_str() == Some("dml");
+            let accuracy = if dml {
+                0.5
+            } else if alpha == Some(best) {
+                0.9
+            } else {
+                0.4
+            };
+            let scores = Scores::from([("test_folds.knn.accuracy".into(), accuracy)]);
+            let id = trial_id(&trial);
+            results.push(TrialResult {
+                id,
+                trial: trial.clone(),
+                outcome: Outcome::Scored { scores },
+                ..result.clone()
+            });
+            expected.push(trial);
+        }
+    }
+    (synthetic.expected, synthetic.results) = (expected, results);
+    let spec = SPEC.replace(
+        "by = \"test_folds.knn.accuracy\"",
+        "by = \"test_folds.knn.accuracy\", on = { 'evaluation.split' = 'validation' }",
+    );
+    let verdicts = verdicts(&spec, &synthetic);
+    assert_eq!(verdicts[0].pairs, 2);
+    assert!((verdicts[0].difference.unwrap().mean + 0.1).abs() < 1e-12, "{:?}", verdicts[0].difference);
+    assert!(
+        verdicts[0].choice.contains("split validation, which are not judged: alpha 0.5 in 2 of 2"),
+        "{}",
+        verdicts[0].choice
+    );
+}
+
+/// `change` of every trial beside the trial itself, with its own result.
+fn twice(synthetic: &mut Synthetic, change: impl Fn(&mut Table), score: impl Fn(&Table) -> Option<f64>) {
+    let (mut expected, mut results) = (Vec::new(), Vec::new());
+    for result in &synthetic.results {
+        let mut twin = result.trial.clone();
+        change(&mut twin);
+        for trial in [result.trial.clone(), twin] {
+            if let Some(accuracy) = score(&trial) {
+                let scores = Scores::from([("test_folds.knn.accuracy".into(), accuracy)]);
+                let outcome = Outcome::Scored { scores };
+                let id = trial_id(&trial);
+                results.push(TrialResult { id, trial: trial.clone(), outcome, ..result.clone() });
+            }
+            expected.push(trial);
+        }
+    }
+    (synthetic.expected, synthetic.results) = (expected, results);
+}
+
+#[test]
+fn a_seed_that_has_lost_a_pair_is_left_out_whole() {
+    let fixed = SPEC
+        .replace("\"dml_autoencoder\" }", "\"dml_autoencoder\", \"routine.alpha\" = 0.5 }")
+        .replace("choose =", "# ");
+    let mut synthetic = Synthetic::new(4);
+    // Two latent dimensions with effects of +0.4 and -0.2, so +0.1 for a seed that has both; seed 0
+    // has lost the worse one.
+    twice(
+        &mut synthetic,
+        |trial| drop(trial["model"].as_table_mut().unwrap().insert("latent_dim".into(), 2.into())),
+        |trial| {
+            let treated = trial["model"]["system"].as_str() == Some("dml_autoencoder");
+            let effect = if trial["model"]["latent_dim"].as_integer() == Some(2) { 0.4 } else { -0.2 };
+            let seed = trial["seed"].as_integer().unwrap();
+            (seed > 0 || !treated || effect > 0.0)
+                .then_some(0.5 + if treated { effect + 0.001 * (seed as f64 - 2.0) } else { 0.0 })
+        },
+    );
+    let verdicts = verdicts(&fixed, &synthetic);
+    let difference = verdicts[0].difference.unwrap();
+    assert_eq!(difference.n, 3, "{difference:?}");
+    assert!((difference.mean - 0.1).abs() < 1e-12, "{difference:?}");
+    assert_eq!((verdicts[0].pairs, lost(&verdicts[0])), (8, [0, 0, 1, 0, 1]));
+    let words = verdicts[0].words();
+    assert!(words.ends_with("2 of 8 pairs are lost: 1 because a result is missing, 1 because their seed has lost another pair."), "{words}");
+}
+
+#[test]
+fn only_trials_of_the_treatment_choose() {
+    let spec = SPEC.replace(
+        "by = \"test_folds.knn.accuracy\"",
+        "by = \"test_folds.knn.accuracy\", on = { 'evaluation.split' = 'validation' }",
+    );
+    let mut synthetic = Synthetic::new(2);
+    // The control, which is bad, has validation trials too, whose files say alpha 0.5.
+    let validation = |trial: &mut Table| {
+        trial.insert(
+            "evaluation".into(),
+            Table::from_iter([("split".to_string(), "validation".into())]).into(),
+        );
+    };
+    twice(&mut synthetic, validation, |trial| {
+        let treated = trial["model"]["system"].as_str() == Some("dml_autoencoder");
+        Some(match (treated, trial["routine"]["alpha"].as_float()) {
+            (true, Some(0.5)) => 0.9,
+            (true, _) => 0.7,
+            (false, _) => 0.1,
+        })
+    });
+    let verdicts = verdicts(&spec, &synthetic);
+    assert!(verdicts[0].choice.contains("alpha 0.5 in 2 of 2"), "{}", verdicts[0].choice);
+}
+
+/// The validation trial of alpha 1 and seed 1.
+fn decides(result: &TrialResult) -> bool {
+    let trial = &result.trial;
+    trial.contains_key("evaluation")
+        && trial["routine"]["alpha"].as_float() == Some(1.0)
+        && trial["seed"].as_integer() == Some(1)
+}
+
+#[test]
+fn nothing_is_chosen_before_all_trials_that_decide_have_ended() {
+    let spec = SPEC.replace(
+        "by = \"test_folds.knn.accuracy\"",
+        "by = \"test_folds.knn.accuracy\", on = { 'evaluation.split' = 'validation' }",
+    );
+    let judged = |change: fn(&mut Synthetic)| {
+        let mut synthetic = Synthetic::new(3);
+        let split = |trial: &mut Table| {
+            let validation = Table::from_iter([("split".to_string(), "validation".into())]);
+            trial.insert("evaluation".into(), validation.into());
+        };
+        // Alpha 1 is best on validation: 0.9 against 0.8.
+        twice(&mut synthetic, split, |trial| {
+            Some(if trial["routine"]["alpha"].as_float() == Some(1.0) { 0.9 } else { 0.8 })
+        });
+        change(&mut synthetic);
+        verdicts(&spec, &synthetic).remove(0)
+    };
+    assert!(judged(|_| ()).choice.contains("alpha 1 in 3 of 3"));
+    let missing = judged(|synthetic| synthetic.results.retain(|result| !decides(result)));
+    assert_eq!((missing.pairs, lost(&missing), missing.difference), (3, [0, 0, 3, 0, 0], None));
+    let diverged = judged(|synthetic| {
+        for result in synthetic.results.iter_mut().filter(|result| decides(result)) {
+            result.outcome = Outcome::Diverged { epoch: 1, reason: "made up".into() };
+        }
+    });
+    assert!(diverged.choice.contains("alpha 0.5 in 3 of 3"), "{}", diverged.choice);
+}

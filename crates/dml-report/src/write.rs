@@ -1,0 +1,95 @@
+//! Makes a whole report and writes it into a folder.
+
+use std::path::Path;
+
+use dml_store::{RunStore, TrialResult, trial_id};
+use rayon::prelude::*;
+
+use crate::error::ReportError;
+use crate::evidence::{Ranks, join};
+use crate::figure::{self, Figure};
+use crate::folder::Folder;
+use crate::interchange;
+use crate::page::{Parts, page};
+use crate::report::{Report, ReportPaths, UNJUDGED};
+use crate::table::Table;
+use crate::verdict;
+
+/// Makes the report of a sweep from a store, in `out`. The same results give the same bytes; what
+/// an earlier report wrote there and this one does not is removed.
+///
+/// # Errors
+/// When the specifications ask for what does not exist, a figure's file in the store is malformed,
+/// or `out` cannot be written.
+pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<ReportPaths, ReportError> {
+    report.specs.check(report.expected)?;
+    let (results, unreadable) = read_results(report.expected, store);
+    let specs = &report.specs;
+    let trials = join(&results, report.expected, &specs.ignore);
+    let ranks = Ranks::of(&trials);
+    let tables: Vec<Table> = specs
+        .table
+        .iter()
+        .map(|spec| Table::build(spec, &specs.baselines, &trials, &ranks))
+        .collect::<Result<_, _>>()?;
+    let unjudged = (report.stopped > 0 && !specs.verdict.is_empty()).then_some(UNJUDGED);
+    let judged = if unjudged.is_none() { &specs.verdict[..] } else { &[] };
+    let verdicts = verdict::judge(judged, &trials, &ranks);
+    let figures: Vec<Figure> = specs
+        .figure
+        .iter()
+        .map(|spec| figure::draw(spec, &trials, &ranks, store))
+        .collect::<Result<_, _>>()?;
+    let parts =
+        Parts { report, trials: &trials, tables: &tables, verdicts: &verdicts, unjudged, figures: &figures };
+
+    let mut folder = Folder::new(out);
+    for table in &tables {
+        for (extension, text) in [("md", table.markdown()), ("csv", table.csv()), ("tex", table.latex())] {
+            folder.write(&format!("tables/{}.{extension}", table.name), text)?;
+        }
+    }
+    for figure in &figures {
+        for (ground, picture) in ["", "-dark"].iter().zip(figure.pictures.iter().flatten()) {
+            folder.write(&format!("figures/{}{ground}.svg", figure.name), &picture.svg)?;
+            folder.write(&format!("figures/{}{ground}.png", figure.name), &picture.png)?;
+        }
+    }
+    folder.write("verdicts.csv", verdict::csv(&verdicts))?;
+    let all_tables = tables.iter().map(Table::markdown).collect::<Vec<_>>().join("\n");
+    let paths = ReportPaths {
+        page: folder.write("index.html", page(&parts, store)?)?,
+        tables: folder.write("tables.md", all_tables)?,
+        verdicts: folder.write(
+            "verdicts.md",
+            unjudged.map_or_else(|| verdict::markdown(&verdicts), |sentence| format!("{sentence}\n")),
+        )?,
+        figures: out.join("figures"),
+        results_csv: folder.write("results.csv", interchange::csv(&trials))?,
+        results_jsonl: folder.write("results.jsonl", interchange::json_lines(&trials))?,
+        trials: trials.len(),
+        results: results.len(),
+        unreadable,
+    };
+    folder.finish()?;
+    Ok(paths)
+}
+
+/// All results that can be read, and a sentence for each that cannot.
+fn read_results(expected: &[toml::Table], store: &RunStore) -> (Vec<TrialResult>, Vec<String>) {
+    let mut ids: Vec<String> = expected.iter().map(trial_id).collect();
+    ids.sort();
+    ids.dedup();
+    let found: Vec<_> = ids.par_iter().filter_map(|id| store.result(id).transpose()).collect();
+    let (mut results, mut unreadable) = (Vec::new(), Vec::new());
+    for result in found {
+        match result {
+            Ok(result) => results.push(result),
+            Err(error) => unreadable.push(error.to_string()),
+        }
+    }
+    (results, unreadable)
+}
+
+#[cfg(test)]
+mod tests;

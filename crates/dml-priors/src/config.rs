@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Hypercube, Mixture, Prior, Unit, Vamp};
+use crate::hypercube::Hypercube;
+use crate::mixture::Mixture;
+use crate::prior::Prior;
+use crate::unit::Unit;
+use crate::vamp::Vamp;
 
 /// A prior and all its settings; nothing has a default here.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]

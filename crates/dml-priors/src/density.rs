@@ -1,8 +1,15 @@
 //! Densities of priors and the KL divergence of a posterior from them.
 
+mod hypercube;
+mod mixture;
+mod unit;
+
 use tch::{Device, Kind, Tensor};
 
-use crate::{Estimator, Gaussian, Hypercube, PriorError, hypercube, mixture, unit};
+use crate::error::PriorError;
+use crate::gaussian::Gaussian;
+
+pub use hypercube::Estimator;
 
 /// The most dimensions in which [`Density::components`] lists a hypercube's vertices: 1,024 of them.
 const LISTED_DIMENSIONS: i64 = 10;
@@ -15,7 +22,14 @@ pub enum Density {
     /// N(0, I).
     Unit,
     /// Equally weighted Gaussians at the vertices of a cube.
-    Hypercube(Hypercube),
+    Hypercube {
+        /// Length of an edge.
+        side: f64,
+        /// Natural logarithm of every component's variance.
+        logvar: f64,
+        /// How its KL is computed.
+        estimator: Estimator,
+    },
     /// Any components.
     Mixture {
         /// Natural logarithms of the weights, `[..., K]`; `None` where all components weigh the same.
@@ -41,7 +55,7 @@ impl Density {
     fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Self {
         match self {
             Density::Unit => Density::Unit,
-            &Density::Hypercube(cube) => Density::Hypercube(cube),
+            &Density::Hypercube { side, logvar, estimator } => Density::Hypercube { side, logvar, estimator },
             Density::Mixture { log_weights, components: Gaussian { mean, logvar } } => Density::Mixture {
                 log_weights: log_weights.as_ref().map(&f),
                 components: Gaussian { mean: f(mean), logvar: f(logvar) },
@@ -70,10 +84,10 @@ impl Density {
     pub fn kl_per_dimension(&self, q: &Gaussian, noise: &Tensor) -> Option<Tensor> {
         match *self {
             Density::Unit => Some(unit::kl_per_dimension(q)),
-            Density::Hypercube(Hypercube { side, logvar, estimator: Estimator::Exact }) => {
+            Density::Hypercube { side, logvar, estimator: Estimator::Exact } => {
                 Some(hypercube::exact_kl_per_dimension(q, side, logvar))
             }
-            Density::Hypercube(Hypercube { side, logvar, estimator: Estimator::MonteCarlo }) => {
+            Density::Hypercube { side, logvar, estimator: Estimator::MonteCarlo } => {
                 check_noise(q, noise);
                 let of_prior = hypercube::log_density_per_dimension(&q.sample(noise), side, logvar);
                 Some((q.log_density_of_noise_per_dimension(noise) - of_prior).mean_dim(0, false, None))
@@ -89,7 +103,7 @@ impl Density {
     pub fn log_density(&self, z: &Tensor) -> Tensor {
         match self {
             Density::Unit => unit::log_density_per_dimension(z).sum_dim_intlist(-1, false, None),
-            Density::Hypercube(Hypercube { side, logvar, .. }) => {
+            Density::Hypercube { side, logvar, .. } => {
                 hypercube::log_density_per_dimension(z, *side, *logvar).sum_dim_intlist(-1, false, None)
             }
             Density::Mixture { log_weights, components } => {
@@ -109,10 +123,10 @@ impl Density {
                 let zeros = Tensor::zeros([1, latent_dim], options);
                 Gaussian { logvar: zeros.copy(), mean: zeros }
             }
-            Density::Hypercube(_) if latent_dim > LISTED_DIMENSIONS => {
+            Density::Hypercube { .. } if latent_dim > LISTED_DIMENSIONS => {
                 return Err(PriorError::TooManyVertices { latent_dim, limit: LISTED_DIMENSIONS });
             }
-            Density::Hypercube(Hypercube { side, logvar, .. }) => {
+            Density::Hypercube { side, logvar, .. } => {
                 hypercube::vertices(*side, *logvar, latent_dim, options)
             }
             Density::Mixture { components, .. } => {

@@ -33,13 +33,13 @@ mod quadrature;
 mod weighting;
 
 pub use config::PriorConfig;
-pub use density::Density;
+pub use density::{Density, Estimator};
 pub use error::PriorError;
 pub use gaussian::Gaussian;
-pub use hypercube::{Estimator, Hypercube};
+pub use hypercube::Hypercube;
 pub use mixture::{Fitted, Mixture};
-pub use prior::{ImageParameter, Prior};
+pub use prior::{ImageParameter, Prior, PseudoInputs};
 pub use tch;
 pub use unit::Unit;
-pub use vamp::{PseudoInputs, Vamp};
+pub use vamp::Vamp;
 pub use weighting::{free_bits, warm_up};

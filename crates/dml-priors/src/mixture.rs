@@ -1,10 +1,12 @@
-//! Mixtures of any diagonal Gaussians.
+//! The prior that is fitted on embeddings.
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::prior::check_components;
-use crate::{Density, Gaussian, Prior, PriorError};
+use crate::density::Density;
+use crate::error::PriorError;
+use crate::gaussian::Gaussian;
+use crate::prior::{Prior, check_components};
 
 /// A Gaussian mixture that is fitted on embeddings between two stages of a training; [`Mixture::fitted`] takes its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -76,25 +78,6 @@ impl Prior for Mixture {
     fn density(&self, _parameters: &[Tensor], _encode: &dyn Fn(&Tensor) -> Gaussian) -> Option<Density> {
         None
     }
-}
-
-/// Log-densities of each row of `z` under each component: `[..., b, d]` and components `[..., K, d]` to `[..., b, K]`.
-///
-/// The differences z − mean are formed, at the price of a `[..., b, K, d]` tensor: the cheaper expanded square loses a
-/// posterior that is narrow and far from zero to rounding in `f32`.
-fn log_densities(z: &Tensor, components: &Gaussian) -> Tensor {
-    Gaussian { mean: components.mean.unsqueeze(-3), logvar: components.logvar.unsqueeze(-3) }
-        .log_density(&z.unsqueeze(-2))
-}
-
-/// Log-density of each row of `z` under the mixture with `log_weights` `[..., K]`; without them its components weigh the same.
-pub(crate) fn log_density(z: &Tensor, components: &Gaussian, log_weights: Option<&Tensor>) -> Tensor {
-    let densities = log_densities(z, components);
-    if let Some(log_weights) = log_weights {
-        return (densities + log_weights.unsqueeze(-2)).logsumexp(-1, false);
-    }
-    let k = components.mean.size()[components.mean.dim() - 2];
-    densities.logsumexp(-1, false) - (k as f64).ln()
 }
 
 #[cfg(test)]

@@ -2,9 +2,12 @@
 
 use std::fmt::Debug;
 
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::{Density, Gaussian, PriorError, PseudoInputs};
+use crate::density::Density;
+use crate::error::PriorError;
+use crate::gaussian::Gaussian;
 
 /// The most components: each is held against each row of a batch.
 const MOST_COMPONENTS: i64 = 10_000;
@@ -50,6 +53,16 @@ pub struct ImageParameter {
     pub shape: [i64; 2],
     /// First values.
     pub start: PseudoInputs,
+}
+
+/// Where images that a prior learns start. The training loop draws and owns them; this crate only uses them.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum PseudoInputs {
+    /// K different training images.
+    Data,
+    /// Every pixel uniform in [0, 1].
+    Random,
 }
 
 pub(crate) fn check_components(components: i64) -> Result<(), PriorError> {

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::gaussian::ln_two_pi;
-use crate::{Density, Gaussian, Prior};
+use crate::density::Density;
+use crate::gaussian::Gaussian;
+use crate::prior::Prior;
 
 /// N(0, I), with its KL in closed form. It has no settings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -15,15 +16,4 @@ impl Prior for Unit {
     fn density(&self, _parameters: &[Tensor], _encode: &dyn Fn(&Tensor) -> Gaussian) -> Option<Density> {
         Some(Density::Unit)
     }
-}
-
-/// KL(N(μ, σ²) ‖ N(0, 1)) = (μ² + σ² − 1 − ln σ²) / 2 of each dimension (Kingma & Welling 2014, appendix B).
-pub(crate) fn kl_per_dimension(q: &Gaussian) -> Tensor {
-    // exp(l) - 1 - l cancels near zero, where a posterior equals the prior.
-    (q.mean.square() + (q.logvar.expm1() - &q.logvar)) * 0.5
-}
-
-/// ln N(z; 0, 1) of each dimension.
-pub(crate) fn log_density_per_dimension(z: &Tensor) -> Tensor {
-    (z.square() + ln_two_pi()) * -0.5
 }

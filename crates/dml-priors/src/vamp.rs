@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::prior::check_components;
-use crate::{Density, Gaussian, ImageParameter, Prior, PriorError};
+use crate::density::Density;
+use crate::error::PriorError;
+use crate::gaussian::Gaussian;
+use crate::prior::{ImageParameter, Prior, PseudoInputs, check_components};
 
 /// The Vamp prior: the equally weighted posteriors of K learned pseudo-inputs (Tomczak & Welling 2018, "VAE with a `VampPrior`",
 /// equation 9).
@@ -19,16 +21,6 @@ pub struct Vamp {
     pub components: i64,
     /// Where the pseudo-inputs start.
     pub init: PseudoInputs,
-}
-
-/// Where the Vamp prior's pseudo-inputs start. The training loop draws and owns them; this crate only uses them.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum PseudoInputs {
-    /// K different training images.
-    Data,
-    /// Every pixel uniform in [0, 1].
-    Random,
 }
 
 /// 500 pseudo-inputs that start as images: the authors' number for MNIST (their section 5.1).

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use dml_priors::{Density, Estimator, Fitted, Gaussian, Hypercube, Mixture};
+use dml_priors::{Density, Estimator, Fitted, Gaussian, Mixture};
 use ndarray_rand::rand_distr::{Distribution, StandardNormal, Uniform};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -44,7 +44,7 @@ pub(crate) fn encoder(weights: &Tensor) -> impl Fn(&Tensor) -> Gaussian + '_ {
 }
 
 pub(crate) fn hypercube(side: f64, logvar: f64, estimator: Estimator) -> Density {
-    Density::Hypercube(Hypercube { side, logvar, estimator })
+    Density::Hypercube { side, logvar, estimator }
 }
 
 /// A mixture of `leading` independent models; give the same seed and fewer models for a prefix of them.

@@ -1,5 +1,6 @@
 //! Adam on stacked tensors, with moments that can be saved: tch exposes neither its optimisers' state nor per-member step sizes.
 
+use pulp::Arch;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
@@ -105,11 +106,12 @@ impl Adam {
         (1.0 / correction(self.beta2), -self.learning_rates[member] / correction(self.beta1))
     }
 
-    /// One pass over memory; four times as fast as the same in tensor operations.
+    /// One pass over memory, with the widest vector instructions that the processor has; these give the same numbers as narrower ones.
     fn on_host(&mut self, i: usize, parameter: &mut Tensor, gradient: &Tensor, active: &[bool]) {
         let scales: Vec<(f64, f64)> = (0..active.len()).map(|m| self.scales(i, m)).collect();
         let (decay1, decay2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
         let epsilon = self.epsilon as f32;
+        let arch = Arch::new();
         let mut gradient = gradient.contiguous();
         let n = parameter.numel() / active.len();
         let members = values(parameter)
@@ -126,11 +128,16 @@ impl Adam {
                 continue;
             }
             let (of_second, of_step) = (of_second as f32, of_step as f32);
-            for (((x, &g), m), v) in parameter.iter_mut().zip(gradient).zip(first).zip(second) {
-                *m += (g - *m) * decay1;
-                *v += (g * g - *v) * decay2;
-                *x += of_step * *m / ((*v * of_second).sqrt() + epsilon);
-            }
+            arch.dispatch(
+                #[inline(always)]
+                || {
+                    for (((x, &g), m), v) in parameter.iter_mut().zip(gradient).zip(first).zip(second) {
+                        *m += (g - *m) * decay1;
+                        *v += (g * g - *v) * decay2;
+                        *x += of_step * *m / ((*v * of_second).sqrt() + epsilon);
+                    }
+                },
+            );
         }
     }
 

@@ -42,7 +42,9 @@ pub(crate) fn expand(file: &SweepFile) -> Result<Vec<Trial>> {
         tables.push(base);
     }
     // A grid may have put a whole table in the place of one that was complete.
-    tables.iter_mut().for_each(|table| _ = complete(table));
+    for table in &mut tables {
+        complete(table);
+    }
     let mut seen = HashSet::new();
     let mut trials = Vec::new();
     for seed in (first..).take(file.seeds as usize) {

@@ -43,7 +43,7 @@ impl StoreError {
     }
 
     /// A [`StoreError::Malformed`] about `path`.
-    pub(crate) fn malformed(path: &Path, reason: String) -> Self {
-        Self::Malformed { path: path.to_path_buf(), reason }
+    pub(crate) fn malformed(path: &Path, reason: &impl ToString) -> Self {
+        Self::Malformed { path: path.to_path_buf(), reason: reason.to_string() }
     }
 }

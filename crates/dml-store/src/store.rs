@@ -100,7 +100,7 @@ impl RunStore {
         let result: TrialResult = parse(&path, &text, RUN_AGAIN)?;
         if result.id != id || trial_id(&result.trial) != id {
             let reason = format!("holds the result of trial {}, not of {id}; {RUN_AGAIN}", result.id);
-            return Err(StoreError::malformed(&path, reason));
+            return Err(StoreError::malformed(&path, &reason));
         }
         Ok(Some(result))
     }
@@ -222,7 +222,7 @@ fn read(path: &Path) -> Result<Option<String>, StoreError> {
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, text: &str, what_to_do: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|e| StoreError::malformed(path, format!("{e}; {what_to_do}")))
+    serde_json::from_str(text).map_err(|e| StoreError::malformed(path, &format!("{e}; {what_to_do}")))
 }
 
 /// Before anything else: what another version wrote need not parse as what this one reads.
@@ -233,7 +233,7 @@ fn check_format(path: &Path, text: &str, what_to_do: &str) -> Result<(), StoreEr
         Some(found) => Err(StoreError::Format { path: path.to_path_buf(), found }),
         None => {
             let right = format!("has no \"format\"; this version writes {FORMAT}; {what_to_do}");
-            Err(StoreError::malformed(path, right))
+            Err(StoreError::malformed(path, &right))
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Your own labels, and which of them a model may see: `cargo run -p dml-data --example mask_your_labels`
+//! Your own labels, and which of them a model may see: `cargo run -p dml-data --example
+//! mask_your_labels`
 
 use dml_data::{DataError, Mask, Sampling};
 

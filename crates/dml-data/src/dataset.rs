@@ -26,7 +26,8 @@ impl ImageShape {
 /// Images and their labels, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
-    /// Pixels 0 to 255, one image a row, within it channel first, then height, then width. `[n, pixels]`
+    /// Pixels 0 to 255, one image a row, within it channel first, then height, then width. `[n,
+    /// pixels]`
     pub images: Array2<u8>,
     /// Classes from 0. `[n]`
     pub labels: Vec<u8>,
@@ -63,11 +64,12 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Moves `rows` random training rows into [`Dataset::validation`], where the set has none of its own.
+    /// Moves `rows` random training rows into [`Dataset::validation`], where the set has none of
+    /// its own.
     ///
-    /// A set that has a validation split keeps it: `rows` and `seed` are then ignored, so one setting serves
-    /// all sets. `rows` of 0 changes nothing. The rows depend on `seed` and the number of training rows only,
-    /// and both splits keep the order of the file.
+    /// A set that has a validation split keeps it: `rows` and `seed` are then ignored, so one
+    /// setting serves all sets. `rows` of 0 changes nothing. The rows depend on `seed` and the
+    /// number of training rows only, and both splits keep the order of the file.
     ///
     /// # Errors
     /// When not at least one training row would be left.

@@ -14,7 +14,8 @@ use crate::{
 /// The files of a data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
-    /// In the order of the manifest: for idx training images, training labels, test images, test labels.
+    /// In the order of the manifest: for idx training images, training labels, test images, test
+    /// labels.
     pub paths: Vec<PathBuf>,
     /// Which release they are, where there are several.
     pub release: Option<String>,
@@ -23,13 +24,13 @@ pub struct Files {
 impl Manifest {
     /// The files of the data set `name`, fetched where they are not there yet.
     ///
-    /// Every file has the size and checksum of the manifest; one that is there but has not is passed over.
-    /// `progress` tells on stderr what is fetched: a bar on a terminal, else lines. Several processes may
-    /// fetch at once: one does, the others wait.
+    /// Every file has the size and checksum of the manifest; one that is there but has not is
+    /// passed over. `progress` tells on stderr what is fetched: a bar on a terminal, else lines.
+    /// Several processes may fetch at once: one does, the others wait.
     ///
     /// # Errors
-    /// When the name is unknown, the cache cannot be written, or no place has the files; the message is one
-    /// sentence with each place's reason.
+    /// When the name is unknown, the cache cannot be written, or no place has the files; the
+    /// message is one sentence with each place's reason.
     pub fn fetch(&self, name: &str, source: &Source, progress: bool) -> Result<Files, DataError> {
         let entry = self.entry(name)?;
         let mut search = Search { entry, source, progress: Progress::new(progress), reasons: Vec::new() };

@@ -1,4 +1,5 @@
-//! The idx format of MNIST: a magic number, big-endian dimensions, then the bytes; gzipped or plain.
+//! The idx format of MNIST: a magic number, big-endian dimensions, then the bytes; gzipped or
+//! plain.
 
 use std::{
     fs::File,
@@ -16,7 +17,8 @@ const MOST_DIMENSIONS: usize = 8;
 /// No buffer is reserved beyond this before the bytes are there.
 const RESERVED_AT_MOST: usize = 1 << 20;
 
-/// Reads an idx file of unsigned bytes, gzipped or plain, told by its content. Shape as in the file.
+/// Reads an idx file of unsigned bytes, gzipped or plain, told by its content. Shape as in the
+/// file.
 ///
 /// # Errors
 /// When the file cannot be read, is no idx file of unsigned bytes, or is shorter or longer than its

@@ -17,7 +17,8 @@ pub enum Sampling {
 
 /// The training rows that keep their label; all others count as unlabelled.
 ///
-/// It is but its rows: whatever learns from a mask takes a slice of row ids, and takes yours as well.
+/// It is but its rows: whatever learns from a mask takes a slice of row ids, and takes yours as
+/// well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mask {
     rows: Vec<usize>,
@@ -26,16 +27,18 @@ pub struct Mask {
 impl Mask {
     /// Draws `round(percent / 100 * n)` of the n rows that `labels` has.
     ///
-    /// `percent` is out of a hundred, as in the paper's tables: 10.0 is every tenth label, 0.1 is one in a thousand.
+    /// `percent` is out of a hundred, as in the paper's tables: 10.0 is every tenth label, 0.1 is
+    /// one in a thousand.
     ///
-    /// For one seed and sampling a smaller mask lies inside every larger one: all are prefixes of one order
-    /// of the rows. [`Sampling::Stratified`] draws k rows so that each class c with `n_c` of the n rows gets
-    /// `k * n_c / n` of them, rounded down or up (see `proportional`); where k is smaller than the number of
-    /// classes, larger classes come first and the seed decides between equal ones.
+    /// For one seed and sampling a smaller mask lies inside every larger one: all are prefixes of
+    /// one order of the rows. [`Sampling::Stratified`] draws k rows so that each class c with `n_c`
+    /// of the n rows gets `k * n_c / n` of them, rounded down or up (see `proportional`); where k
+    /// is smaller than the number of classes, larger classes come first and the seed decides
+    /// between equal ones.
     ///
     /// # Errors
-    /// When `percent` is not in (0, 100], when it rounds to no row at all, or when a label is not below
-    /// `n_classes`.
+    /// When `percent` is not in (0, 100], when it rounds to no row at all, or when a label is not
+    /// below `n_classes`.
     pub fn draw(
         labels: &[u8],
         n_classes: usize,
@@ -76,14 +79,14 @@ impl Mask {
     }
 }
 
-/// The first `n_rows` of an order of the rows in which every prefix of length k holds, for every class c,
-/// `k * n_c / n` rows rounded down or up.
+/// The first `n_rows` of an order of the rows in which every prefix of length k holds, for every
+/// class c, `k * n_c / n` rows rounded down or up.
 ///
 /// This is the chairman assignment problem. Tijdeman (1980) solves it with a deviation of at most
-/// `1 - 1 / (2C - 2)` for C classes: of the classes that are due, `k * n_c / n - x_c >= 1 / (2C - 2)` with `x_c` rows drawn
-/// so far, take the one that would be overdue first, at `(x_c + 1 - 1 / (2C - 2)) * n / n_c`. Everything is
-/// multiplied out to stay in whole numbers. Within a class, rows keep the order of `shuffled`; between equal
-/// deadlines the seed decides.
+/// `1 - 1 / (2C - 2)` for C classes: of the classes that are due, `k * n_c / n - x_c >= 1 / (2C -
+/// 2)` with `x_c` rows drawn so far, take the one that would be overdue first, at `(x_c + 1 - 1 /
+/// (2C - 2)) * n / n_c`. Everything is multiplied out to stay in whole numbers. Within a class,
+/// rows keep the order of `shuffled`; between equal deadlines the seed decides.
 fn proportional(shuffled: &[usize], labels: &[u8], n_classes: usize, n_rows: usize, seed: u64) -> Vec<usize> {
     let mut members = vec![Vec::new(); n_classes];
     for &row in shuffled {

@@ -8,8 +8,8 @@ use crate::{DataError, Dataset, ImageShape, Split, dataset, npy, npz::Npz};
 
 /// Reads a data set from an npz file in `MedMNIST`'s layout; its name is the file's.
 ///
-/// Images are unsigned bytes of shape `[n, height, width]` or `[n, height, width, 3]`, labels integers 0 to
-/// 255 of shape `[n]` or `[n, 1]`; `val_` may be missing.
+/// Images are unsigned bytes of shape `[n, height, width]` or `[n, height, width, 3]`, labels
+/// integers 0 to 255 of shape `[n]` or `[n, 1]`; `val_` may be missing.
 pub(crate) fn read(path: &Path) -> Result<Dataset, DataError> {
     let mut npz = Npz::open(path)?;
     let (train, shape) = read_split(&mut npz, path, "train")?;

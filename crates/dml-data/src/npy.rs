@@ -1,8 +1,8 @@
 //! `NumPy`'s npy format: embeddings from any number type, labels from any integer type.
 //!
-//! The headers are npyz's to read, but it trusts them: it asks for as much memory as a header claims to need
-//! and multiplies shapes that wrap. So lengths and shapes are checked here first, and memory follows the
-//! bytes that are there.
+//! The headers are npyz's to read, but it trusts them: it asks for as much memory as a header
+//! claims to need and multiplies shapes that wrap. So lengths and shapes are checked here first,
+//! and memory follows the bytes that are there.
 
 use std::{
     fs::File,
@@ -18,7 +18,8 @@ use crate::DataError;
 
 /// `NumPy` itself refuses longer headers.
 const LONGEST_HEADER: usize = 10_000;
-/// Brackets of a plain array's header: a dict and a shape. A parser that recurses should not meet thousands.
+/// Brackets of a plain array's header: a dict and a shape. A parser that recurses should not meet
+/// thousands.
 const MOST_BRACKETS: usize = 16;
 /// What labels should be, and how to get there.
 const LABELS: &str = "integers, as labels.astype(int) makes of whole numbers and np.unique(labels, return_inverse=True)[1] of names, are";
@@ -36,7 +37,8 @@ pub fn read_f32(path: &Path) -> Result<Array2<f32>, DataError> {
 /// Reads integer labels of any integer type and byte order, of shape `[n]` or `[n, 1]`.
 ///
 /// # Errors
-/// When the file cannot be read, or is no npy array of that shape and of integers that fit an `i64`.
+/// When the file cannot be read, or is no npy array of that shape and of integers that fit an
+/// `i64`.
 pub fn read_labels(path: &Path) -> Result<Vec<i64>, DataError> {
     open(path).and_then(parse_labels).map_err(DataError::format(path))
 }

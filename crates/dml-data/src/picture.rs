@@ -4,13 +4,15 @@ use ndarray::ArrayView1;
 
 use crate::{DataError, ImageShape};
 
-/// A PNG file of images side by side, `columns` in a row, with white gaps of `gap` pixels around each.
+/// A PNG file of images side by side, `columns` in a row, with white gaps of `gap` pixels around
+/// each.
 ///
-/// An image is a row of [`Split::images`](crate::Split): channel-first, `shape.pixels()` values. A place of
-/// `None` stays white. Grey for one channel, colour for three.
+/// An image is a row of [`Split::images`](crate::Split): channel-first, `shape.pixels()` values. A
+/// place of `None` stays white. Grey for one channel, colour for three.
 ///
 /// # Errors
-/// When there is nothing to draw, the number of channels is neither 1 nor 3, or an image is not of `shape`.
+/// When there is nothing to draw, the number of channels is neither 1 nor 3, or an image is not of
+/// `shape`.
 pub fn picture(
     images: &[Option<ArrayView1<u8>>],
     shape: ImageShape,

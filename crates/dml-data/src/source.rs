@@ -9,10 +9,11 @@ use crate::DataError;
 /// Where data sets are looked for.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// Folders that have files already; they are read only. A file may lie in the folder or in a sub-folder
-    /// with the data set's name.
+    /// Folders that have files already; they are read only. A file may lie in the folder or in a
+    /// sub-folder with the data set's name.
     pub folders: Vec<PathBuf>,
-    /// Where fetched files are kept, in a sub-folder for each data set. It is made when it is needed.
+    /// Where fetched files are kept, in a sub-folder for each data set. It is made when it is
+    /// needed.
     pub cache: PathBuf,
     /// No network.
     pub offline: bool,
@@ -21,9 +22,9 @@ pub struct Source {
 impl Source {
     /// The places that the environment names.
     ///
-    /// `DML_DATASETS` is a folder that has the files already (or several, separated as in `PATH`). The cache
-    /// is `datasets` below the folder that `DML_CACHE` names, or else below `dml` in the user's cache folder
-    /// (`~/.cache` on Linux).
+    /// `DML_DATASETS` is a folder that has the files already (or several, separated as in `PATH`).
+    /// The cache is `datasets` below the folder that `DML_CACHE` names, or else below `dml` in the
+    /// user's cache folder (`~/.cache` on Linux).
     ///
     /// # Errors
     /// When `DML_CACHE` is not set and the user has no home folder.

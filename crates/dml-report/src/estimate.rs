@@ -4,7 +4,8 @@ use dml_eval::statistics::{mean, paired_difference, t_interval};
 
 const CONFIDENCE: f64 = 0.95;
 
-/// Wider than the interval of values that are equal but for the rounding of a difference, narrower than any step of a score.
+/// Wider than the interval of values that are equal but for the rounding of a difference, narrower
+/// than any step of a score.
 const ROUNDING: f64 = 1e-9;
 
 /// What no interval of a report covers.
@@ -34,8 +35,8 @@ impl Estimate {
         (self.mean - half, self.mean + half)
     }
 
-    /// Whether the values differ by more than rounding. Those that do not are copies of one: the seed has no part in them, and there is no
-    /// telling what another cause would do.
+    /// Whether the values differ by more than rounding. Those that do not are copies of one: the
+    /// seed has no part in them, and there is no telling what another cause would do.
     pub(crate) fn varies(&self) -> bool {
         self.half_width.is_some_and(|half| half > ROUNDING)
     }

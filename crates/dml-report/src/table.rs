@@ -210,25 +210,8 @@ fn notes(
     left_out: usize,
     mixed: &BTreeSet<String>,
 ) -> Vec<String> {
-    let mut notes = Vec::new();
     let cells = || rows.iter().flat_map(|row| &row.cells);
-    let most = cells().map(|c| c.asked).max().unwrap_or(0);
-    if rows.is_empty() {
-        notes.push("The sweep has no trial for this table.".to_string());
-    } else if most == 1 {
-        notes.push(
-            "One seed: there are no intervals, and the number in bold is only the largest of its group, which need not be the better model. \
-             Run more seeds."
-                .to_string(),
-        );
-    } else {
-        notes.push(
-            "Mean over seeds ± half of its 95% t interval (number of seeds). Bold: the best model of its group; ≈: a model whose interval \
-             overlaps the best one's. "
-                .to_string()
-                + SCOPE,
-        );
-    }
+    let mut notes = vec![how_to_read(rows)];
     let holes: usize =
         cells().filter(|c| c.ours.map_or(0, |e| e.n) + c.diverged + c.unscored < c.asked).count();
     if holes > 0 {
@@ -264,6 +247,22 @@ fn notes(
         notes.push(spec.note.trim().to_string());
     }
     notes
+}
+
+/// What the cells show.
+fn how_to_read(rows: &[Row]) -> String {
+    match rows.iter().flat_map(|row| &row.cells).map(|cell| cell.asked).max() {
+        _ if rows.is_empty() => "The sweep has no trial for this table.".to_string(),
+        Some(1) => {
+            "One seed: there are no intervals, and the number in bold is only the largest of its group, which need not be the better model. \
+             Run more seeds."
+                .to_string()
+        }
+        _ => format!(
+            "Mean over seeds ± half of its 95% t interval (number of seeds). Bold: the best model of its group; ≈: a model whose interval \
+             overlaps the best one's. {SCOPE}"
+        ),
+    }
 }
 
 fn missing_baselines(spec: &TableSpec, baselines: &Selection, rows: &[Row]) -> Option<String> {

@@ -1,4 +1,5 @@
-//! Data sets through the public interface: files of NumPy's, files that are broken, mirrors that fail.
+//! Data sets through the public interface: files of NumPy's, files that are broken, mirrors that
+//! fail.
 
 #[cfg(feature = "fetch")]
 mod fetch;

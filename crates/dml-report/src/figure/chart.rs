@@ -1,6 +1,7 @@
 //! What all figures share: a canvas, panels side by side, axes, a legend.
 //!
-//! Plotters' SVG has whole-number coordinates, so figures are drawn large, to be shown at half size.
+//! Plotters' SVG has whole-number coordinates, so figures are drawn large, to be shown at half
+//! size.
 
 use std::ops::Range;
 
@@ -147,7 +148,8 @@ pub(super) fn dot(at: (f64, f64), radius: i32, theme: &Theme, colour: usize) -> 
     Circle::new(at, radius, theme.colour(colour).filled())
 }
 
-/// Writes runs of equal dots as one path of round line ends: a tenth of the bytes of a `<circle>` each.
+/// Writes runs of equal dots as one path of round line ends: a tenth of the bytes of a `<circle>`
+/// each.
 fn join_dots(svg: &str) -> String {
     let lines: Vec<(&str, Option<Dot>)> = svg.lines().map(|line| (line, Dot::parse(line))).collect();
     let alike = |a: Option<Dot>, b: Option<Dot>| a.zip(b).is_some_and(|(a, b)| a.style == b.style);

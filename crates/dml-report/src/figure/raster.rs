@@ -30,7 +30,8 @@ pub(super) fn png(svg: &str) -> Result<Vec<u8>, ReportError> {
     pixmap.encode_png().map_err(|e| drawing(&e))
 }
 
-/// Paints the embedded PNGs of [`images`](super::images), which resvg leaves out without its many image formats.
+/// Paints the embedded PNGs of [`images`](super::images), which resvg leaves out without its many
+/// image formats.
 fn paint_pictures(svg: &str, pixmap: &mut Pixmap) {
     for line in svg.lines().filter(|line| line.starts_with("<image ")) {
         let number = |name: &str| attribute(line, name).and_then(|text| text.parse::<f32>().ok());

@@ -14,7 +14,8 @@ pub(crate) struct Theme {
     pub(crate) ink: Rgb,
     /// Grid lines.
     pub(crate) grid: Rgb,
-    /// Lines and classes: Okabe & Ito (2008), then three of Tol (2021) for up to 11 classes. Both are made to be told apart by colour-blind people.
+    /// Lines and classes: Okabe & Ito (2008), then three of Tol (2021) for up to 11 classes. Both
+    /// are made to be told apart by colour-blind people.
     pub(crate) palette: [Rgb; 11],
 }
 

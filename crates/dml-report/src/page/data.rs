@@ -90,7 +90,7 @@ fn shown(value: &toml::Value) -> Value {
     }
 }
 
-/// Six significant digits are more than anybody reads off a page.
+/// Six significant digits are more than is read off a page.
 pub(super) fn short(x: f64) -> f64 {
     format!("{x:.5e}").parse().unwrap_or(x)
 }

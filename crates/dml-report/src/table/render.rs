@@ -93,7 +93,8 @@ impl Table {
         )
     }
 
-    /// One line a row: keys under their dotted names, and for each score mean, interval, counts, published number and mark.
+    /// One line a row: keys under their dotted names, and for each score mean, interval, counts,
+    /// published number and mark.
     pub(crate) fn csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let parts = ["mean", "low", "high", "seeds", "asked", "diverged", "published", "mark"];

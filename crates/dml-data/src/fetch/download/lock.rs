@@ -30,7 +30,8 @@ impl Lock {
         Ok(Lock { _file: file, held })
     }
 
-    /// Where a download grows: a fixed name, so that it can be resumed, unless others may write it too.
+    /// Where a download grows: a fixed name, so that it can be resumed, unless others may write it
+    /// too.
     pub(crate) fn part(&self, folder: &Path, name: &str) -> PathBuf {
         if self.held {
             folder.join(format!("{name}.part"))

@@ -29,7 +29,8 @@ pub(crate) fn pack(package: &str, folder: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// Copies the file at `inside` out of a `.tgz` archive to `target`; `false` when the archive has no such file.
+/// Copies the file at `inside` out of a `.tgz` archive to `target`; `false` when the archive has no
+/// such file.
 pub(crate) fn extract(archive: &Path, inside: &str, target: &Path) -> io::Result<bool> {
     let mut archive = tar::Archive::new(GzDecoder::new(BufReader::new(File::open(archive)?)));
     for entry in archive.entries()? {

@@ -63,6 +63,17 @@ impl Latent {
             Self::Normal(posterior) => &posterior.mean,
         }
     }
+
+    /// Those of `n` images from the one numbered `start` on.
+    pub(crate) fn narrow(&self, start: i64, n: i64) -> Self {
+        let own = |t: &Tensor| t.narrow(1, start, n);
+        match self {
+            Self::Point(points) => Self::Point(own(points)),
+            Self::Normal(Gaussian { mean, logvar }) => {
+                Self::Normal(Gaussian { mean: own(mean), logvar: own(logvar) })
+            }
+        }
+    }
 }
 
 /// Networks of a stack of M models. Holds no tensors: each call takes the parameters.

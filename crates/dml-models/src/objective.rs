@@ -47,17 +47,16 @@ pub(crate) struct Objective {
 pub(crate) struct Noise(pub(crate) Tensor /* [samples, M, b, latent_dim] */);
 
 impl Objective {
-    /// `L_S` of labelled images: `images` `[M, b, pixels]` in [0, 1], `labels` `[M, b]` with -1 for padding.
+    /// `L_S` of labelled images, from where the encoder puts them and their `labels` `[M, b]` with -1 for padding.
     pub(crate) fn supervised(
         &self,
-        model: &Model,
         parameters: &[Tensor],
-        (images, labels): (&Tensor, &Tensor),
+        (latent, labels): (&Latent, &Tensor),
         noise: &dyn Fn() -> Noise,
         memory: Option<&mut CrossBatchMemory>,
     ) -> Tensor {
-        let z = match model.encode(parameters, images) {
-            Latent::Point(points) => points,
+        let z = match latent {
+            Latent::Point(points) => points.shallow_clone(),
             Latent::Normal(posterior) => posterior.sample(&noise().0.select(0, 0)),
         };
         let own = &parameters[self.loss_parameters.clone()];
@@ -71,17 +70,17 @@ impl Objective {
         }
     }
 
-    /// `L_U` of images `[M, b, pixels]` in [0, 1], with the members' weights of the KL term `beta` `[M]`.
+    /// `L_U` of images `[M, b, pixels]` in [0, 1], from where the encoder puts them, with the members' weights of the KL term `beta`
+    /// `[M]`.
     pub(crate) fn unsupervised(
         &self,
         model: &Model,
         parameters: &[Tensor],
-        images: &Tensor,
+        (latent, images): (&Latent, &Tensor),
         noise: &dyn Fn() -> Noise,
         beta: &Tensor,
     ) -> Terms {
-        let latent = model.encode(parameters, images);
-        let (z, kl) = match &latent {
+        let (z, kl) = match latent {
             Latent::Point(points) => (points.shallow_clone(), None),
             Latent::Normal(posterior) => {
                 let noise = noise().0;

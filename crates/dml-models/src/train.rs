@@ -87,20 +87,25 @@ impl Stack {
         }
         let leaves = self.parameters.leaves();
         let at = (u64::from(plan.epoch) << 32) | step as u64;
+        let unlabelled = unsupervised.contains(&true).then(|| plan.unlabelled_rows(step));
+        // Only a single model has a memory, whose places padding would take.
+        let labelled = supervised.contains(&true).then(|| plan.labelled_rows(step, self.memory.is_some()));
+        // Both go through the encoder as one batch: a product of twice the rows takes much less than twice the time.
+        let rows: Vec<&Tensor> = unlabelled.iter().chain(labelled.iter().map(|(rows, _)| rows)).collect();
+        let images = gather(data, &Tensor::cat(&rows, 1)); // [M, b, pixels]
+        let latent = self.model.encode(&leaves, &images);
+        let width = |rows: &Tensor| rows.size()[1];
+        let n_unlabelled = unlabelled.as_ref().map_or(0, width);
         let mut terms = Terms::default();
-        if unsupervised.contains(&true) {
-            let rows = plan.unlabelled_rows(step);
-            let noise = noise(self, "noise/unlabelled", at, rows.size()[1]);
-            terms = self.objective.unsupervised(&self.model, &leaves, &gather(data, &rows), &noise, beta);
+        if unlabelled.is_some() {
+            let noise = noise(self, "noise/unlabelled", at, n_unlabelled);
+            let own = (&latent.narrow(0, n_unlabelled), &images.narrow(1, 0, n_unlabelled));
+            terms = self.objective.unsupervised(&self.model, &leaves, own, &noise, beta);
         }
-        if supervised.contains(&true) {
-            // Only a single model has a memory, whose places padding would take.
-            let (rows, labels) = plan.labelled_rows(step, self.memory.is_some());
-            let images = gather(data, &rows);
-            let noise = noise(self, "noise/labelled", at, rows.size()[1]);
-            let (model, batch) = (&self.model, (&images, &labels));
-            terms.supervised =
-                Some(self.objective.supervised(model, &leaves, batch, &noise, self.memory.as_mut()));
+        if let Some((rows, labels)) = &labelled {
+            let noise = noise(self, "noise/labelled", at, width(rows));
+            let own = (&latent.narrow(n_unlabelled, width(rows)), labels);
+            terms.supervised = Some(self.objective.supervised(&leaves, own, &noise, self.memory.as_mut()));
         }
         let weights = plan.weights.select(1, step as i64); // [2, M]
         total(&terms, &weights).backward();

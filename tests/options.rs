@@ -6,7 +6,8 @@ mod forgotten;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use dml_models::System;
+use dml_models::tch::Device;
+use dml_models::{Precision, System};
 use dml_store::{Outcome, TrialResult};
 use toml::Table;
 
@@ -50,6 +51,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "training.beta1 = 0.5",
             "training.beta2 = 0.9",
             "training.epsilon = 0.001",
+            "training.precision = 'bf16'",
             "evaluation.split = 'validation'",
             "evaluation.protocols = ['labelled']",
             "evaluation.protocols = ['train']",
@@ -213,7 +215,9 @@ fn cases() -> Vec<Case> {
             add(&base, settings, true, "around the base");
         }
         let around = with(base.clone(), settings);
-        options.iter().for_each(|option| add(&around, option, true, settings));
+        let bf16 = Precision::Bf16.check(Device::Cpu).is_ok();
+        let options = options.iter().filter(|option| bf16 || !option.contains("bf16"));
+        options.for_each(|option| add(&around, option, true, settings));
     }
     for (settings, option, why) in WITHOUT_EFFECT {
         add(&with(base.clone(), settings), option, false, why);

@@ -6,8 +6,8 @@ use dml_data::{ImageShape, random::keyed};
 use dml_losses::{Distance, Mining, Triplet};
 use dml_models::{
     Embedding, KlConfig, LabelledEpoch, LabelledSampling, ModelConfig, NetworkConfig, PixelReduction,
-    Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, Stack, System, TrainConfig,
-    TrainingConfig, TrainingData,
+    Precision, Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, Stack, System,
+    TrainConfig, TrainingConfig, TrainingData,
 };
 use dml_priors::{PriorConfig, Unit};
 use ndarray::Array2;
@@ -70,6 +70,13 @@ pub(crate) fn config() -> TrainConfig {
             labelled_epoch: LabelledEpoch::Cycle,
             memory: 0,
         },
-        training: TrainingConfig { epochs: 20, learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+        training: TrainingConfig {
+            epochs: 20,
+            learning_rate: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            precision: Precision::F32,
+        },
     }
 }

@@ -6,8 +6,9 @@ use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use crate::error::{ConfigError, in_range};
 use crate::parameters::Parameters;
+use crate::precision::Precision;
 
-/// The `[training]` of a trial: epochs, and Adam (Kingma & Ba 2015).
+/// The `[training]` of a trial: epochs, Adam (Kingma & Ba 2015), and the precision of products.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingConfig {
@@ -21,6 +22,8 @@ pub struct TrainingConfig {
     pub beta2: f64,
     /// Added to the root of the second moment, above 0, also in f32.
     pub epsilon: f64,
+    /// In what products are computed.
+    pub precision: Precision,
 }
 
 impl TrainingConfig {
@@ -202,8 +205,14 @@ mod tests {
     use super::*;
     use crate::parameters::{Declaration, Start};
 
-    const CONFIG: TrainingConfig =
-        TrainingConfig { epochs: 1, learning_rate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+    const CONFIG: TrainingConfig = TrainingConfig {
+        epochs: 1,
+        learning_rate: 0.1,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        precision: Precision::F32,
+    };
 
     fn parameters(seeds: &[u64]) -> Parameters {
         let declaration =

@@ -3,14 +3,16 @@
 //! A layer holds no tensors, only the places of its parameters, so that the same network runs on the parameters themselves or on
 //! a step's leaves.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::parameters::{Declaration, Start};
+use crate::precision::Precision;
 
 /// Declares parameters under a prefix and tells their places.
 #[derive(Debug, Default)]
 pub(crate) struct Builder {
     pub(crate) declarations: Vec<Declaration>,
+    pub(crate) precision: Precision,
 }
 
 impl Builder {
@@ -26,6 +28,7 @@ impl Builder {
 pub(crate) struct Linear {
     weight: usize,
     bias: usize,
+    precision: Precision,
 }
 
 impl Linear {
@@ -34,16 +37,26 @@ impl Linear {
         Self {
             weight: builder.declare(format!("{name}.weight"), vec![inputs, outputs], start),
             bias: builder.declare(format!("{name}.bias"), vec![outputs], start),
+            precision: builder.precision,
         }
     }
 
     pub(crate) fn forward(&self, parameters: &[Tensor], x: &Tensor) -> Tensor {
         let (weight, bias) = (&parameters[self.weight], &parameters[self.bias]);
+        let lowered = self.precision.factors(x, weight);
         if weight.size()[0] == 1 {
             // One member: the plain product is faster than a batched one.
-            return bias.squeeze_dim(0).addmm(&x.squeeze_dim(0), &weight.squeeze_dim(0)).unsqueeze(0);
+            let [of_member, bias] = [x, bias].map(|t| t.squeeze_dim(0));
+            let product = match lowered {
+                Some([x, weight]) => x.squeeze_dim(0).mm(&weight.squeeze_dim(0)).to_kind(Kind::Float) + bias,
+                None => bias.addmm(&of_member, &weight.squeeze_dim(0)),
+            };
+            return product.unsqueeze(0);
         }
-        bias.unsqueeze(1).baddbmm(x, weight, 1.0, 1.0) // [M, b, outputs]
+        match lowered {
+            Some([x, weight]) => x.bmm(&weight).to_kind(Kind::Float) + bias.unsqueeze(1),
+            None => bias.unsqueeze(1).baddbmm(x, weight, 1.0, 1.0), // [M, b, outputs]
+        }
     }
 }
 
@@ -52,6 +65,7 @@ impl Linear {
 pub(crate) struct Conv {
     weight: usize,
     bias: usize,
+    precision: Precision,
     /// Sides of the image after the layer, where the layer is a mirror.
     mirror: Option<(i64, i64)>,
 }
@@ -74,6 +88,7 @@ impl Conv {
         Self {
             weight: builder.declare(format!("{name}.weight"), shape, start),
             bias: builder.declare(format!("{name}.bias"), vec![to], start),
+            precision: builder.precision,
             mirror,
         }
     }
@@ -81,6 +96,13 @@ impl Conv {
     /// `[b, M * from, h, w]` to `[b, M * to, h', w']`.
     pub(crate) fn forward(&self, parameters: &[Tensor], x: &Tensor) -> Tensor {
         let (weight, bias) = (&parameters[self.weight], &parameters[self.bias]);
+        if let Some([x, weight]) = self.precision.factors(x, weight) {
+            return self.convolve(&x, &weight, &bias.to_kind(Kind::BFloat16)).to_kind(Kind::Float);
+        }
+        self.convolve(x, weight, bias)
+    }
+
+    fn convolve(&self, x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
         let members = weight.size()[0];
         let (weight, bias) = (weight.flatten(0, 1), bias.flatten(0, 1)); // [M * first, second, 3, 3], [M * to]
         match self.mirror {

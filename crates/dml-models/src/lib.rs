@@ -22,6 +22,7 @@ mod layers;
 mod model;
 mod network;
 mod parameters;
+mod precision;
 
 mod kl;
 mod objective;
@@ -63,6 +64,7 @@ pub use mixture::FittedMixture;
 pub use model::{Embedding, Latent, Model, ModelConfig};
 pub use network::NetworkConfig;
 pub use parameters::Parameters;
+pub use precision::Precision;
 pub use reconstruction::{PixelReduction, Reconstruction, ReconstructionConfig};
 pub use routine::{RoutineConfig, Rule};
 pub use stack::{Member, Stack};

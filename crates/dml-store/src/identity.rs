@@ -11,11 +11,11 @@ use crate::keys::parent_mut;
 /// same `trial.toml` and the same `result.json`. So old trial files, sweep files and results stay
 /// good.
 ///
-/// To add a key to trials, write it here, as in `("training.precision", "\"f32\"")`, and nowhere
+/// To add a key to trials, write it here, and nowhere
 /// else. The key may name a value or a whole table. The table that it stands in has to be there in
 /// every trial, and must not be one whose fields depend on its `kind`: the key is filled into each
 /// trial that lacks it. An entry never changes and never goes away.
-pub const NEUTRAL: &[(&str, &str)] = &[];
+pub const NEUTRAL: &[(&str, &str)] = &[("training.precision", "\"f32\"")];
 
 /// The identity of a trial: the first 16 hex digits of the SHA-256 of its canonical JSON (sorted
 /// keys, no spaces, no key with its neutral value).

@@ -63,7 +63,8 @@ impl Stack {
                 return conflict("a model with a metric loss needs at least one labelled image".into());
             }
         }
-        let mut builder = Builder::default();
+        first.training.precision.check(device)?;
+        let mut builder = Builder { precision: first.training.precision, ..Builder::default() };
         let model = Model::new(&mut builder, &first.model, data.shape);
         let objective = declare_objective(&mut builder, &first, data)?;
         let seeds: Vec<u64> = configs.iter().map(|c| c.seed).collect();

@@ -3,6 +3,7 @@
 mod common;
 mod labels;
 mod likelihood;
+mod precision;
 mod stacks;
 mod terms;
 

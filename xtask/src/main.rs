@@ -7,6 +7,7 @@ mod experiment;
 #[cfg(test)]
 mod identities;
 mod invariants;
+mod kept;
 mod libtorch;
 mod python;
 mod report;

@@ -10,6 +10,7 @@ use dml_store::RunStore;
 
 use crate::engine::stop_early::n_stopped;
 use crate::experiment::Sweep;
+use crate::kept;
 use crate::selected::Selected;
 use crate::{WrongCall, say};
 
@@ -24,12 +25,20 @@ pub(crate) struct ReportArguments {
     /// Where the report goes [default: report/NAME in the checkout]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Also keeps the results in results/NAME.jsonl, from which sweeps and reports of this checkout go on without training
+    #[arg(long)]
+    keep: bool,
 }
 
 /// Writes the report again; trials without a result are holes in it.
 pub(crate) fn run(root: &Path, arguments: &ReportArguments) -> Result<ExitCode> {
     let (sweep, store) = arguments.selected.open(root).context(WrongCall)?;
     write(root, arguments.out.as_deref(), &sweep, &store)?;
+    if arguments.keep {
+        let folder = root.join(kept::FOLDER);
+        let n = kept::keep(&folder, &sweep, &store)?;
+        say(&format!("{n} results are kept in {}\n", folder.display()));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,6 +6,7 @@ use anyhow::Result;
 use dml_store::RunStore;
 
 use crate::experiment::Sweep;
+use crate::kept;
 
 /// The sweep, the number of its seeds and the run store.
 #[derive(Debug, Clone, clap::Args)]
@@ -23,11 +24,14 @@ pub(crate) struct Selected {
 }
 
 impl Selected {
-    /// Reads the sweep and opens the store.
+    /// Reads the sweep and opens the store, which takes in what the checkout keeps of the sweep's results.
     pub(crate) fn open(&self, root: &Path) -> Result<(Sweep, RunStore)> {
         let sweep = Sweep::find(root, &self.name, self.seeds)?;
-        let store = self.store.clone().unwrap_or_else(|| root.join("runs"));
-        Ok((sweep, RunStore::open(&store)?))
+        let store = RunStore::open(&self.store.clone().unwrap_or_else(|| root.join("runs")))?;
+        if self.store.is_none() {
+            kept::take(&root.join(kept::FOLDER), &sweep, &store)?;
+        }
+        Ok((sweep, store))
     }
 
     /// The same selection as words of a command line.

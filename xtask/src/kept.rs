@@ -1,0 +1,115 @@
+//! Results that are kept in the repository, so that a report needs no training: `results/NAME.jsonl`.
+//!
+//! A line is the `result.json` of a trial. What else a trial leaves (weights, latent space, pictures) is not kept; a report does
+//! without. Nothing is taken into a store that was named with `--store`.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use dml_data::files::write_aside;
+use dml_store::{RunStore, TrialResult};
+
+use crate::experiment::Sweep;
+
+/// Where results are kept, in the checkout.
+pub(crate) const FOLDER: &str = "results";
+
+fn path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(name).with_extension("jsonl")
+}
+
+/// Writes the results that a sweep has into `folder`, in the order of its trials; how many.
+pub(crate) fn keep(folder: &Path, sweep: &Sweep, store: &RunStore) -> Result<usize> {
+    let path = path(folder, &sweep.name);
+    let mut lines = Vec::new();
+    for trial in &sweep.trials {
+        if let Some(result) = store.result(&trial.id)? {
+            lines.push(serde_json::to_string(&result)? + "\n");
+        }
+    }
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    write_aside(&path, lines.concat().as_bytes()).with_context(|| path.display().to_string())?;
+    Ok(lines.len())
+}
+
+/// Enters into the store what any file of `folder` has of the sweep's trials and the store has not; how many.
+pub(crate) fn take(folder: &Path, sweep: &Sweep, store: &RunStore) -> Result<usize> {
+    let mut missing = HashSet::new();
+    for trial in &sweep.trials {
+        if !store.file(&trial.id, dml_store::names::RESULT).exists() {
+            missing.insert(trial.id.as_str());
+        }
+    }
+    let mut taken = HashMap::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if missing.is_empty() || entry.path().extension().is_none_or(|extension| extension != "jsonl") {
+            continue;
+        }
+        let text = fs::read_to_string(entry.path()).with_context(|| entry.path().display().to_string())?;
+        for (number, line) in (1..).zip(text.lines()) {
+            let place = || format!("{}, line {number}", entry.path().display());
+            let result: TrialResult = serde_json::from_str(line).with_context(place)?;
+            if missing.remove(result.id.as_str()) {
+                if store.add(&result.trial)? != result.id {
+                    bail!("{}: is not the result of trial {}", place(), result.id);
+                }
+                taken.insert(result.id.clone(), result);
+            }
+        }
+    }
+    taken.values().try_for_each(|result| store.finish(result))?;
+    Ok(taken.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dml_store::{Curves, FORMAT, Outcome, Scores};
+
+    #[test]
+    fn what_is_kept_comes_back_with_the_same_bytes_and_a_result_that_is_there_stays() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let sweep = Sweep::find(root, "quick", Some(1)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = |name: &str| RunStore::open(&folder.path().join(name)).unwrap();
+        let (first, second, kept) = (store("first"), store("second"), folder.path().join("results"));
+        let result = |number: usize, score: f64| TrialResult {
+            format: FORMAT,
+            id: sweep.trials[number].id.clone(),
+            trial: sweep.trials[number].table.clone(),
+            outcome: Outcome::Scored { scores: Scores::from([("a".into(), score)]) },
+            curves: Curves::from([("kl".into(), vec![None, Some(0.1)])]),
+        };
+        for (store, number, score) in [(&first, 0, 1.0 / 3.0), (&first, 5, 0.5), (&second, 5, 0.25)] {
+            store.add(&sweep.trials[number].table).unwrap();
+            store.finish(&result(number, score)).unwrap();
+        }
+        assert_eq!(keep(&kept, &sweep, &first).unwrap(), 2);
+        assert_eq!(take(&kept, &sweep, &second).unwrap(), 1);
+        let bytes = |store: &RunStore, number: usize| {
+            fs::read(store.file(&sweep.trials[number].id, dml_store::names::RESULT)).unwrap()
+        };
+        assert_eq!(bytes(&first, 0), bytes(&second, 0));
+        assert_ne!(bytes(&first, 5), bytes(&second, 5), "the store's own result wins");
+        fs::write(path(&kept, "quick"), "{}\n").unwrap();
+        let damaged = take(&kept, &sweep, &store("third")).unwrap_err();
+        assert!(format!("{damaged:#}").contains("quick.jsonl, line 1: missing field"), "{damaged:#}");
+    }
+
+    #[test]
+    fn every_kept_result_is_of_a_trial_of_its_sweep() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        for entry in fs::read_dir(root.join(FOLDER)).into_iter().flatten().flatten() {
+            let name = entry.path().file_stem().unwrap().to_string_lossy().into_owned();
+            let sweep = Sweep::find(root, &name, Some(10)).unwrap();
+            let ids: HashSet<&str> = sweep.trials.iter().map(|trial| trial.id.as_str()).collect();
+            for line in fs::read_to_string(entry.path()).unwrap().lines() {
+                let result: TrialResult = serde_json::from_str(line).unwrap();
+                assert_eq!(dml_store::trial_id(&result.trial), result.id, "{name}");
+                assert!(ids.contains(result.id.as_str()), "{name}: {}", result.id);
+            }
+        }
+    }
+}

@@ -71,6 +71,7 @@ impl Rung {
             clustering: false,
             retrieval: false,
             likelihood_samples: 0,
+            posterior: false,
         };
         Trial { evaluation, ..trial.clone() }
     }

@@ -62,6 +62,9 @@ pub(crate) struct EvaluationConfig {
     pub(crate) retrieval: bool,
     /// Samples an image for the importance-sampled log-likelihood of a VAE; 0 for none.
     pub(crate) likelihood_samples: usize,
+    /// Whether the KL at the end of training and the purity of the prior's components are scored,
+    /// where there is a posterior.
+    pub(crate) posterior: bool,
 }
 
 /// Which images are scored. Settings are chosen on the validation split; the test split is for the

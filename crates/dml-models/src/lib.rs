@@ -41,6 +41,7 @@ mod training_data;
 mod baseline;
 mod checkpoint;
 mod likelihood;
+mod posterior;
 
 mod convert;
 mod denormals;
@@ -64,6 +65,7 @@ pub use mixture::FittedMixture;
 pub use model::{Embedding, Latent, Model, ModelConfig};
 pub use network::NetworkConfig;
 pub use parameters::Parameters;
+pub use posterior::Posteriors;
 pub use precision::Precision;
 pub use reconstruction::{PixelReduction, Reconstruction, ReconstructionConfig};
 pub use routine::{RoutineConfig, Rule};

@@ -13,6 +13,8 @@ pub use hypercube::Estimator;
 
 /// The most dimensions in which [`Density::components`] lists a hypercube's vertices: 1,024 of them.
 const LISTED_DIMENSIONS: i64 = 10;
+/// The most dimensions in which i64 numbers a hypercube's vertices.
+const COUNTED_DIMENSIONS: i64 = 62;
 
 /// What a prior comes to in one step of a training: a weighted mixture of diagonal Gaussians.
 ///
@@ -131,6 +133,25 @@ impl Density {
             }
             Density::Mixture { components, .. } => {
                 Gaussian { mean: components.mean.shallow_clone(), logvar: components.logvar.shallow_clone() }
+            }
+        })
+    }
+
+    /// The number of the most probable component of each row of `z` `[..., b, d]`, in the order of [`Density::components`]: `[..., b]`,
+    /// i64.
+    ///
+    /// # Errors
+    /// A hypercube in more than 62 dimensions, whose vertices i64 cannot count.
+    pub fn most_probable_component(&self, z: &Tensor) -> Result<Tensor, PriorError> {
+        let latent_dim = *z.size().last().expect("z has the shape [..., b, d]");
+        Ok(match self {
+            Density::Unit => z.select(-1, 0).zeros_like().to_kind(Kind::Int64),
+            Density::Hypercube { .. } if latent_dim > COUNTED_DIMENSIONS => {
+                return Err(PriorError::TooManyVertices { latent_dim, limit: COUNTED_DIMENSIONS });
+            }
+            Density::Hypercube { .. } => hypercube::nearest_vertex(z),
+            Density::Mixture { log_weights, components } => {
+                mixture::most_probable(z, components, log_weights.as_ref())
             }
         })
     }

@@ -15,7 +15,7 @@ use crate::keys::parent_mut;
 /// else. The key may name a value or a whole table. The table that it stands in has to be there in
 /// every trial, and must not be one whose fields depend on its `kind`: the key is filled into each
 /// trial that lacks it. An entry never changes and never goes away.
-pub const NEUTRAL: &[(&str, &str)] = &[("training.precision", "\"f32\"")];
+pub const NEUTRAL: &[(&str, &str)] = &[("training.precision", "\"f32\""), ("evaluation.posterior", "false")];
 
 /// The identity of a trial: the first 16 hex digits of the SHA-256 of its canonical JSON (sorted
 /// keys, no spaces, no key with its neutral value).

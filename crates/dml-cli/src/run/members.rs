@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use dml_data::Mask;
+use dml_eval::agreement::adjusted_mutual_information;
 use dml_models::{Baseline, EpochLosses, Stack, TrainingData, save_weights};
-use dml_store::{Curves, Event, FORMAT, Outcome, TrialResult, names};
+use dml_store::{Curves, Event, FORMAT, Outcome, Scores, TrialResult, names};
 use ndarray::{Array2, ArrayView2};
 
 use super::at_rung;
@@ -235,6 +236,10 @@ impl Trained<'_> {
             scores.insert("likelihood.negative_log_likelihood".into(), likelihood.negative_log_likelihood);
             scores.insert("likelihood.negative_elbo".into(), likelihood.negative_elbo);
         }
+        if let (Some(member), true) = (member, job.trial.evaluation.posterior) {
+            say("posterior");
+            scores.extend(posterior(member, images, &evaluated_split(&job.trial, data)?.labels));
+        }
         say("figures");
         artifacts::write(session.store.root(), job, data, &queries, member)?;
         self.write(Outcome::Scored { scores })
@@ -250,4 +255,16 @@ impl Trained<'_> {
         session.say(&Event::Finished { id: job.id.clone(), outcome: ending, seconds });
         Ok(())
     }
+}
+
+/// The KL at the end of training; and the purity of the prior's components, the agreement (AMI) of an image's most probable one with its
+/// class.
+fn posterior(member: Member, images: ArrayView2<u8>, labels: &[u8]) -> Scores {
+    let Some(posteriors) = member.stack.posteriors(member.index, images) else { return Scores::new() };
+    let mut scores = Scores::from([("posterior.kl".into(), posteriors.kl)]);
+    if let Some(components) = posteriors.components {
+        let purity = adjusted_mutual_information(labels, &components);
+        scores.insert("posterior.component_ami".into(), purity);
+    }
+    scores
 }

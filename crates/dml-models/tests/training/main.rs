@@ -3,6 +3,7 @@
 mod common;
 mod labels;
 mod likelihood;
+mod posteriors;
 mod precision;
 mod stacks;
 mod terms;

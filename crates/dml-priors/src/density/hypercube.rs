@@ -95,3 +95,10 @@ pub(crate) fn vertices(side: f64, logvar: f64, d: i64, options: (Kind, Device)) 
     let mean = (bits.to_kind(options.0) - 0.5) * side;
     Gaussian { logvar: mean.full_like(logvar), mean }
 }
+
+/// The number of the vertex on whose side each row of `z` lies in every dimension, as [`vertices`] numbers them.
+pub(crate) fn nearest_vertex(z: &Tensor) -> Tensor {
+    let d = *z.size().last().expect("z has the shape [..., b, d]");
+    let dimensions = Tensor::arange(d, (Kind::Int64, z.device()));
+    z.gt(0.0).to_kind(Kind::Int64).bitwise_left_shift(&dimensions).sum_dim_intlist(-1, false, Kind::Int64)
+}

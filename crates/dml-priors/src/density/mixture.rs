@@ -13,6 +13,12 @@ fn log_densities(z: &Tensor, components: &Gaussian) -> Tensor {
         .log_density(&z.unsqueeze(-2))
 }
 
+/// The number of the most probable component of each row of `z`.
+pub(crate) fn most_probable(z: &Tensor, components: &Gaussian, log_weights: Option<&Tensor>) -> Tensor {
+    let densities = log_densities(z, components);
+    log_weights.map_or(densities.shallow_clone(), |w| densities + w.unsqueeze(-2)).argmax(-1, false)
+}
+
 /// Log-density of each row of `z` under the mixture with `log_weights` `[..., K]`; without them its components weigh the same.
 pub(crate) fn log_density(z: &Tensor, components: &Gaussian, log_weights: Option<&Tensor>) -> Tensor {
     let densities = log_densities(z, components);

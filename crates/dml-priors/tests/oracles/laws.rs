@@ -104,6 +104,33 @@ fn the_density_of_a_member_is_that_of_its_own_model() {
 }
 
 #[test]
+fn the_most_probable_component_is_that_of_the_largest_weighted_density() {
+    let arguments = Arguments::new();
+    let z = normal(&[MODELS, 30, D], 6) * 1.5;
+    for density in arguments.densities() {
+        let found = density.most_probable_component(&z).unwrap();
+        assert_eq!(found.size(), [MODELS, 30]);
+        let components = density.components(D, CPU_F64).unwrap();
+        let k = components.mean.size()[components.mean.dim() - 2];
+        let expand = |t: &Tensor| t.expand([MODELS, k, D], false);
+        let log_weights = match &density {
+            Density::Mixture { log_weights: Some(log_weights), .. } => log_weights.shallow_clone(),
+            _ => Tensor::zeros([MODELS, k], CPU_F64),
+        };
+        for m in 0..MODELS {
+            let of_component = |component: i64| {
+                let [mean, logvar] = [&components.mean, &components.logvar]
+                    .map(|t| expand(t).get(m).get(component).expand([30, D], false));
+                Gaussian { mean, logvar }.log_density(&z.get(m)) + log_weights.get(m).get(component)
+            };
+            let all = Tensor::stack(&(0..k).map(of_component).collect::<Vec<_>>(), 1); // [30, k]
+            let own = all.gather(1, &found.get(m).unsqueeze(1), false).squeeze_dim(1);
+            assert_close(&own, &all.amax(1, false), 1e-13);
+        }
+    }
+}
+
+#[test]
 fn the_terms_of_each_dimension_add_up_to_the_kl() {
     let arguments = Arguments::new();
     for density in arguments.densities() {

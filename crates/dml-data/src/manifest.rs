@@ -7,9 +7,9 @@ use crate::{
     checksum::{Checksum, Variant},
 };
 
-const BUILTIN: &str = include_str!("../../../datasets/manifest.toml");
+const BUILTIN: &str = include_str!("../manifest.toml");
 
-/// A list of data sets known by name; `datasets/manifest.toml` explains its keys.
+/// A list of data sets known by name; `manifest.toml` of this package explains its keys.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -107,7 +107,7 @@ impl Manifest {
         Manifest::parse(BUILTIN).expect("the built-in manifest parses")
     }
 
-    /// A manifest from TOML text, in the layout of `datasets/manifest.toml`.
+    /// A manifest from TOML text, in the layout of `manifest.toml` of this package.
     ///
     /// # Errors
     /// When the text is not a manifest, or a file has not exactly one of `sha256` and `md5`; the

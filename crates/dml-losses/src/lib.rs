@@ -74,3 +74,8 @@ config::losses! {
     circle::Circle: of_pairs,
     weighted::Weighted: with_parameters,
 }
+
+/// The programs in the README compile and run, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -10,7 +10,7 @@ use crate::server::{Answer, Server};
 const NAME: &str = "grey.npz";
 
 fn right() -> Vec<u8> {
-    fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/fixtures/grey.npz")).unwrap()
+    fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/grey.npz")).unwrap()
 }
 
 fn wrong() -> Vec<u8> {

@@ -84,7 +84,7 @@ pub enum EvalError {
         /// Name of the read-out.
         readout: &'static str,
     },
-    /// Nobody has another of its class to find.
+    /// No row has another of its class to find.
     #[error("none of {n} points shares its class with another, which retrieval needs")]
     NoPair {
         /// How many points there are.

@@ -1,7 +1,7 @@
 //! Read-outs, clustering, retrieval and label agreement on embeddings, in ndarray.
 //!
 //! An embedding is a row of an `[n, d]` array of `f32`; a label is an integer (see [`Label`]). Where they come from
-//! is nobody's business here. Everything is deterministic for a given seed, on any number of threads.
+//! is not looked at here. Everything is deterministic for a given seed, on any number of threads.
 //!
 //! Arrays are those of ndarray 0.16; it is re-exported as [`ndarray`](mod@ndarray), so that its version need not be named twice.
 

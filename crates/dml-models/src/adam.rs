@@ -45,7 +45,7 @@ impl TrainingConfig {
 
 /// Adam (Kingma & Ba 2015, algorithm 1), with PyTorch's placing of epsilon.
 ///
-/// A parameter that got no gradient in a step rests: neither its moments nor its step count move. The same holds for a member that is
+/// A parameter that got no gradient in a step stays as it is: neither its moments nor its step count move. The same holds for a member that is
 /// not active.
 #[derive(Debug)]
 pub struct Adam {
@@ -195,7 +195,7 @@ fn values(tensor: &mut Tensor) -> &mut [f32] {
         tensor.device() == Device::Cpu && tensor.kind() == Kind::Float && tensor.is_contiguous(),
         "a contiguous f32 tensor on the CPU"
     );
-    // SAFETY: just checked to be numel() floats in a row; the tensor is borrowed for as long as the slice lives, and nobody else
+    // SAFETY: just checked to be numel() floats in a row; the tensor is borrowed for as long as the slice lives, and nothing else
     // writes: parameters, moments and gradients are the training loop's own.
     unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
 }

@@ -9,9 +9,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use dml_data::files;
 use dml_priors::{Density, Gaussian};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tch::{Device, Tensor, no_grad_guard};
 
 use crate::stack::Stack;
@@ -49,15 +49,7 @@ fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> io::Result<()> {
     fs::File::create(&aside).map_err(|e| fail(path, e))?;
     Tensor::write_safetensors(&on_host, &aside)
         .map_err(|e| fail(path, format!("could not be written whole: {e}")))?;
-    fs::File::open(&aside)?.sync_data()?;
-    fs::rename(&aside, path)
-}
-
-fn write_text(path: &Path, text: &str) -> io::Result<()> {
-    let aside = path.with_extension("writing");
-    fs::write(&aside, text)?;
-    fs::File::open(&aside)?.sync_data()?;
-    fs::rename(&aside, path)
+    files::rename_whole(&aside, path)
 }
 
 fn read_tensors(path: &Path) -> io::Result<BTreeMap<String, Tensor>> {
@@ -65,10 +57,6 @@ fn read_tensors(path: &Path) -> io::Result<BTreeMap<String, Tensor>> {
     let tensors =
         Tensor::read_safetensors(path).map_err(|_| fail(path, "is not a whole safetensors file"))?;
     Ok(tensors.into_iter().collect())
-}
-
-fn digest(path: &Path) -> io::Result<String> {
-    Ok(Sha256::digest(fs::read(path)?).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
 }
 
 /// Writes the weights of one member, under their dotted names, as safetensors.
@@ -195,7 +183,7 @@ impl Stack {
             format: FORMAT,
             epoch: self.epoch,
             tensors: path.file_name().expect("a file").to_string_lossy().into_owned(),
-            sha256: digest(&path)?,
+            sha256: files::sha256(&fs::read(&path)?),
             adam_steps: self.parameters.names.iter().cloned().zip(steps).collect(),
             memory_next: self.memory.as_ref().map_or(0, |m| m.next),
             diverged: self.members[member].diverged.clone(),
@@ -203,7 +191,7 @@ impl Stack {
             seconds: self.seconds(member),
         };
         let text = serde_json::to_string(&checkpoint).expect("plain data");
-        write_text(&folder.join("checkpoint.json"), &text)?;
+        files::write_aside(&folder.join("checkpoint.json"), text.as_bytes())?;
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -237,7 +225,8 @@ impl Stack {
             ));
         }
         let path = folder.join(&checkpoint.tensors);
-        if digest(&path).map_err(|e| fail(&path, e))? != checkpoint.sha256 {
+        let bytes = fs::read(&path).map_err(|e| fail(&path, e))?;
+        if files::sha256(&bytes) != checkpoint.sha256 {
             return Err(fail(&path, "is damaged: its sha256 is not the one in checkpoint.json"));
         }
         let mut tensors = read_tensors(&path)?;

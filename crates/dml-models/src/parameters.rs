@@ -44,7 +44,7 @@ impl Parameters {
     }
 
     /// Leaves that share memory with the parameters and track gradients, fresh for each step: a parameter that a step does
-    /// not touch has no gradient at all, as after PyTorch's `zero_grad(set_to_none=True)`, and its optimiser state rests.
+    /// not touch has no gradient at all, as after PyTorch's `zero_grad(set_to_none=True)`, and its optimiser state stays.
     pub fn leaves(&self) -> Vec<Tensor> {
         self.tensors.iter().map(|t| t.detach().set_requires_grad(true)).collect()
     }

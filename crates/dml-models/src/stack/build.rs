@@ -33,36 +33,7 @@ impl Stack {
         data: &TrainingData,
         device: Device,
     ) -> Result<Self, ConfigError> {
-        let conflict = |sentence: String| Err(ConfigError::Conflict(sentence));
-        let Some(first) = configs.first().cloned() else {
-            return conflict("a stack needs a member".into());
-        };
-        if configs.len() != masks.len() {
-            let (configs, masks) = (configs.len(), masks.len());
-            return conflict(format!("there must be one mask for each config, not {masks} for {configs}"));
-        }
-        if configs.len() > 1 && first.sampling.memory > 0 {
-            return conflict("a model with sampling.memory is not stacked: set it to 0".into());
-        }
-        for (config, mask) in configs.iter().zip(masks) {
-            config.check()?;
-            let system = config.model.system;
-            if system.is_baseline() {
-                return conflict(format!(
-                    "model.system = {} is not trained: Baseline::fit makes it",
-                    serde_json::json!(system)
-                ));
-            }
-            if configs.len() > 1 && !first.stacks_with(config) {
-                return conflict(
-                    "members of a stack may differ in their seeds, labels, learning rates and weights of terms only".into(),
-                );
-            }
-            data.check_mask(mask)?;
-            if mask.is_empty() && system.has_metric_loss() {
-                return conflict("a model with a metric loss needs at least one labelled image".into());
-            }
-        }
+        let first = check_members(&configs, masks, data)?;
         first.training.precision.check(device)?;
         let mut builder = Builder { precision: first.training.precision, ..Builder::default() };
         let model = Model::new(&mut builder, &first.model, data.shape);
@@ -91,6 +62,41 @@ impl Stack {
         let (made_for, begun) = (data.extent(), Instant::now());
         Ok(Self { model, parameters, objective, members, epoch: 0, device, adam, memory, made_for, begun })
     }
+}
+
+/// Refuses members that cannot be trained, or not in one stack; the first config.
+fn check_members(
+    configs: &[TrainConfig],
+    masks: &[&[usize]],
+    data: &TrainingData,
+) -> Result<TrainConfig, ConfigError> {
+    let conflict = |sentence: &str| Err(ConfigError::conflict(sentence));
+    let Some(first) = configs.first().cloned() else { return conflict("a stack needs a member") };
+    if configs.len() != masks.len() {
+        let (configs, masks) = (configs.len(), masks.len());
+        return conflict(&format!("there must be one mask for each config, not {masks} for {configs}"));
+    }
+    if configs.len() > 1 && first.sampling.memory > 0 {
+        return conflict("a model with sampling.memory is not stacked: set it to 0");
+    }
+    for (config, mask) in configs.iter().zip(masks) {
+        config.check()?;
+        let system = config.model.system;
+        if system.is_baseline() {
+            let name = serde_json::json!(system);
+            return conflict(&format!("model.system = {name} is not trained: Baseline::fit makes it"));
+        }
+        if configs.len() > 1 && !first.stacks_with(config) {
+            return conflict(
+                "members of a stack may differ in their seeds, labels, learning rates and weights of terms only",
+            );
+        }
+        data.check_mask(mask)?;
+        if mask.is_empty() && system.has_metric_loss() {
+            return conflict("a model with a metric loss needs at least one labelled image");
+        }
+    }
+    Ok(first)
 }
 
 /// The losses, and their own parameters declared.

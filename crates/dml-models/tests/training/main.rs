@@ -7,11 +7,12 @@ mod posteriors;
 mod precision;
 mod stacks;
 mod terms;
+mod weights;
 
 use std::collections::BTreeSet;
 
 use common::{
-    CLASSES, conv, data, data_of, device, images, images_of, next_epoch, rows, run, same_bits, single, stack,
+    CLASSES, conv, data, data_of, device, images, images_of, next_epoch, rows, run, same_bits, single,
     trained, trial,
 };
 use dml_data::ImageShape;
@@ -251,44 +252,6 @@ fn the_staged_routine_fits_its_mixture_once_between_the_stages() {
 }
 
 #[test]
-fn weights_survive_safetensors() {
-    let config = trial(System::DmlAutoencoder, RoutineConfig::JointAlpha { alpha: 0.5 });
-    let trained = trained(&config);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("weights.safetensors");
-    dml_models::save_weights(&trained, 0, &path).unwrap();
-    let mut fresh = single(&config);
-    dml_models::load_weights(&mut fresh, &path).unwrap();
-    assert_eq!(trained.embed(0, images().view()), fresh.embed(0, images().view()));
-    let mut other = config.clone();
-    other.model.latent_dim = 3;
-    let message = dml_models::load_weights(&mut single(&other), &path).unwrap_err().to_string();
-    assert!(message.contains("head.mean.weight has shape [16, 2], the model wants [16, 3]"), "{message}");
-    let encoder_alone = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
-    let message = dml_models::load_weights(&mut single(&encoder_alone), &path).unwrap_err().to_string();
-    assert!(message.ends_with("has decoder.0.bias, which this model has not"), "{message}");
-}
-
-#[test]
-fn a_file_that_cannot_be_written_or_read_is_named_in_a_sentence() {
-    let config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
-    let mut stack = single(&config);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("weights.safetensors");
-    let refused = |result: std::io::Result<()>| {
-        result.unwrap_err().to_string().replace(&folder.path().display().to_string(), "FOLDER")
-    };
-    let missing = "FOLDER/weights.safetensors: No such file or directory (os error 2)";
-    assert_eq!(refused(dml_models::load_weights(&mut stack, &path)), missing);
-    std::fs::write(&path, "no tensors").unwrap();
-    let message = refused(dml_models::load_weights(&mut stack, &path));
-    assert_eq!(message, "FOLDER/weights.safetensors: is not a whole safetensors file");
-    let nowhere = folder.path().join("none/weights.safetensors");
-    let message = refused(dml_models::save_weights(&stack, 0, &nowhere));
-    assert_eq!(message, "FOLDER/none/weights.safetensors: No such file or directory (os error 2)");
-}
-
-#[test]
 fn a_config_is_written_and_read_whole() {
     let config = trial(System::MetricVae, RoutineConfig::JointGamma { gamma: 300.0 });
     let text = serde_json::to_string(&config).unwrap();
@@ -311,14 +274,6 @@ fn widths_out_of_range_are_named_by_their_key() {
     assert_eq!(refused(conv(vec![-4], 16)), format!("model.encoder.channels = [-4] {widths}"));
     let message = refused(conv(vec![4], 0));
     assert_eq!(message, "model.encoder.hidden = 0 is out of range; it must be 1 to 65536");
-}
-
-#[test]
-#[should_panic(expected = "weights are loaded into a stack of one, this one has 2 members")]
-fn weights_are_those_of_one_model() {
-    let config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
-    let mut pair = stack(vec![config.clone(), config], &[rows(60), rows(60)]);
-    let _ = dml_models::load_weights(&mut pair, std::path::Path::new("weights.safetensors"));
 }
 
 #[test]

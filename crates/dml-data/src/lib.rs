@@ -1,5 +1,16 @@
 //! Image data sets as arrays: idx and npz loaders, download with checksums, the partial-label mask.
 //!
+//! ```
+//! use dml_data::{Mask, Sampling};
+//!
+//! let labels: Vec<u8> = (0..300).map(|row| (row % 3) as u8).collect();
+//! let mask = Mask::draw(&labels, 3, 10.0, Sampling::Stratified, 42)?;
+//! assert_eq!(mask.rows().len(), 30);
+//! # Ok::<(), dml_data::DataError>(())
+//! ```
+//!
+//! A data set comes by its name, downloaded once and checked:
+//!
 //! ```no_run
 //! use dml_data::{Mask, Sampling, Source, load};
 //!

@@ -40,6 +40,7 @@ pub struct Entry {
 /// How the files of a data set are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Format {
     /// Four idx files in the order training images, training labels, test images, test labels.
     Idx,

@@ -26,6 +26,7 @@ pub type Scores = BTreeMap<String, f64>;
 /// What the read-outs are fitted on, and what they are scored on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Protocol {
     /// Fitted on two thirds of the test embeddings with their labels, scored on the other third, three folds in
     /// turn; a score is the mean over the folds. This is what the paper reports (Safir et al. 2022; its accuracies

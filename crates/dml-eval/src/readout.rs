@@ -72,6 +72,7 @@ pub trait Classifier<L: Label = u8>: Debug + Sync {
 /// The read-outs by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Readout {
     /// [`NearestNeighbours`], the five nearest, scikit-learn's default.
     Knn,

@@ -23,6 +23,7 @@ pub struct SamplingConfig {
 /// How labelled batches are drawn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum LabelledSampling {
     /// A random order of the labelled images, cut into batches.
     Uniform {},
@@ -36,6 +37,7 @@ pub enum LabelledSampling {
 /// What an epoch of labelled images is. The paper does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum LabelledEpoch {
     /// One pass over the labelled images: 6 labels are 1 step. In an epoch with both terms the metric loss is there only in
     /// the first steps, until the pass is over. With [`LabelledSampling::PerClass`] it is as many steps, each of them a random draw, so an

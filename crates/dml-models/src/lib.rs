@@ -7,6 +7,32 @@
 //! Start with [`TrainingData::new`] (images and labels), [`Stack::new`] (a [`TrainConfig`] and the labelled rows),
 //! [`Stack::train_epoch`], and [`Stack::embed`]: the example `train_on_your_images` does so. [`save_weights`] and [`load_weights`] keep a model.
 //!
+//! ```
+//! # use dml_models::{Stack, TrainingData, dml_data::ImageShape, ndarray::Array2};
+//! # let mlp = serde_json::json!({"kind": "mlp", "hidden": [8]});
+//! # let config = serde_json::from_value(serde_json::json!({
+//! #     "seed": 0,
+//! #     "model": {"system": "dml_autoencoder", "latent_dim": 2, "embedding": "mean", "encoder": mlp, "decoder": mlp},
+//! #     "loss": {"kind": "triplet", "margin": 0.2, "mining": "all", "distance": "euclidean", "normalized": false},
+//! #     "reconstruction": {"kind": "squared_error", "reduction": "sum"},
+//! #     "prior": {"kind": "unit"},
+//! #     "kl": {"beta": 1.0, "warm_up_epochs": 0, "free_bits": 0.0, "samples": 1},
+//! #     "routine": {"kind": "joint_alpha", "alpha": 0.5},
+//! #     "sampling": {"batch_size": 8, "labelled": {"kind": "uniform"}, "labelled_epoch": "cycle", "memory": 0},
+//! #     "training": {"epochs": 2, "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
+//! # }))?;
+//! let (images, labels) = (Array2::from_shape_fn((40, 16), |(i, _)| (i % 2) as u8 * 200), [0, 1].repeat(20));
+//! let shape = ImageShape { channels: 1, height: 4, width: 4 };
+//! let device = dml_models::device("cpu")?;
+//! let data = TrainingData::new(images.view(), &labels, shape, 2, device);
+//! let mut stack = Stack::new(vec![config], &[&[0, 1, 2, 3, 4, 5]], &data, device)?; // Six rows have a label.
+//! while let Some(losses) = stack.train_epoch(&data)? {
+//!     println!("epoch {}: {:?}", losses.epoch, losses.terms[0]);
+//! }
+//! assert_eq!(stack.embed(0, images.view()).dim(), (40, 2));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Knows nothing of files of data sets, of classifiers, or of sweeps.
 //!
 //! A program outside this workspace builds with `LIBTORCH` set to the absolute path of LibTorch 2.11 (`cargo xtask setup` puts one at

@@ -29,6 +29,7 @@ pub struct ModelConfig {
 /// What represents an image at evaluation, for systems with a posterior. In training the point is always sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Embedding {
     /// The posterior's mean.
     Mean,

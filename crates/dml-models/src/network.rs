@@ -10,6 +10,7 @@ use crate::layers::{Activation, Builder, Conv, Linear, grouped, halved, ungroupe
 /// A network. The paper states no layers; these are our choice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum NetworkConfig {
     /// Fully connected layers with ReLU between them.
     Mlp {

@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 /// Which reconstruction loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Reconstruction {
     /// (x - g(z))^2 with a sigmoid output.
     SquaredError,
@@ -26,6 +27,7 @@ pub struct ReconstructionConfig {
 /// How a reconstruction loss is taken over the pixels of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum PixelReduction {
     /// Sum.
     Sum,

@@ -8,6 +8,7 @@ use crate::system::System;
 /// The `[routine]` of a trial: when which term counts how much. Systems with one term, `L_S` or `L_U`, have it in every step, with factor 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum RoutineConfig {
     /// Phases alternate from epoch to epoch.
     AlternateEpochs {
@@ -47,6 +48,7 @@ pub enum RoutineConfig {
 /// What a supervised and an unsupervised phase contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Rule {
     /// Odd: (1 - alpha) `L_S` + alpha `L_U`; even: alpha `L_U` (the thesis's rule).
     Mixed,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The systems of the paper and the baselines every table shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum System {
     /// Deep metric learning alone: point embedding, labelled images only.
     Dml,

@@ -8,6 +8,16 @@
 //!
 //! in nats, with all constants kept, so the Monte-Carlo estimate agrees with the closed form where there is one.
 //!
+//! ```
+//! use dml_priors::tch::{Device, Kind, Tensor};
+//! use dml_priors::{Density, Gaussian};
+//!
+//! let cpu = (Kind::Float, Device::Cpu);
+//! let q = Gaussian { mean: Tensor::ones([4, 2], cpu), logvar: Tensor::zeros([4, 2], cpu) };
+//! let kl = Density::Unit.kl(&q, &Tensor::new()); // [4]; a closed form needs no noise.
+//! assert_eq!(kl.double_value(&[0]), 1.0);
+//! ```
+//!
 //! Leading dimensions are independent models: a posterior `[..., b, d]` gives `[..., b]`. Everything works on any
 //! device, in `f32` and `f64`. Noise comes in from outside, so that a caller's numbers are reproducible.
 //!

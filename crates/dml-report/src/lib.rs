@@ -2,6 +2,21 @@
 //!
 //! Knows numbers under dotted names; does not know what a model or a loss is, and does not link
 //! `LibTorch`.
+//!
+//! ```
+//! use dml_report::{Report, ReportSpecs, write_report};
+//! use dml_store::RunStore;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! let store = RunStore::open(&folder.join("store"))?;
+//! let (expected, specs) = (["seed = 1".parse()?], ReportSpecs::default());
+//! let (name, claim, command) = ("first", "One trial, not run yet.", "cargo run");
+//! let report = Report { name, claim, command, specs, expected: &expected, stopped: 0 };
+//! let written = write_report(&report, &store, &folder.join("report"))?;
+//! assert_eq!((written.trials, written.results), (1, 0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod error;
 mod estimate;

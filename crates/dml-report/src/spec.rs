@@ -118,6 +118,7 @@ pub struct ChoiceSpec {
 /// A figure.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum FigureSpec {
     /// Latent spaces side by side.
     Latent {

@@ -163,7 +163,7 @@ impl<'a> Plain<'a> {
             NetworkConfig::Mlp { .. } => {
                 self.linear("encoder.1", &self.linear("encoder.0", images).relu()).relu()
             }
-            NetworkConfig::Conv { .. } => {
+            _ => {
                 let mut x = images.reshape([-1, 1, 28, 28]);
                 for i in 0..2 {
                     let (weight, bias) = self.convolution("encoder", i);
@@ -181,7 +181,7 @@ impl<'a> Plain<'a> {
                 let x = self.linear("decoder.1", &self.linear("decoder.0", z).relu()).relu();
                 self.linear("decoder.2", &x)
             }
-            NetworkConfig::Conv { .. } => {
+            _ => {
                 let x = self.linear("decoder.dense.0", z).relu();
                 let x = self.linear("decoder.dense.1", &x).relu().reshape([-1, 64, 7, 7]);
                 let (weight, bias) = self.convolution("decoder", 0);

@@ -6,7 +6,7 @@
 /// moments of weights at a picture's black border are squares of gradients near zero. No score notices that they become zero.
 ///
 /// The switch is a thread's own, and a new thread inherits it (POSIX, `pthread_create`). [`device`](crate::device) and
-/// [`train`](crate::train) call this, so the threads that LibTorch or Rayon start after either have it as well.
+/// [`train_epoch`](crate::Stack::train_epoch) call this, so the threads that LibTorch or Rayon start after either have it as well.
 ///
 /// Gives false where the processor has no such switch (it has on x86-64, FTZ and DAZ, and on aarch64, FZ).
 pub fn flush_denormals() -> bool {

@@ -159,37 +159,30 @@ impl<'a> Plain<'a> {
     }
 
     fn encode(&self, images: &Tensor) -> Tensor {
-        let features = match &self.config.model.encoder {
-            NetworkConfig::Mlp { .. } => {
-                self.linear("encoder.1", &self.linear("encoder.0", images).relu()).relu()
+        let features = if let NetworkConfig::Mlp { .. } = &self.config.model.encoder {
+            self.linear("encoder.1", &self.linear("encoder.0", images).relu()).relu()
+        } else {
+            let mut x = images.reshape([-1, 1, 28, 28]);
+            for i in 0..2 {
+                let (weight, bias) = self.convolution("encoder", i);
+                x = x.conv2d(weight, Some(bias), [2, 2], [1, 1], [1, 1], 1).relu();
             }
-            _ => {
-                let mut x = images.reshape([-1, 1, 28, 28]);
-                for i in 0..2 {
-                    let (weight, bias) = self.convolution("encoder", i);
-                    x = x.conv2d(weight, Some(bias), [2, 2], [1, 1], [1, 1], 1).relu();
-                }
-                self.linear("encoder.dense", &x.flatten(1, -1)).relu()
-            }
+            self.linear("encoder.dense", &x.flatten(1, -1)).relu()
         };
         self.linear("head.mean", &features)
     }
 
     fn decode(&self, z: &Tensor) -> Tensor {
-        match &self.config.model.decoder {
-            NetworkConfig::Mlp { .. } => {
-                let x = self.linear("decoder.1", &self.linear("decoder.0", z).relu()).relu();
-                self.linear("decoder.2", &x)
-            }
-            _ => {
-                let x = self.linear("decoder.dense.0", z).relu();
-                let x = self.linear("decoder.dense.1", &x).relu().reshape([-1, 64, 7, 7]);
-                let (weight, bias) = self.convolution("decoder", 0);
-                let x = x.conv_transpose2d(weight, Some(bias), [2, 2], [1, 1], [1, 1], 1, [1, 1]).relu();
-                let (weight, bias) = self.convolution("decoder", 1);
-                x.conv_transpose2d(weight, Some(bias), [2, 2], [1, 1], [1, 1], 1, [1, 1]).flatten(1, -1)
-            }
+        if let NetworkConfig::Mlp { .. } = &self.config.model.decoder {
+            let x = self.linear("decoder.1", &self.linear("decoder.0", z).relu()).relu();
+            return self.linear("decoder.2", &x);
         }
+        let x = self.linear("decoder.dense.0", z).relu();
+        let x = self.linear("decoder.dense.1", &x).relu().reshape([-1, 64, 7, 7]);
+        let (weight, bias) = self.convolution("decoder", 0);
+        let x = x.conv_transpose2d(weight, Some(bias), [2, 2], [1, 1], [1, 1], 1, [1, 1]).relu();
+        let (weight, bias) = self.convolution("decoder", 1);
+        x.conv_transpose2d(weight, Some(bias), [2, 2], [1, 1], [1, 1], 1, [1, 1]).flatten(1, -1)
     }
 
     fn convolution(&self, network: &str, i: usize) -> (&Tensor, &Tensor) {

@@ -7,7 +7,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::arrays::TINY_WITHOUT_VALIDATION;
-use crate::store::{Running, Store, files, outcome, result, run, text};
+use crate::call::text;
+use crate::store::{Running, Store, files, outcome, result, run};
 
 /// A trial that was read until epoch 9 is at most [`Running::AHEAD`] beyond, so it cannot be over before it is interrupted.
 const EPOCHS: usize = Running::AHEAD + 12;

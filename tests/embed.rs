@@ -7,7 +7,8 @@ use dml_data::npz::Npz;
 use ndarray::Array2;
 
 use crate::arrays::{TINY_WITHOUT_VALIDATION, images};
-use crate::store::{Store, complaint_of, run, stdout_of, text};
+use crate::call::{complaint_of, stdout_of, text};
+use crate::store::{Store, run};
 
 /// Embeddings, labels and mask of a split.
 fn embed(store: &Store, trial: &Path, split: &str) -> (Array2<f32>, Vec<i64>, Vec<i64>) {

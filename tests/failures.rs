@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::arrays::{TINY, TINY_WITHOUT_VALIDATION, npy, write_npz};
-use crate::store::{Store, complaint_of, files, run, text};
+use crate::call::{complaint_of, text};
+use crate::store::{Store, files, run};
 
 /// What `failure.json` says: reason, attempts, retry.
 fn failure(directory: &Path) -> (String, u64, bool) {

@@ -1,15 +1,16 @@
 //! End to end: the binary `dml` as a user, a script or the sweep engine meets it, on data sets made here.
 //!
-//! A store that is read-only and a disk that is full take a file system apart: `xtask/tests/damage.sh`.
+//! What needs no `LibTorch` is in `scorer.rs`. A store that is read-only and a disk that is full take a file system apart:
+//! `xtask/tests/damage.sh`.
 
 mod arrays;
+mod call;
 mod store;
 
-mod check_and_data;
+mod check;
 mod embed;
 mod failures;
 mod options;
 mod resume;
 mod run;
 mod rungs;
-mod score;

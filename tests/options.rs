@@ -12,7 +12,8 @@ use dml_store::{Outcome, TrialResult};
 use toml::Table;
 
 use crate::arrays::{TINY, TINY_WITHOUT_VALIDATION};
-use crate::store::{Store, id, result, run, set, text, trial};
+use crate::call::text;
+use crate::store::{Store, id, result, run, set, trial};
 
 /// What all options are tried around: a system with every part, and images for which a likelihood makes sense.
 const BASE: &str = "

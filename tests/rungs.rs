@@ -7,7 +7,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::arrays::TINY_WITHOUT_VALIDATION;
-use crate::store::{Running, Store, files, outcome, result, run, text};
+use crate::call::text;
+use crate::store::{Running, Store, files, outcome, result, run};
 
 /// A trial that was read until epoch 9 is at most [`Running::AHEAD`] beyond, so it cannot be over before it is interrupted.
 const EPOCHS: usize = Running::AHEAD + 12;
@@ -151,7 +152,7 @@ fn what_is_wrong_with_a_rung_is_one_sentence() {
         (&["--rung-score", "test_folds.knn.ami"], "--until-epoch"),
     ] {
         let arguments = [&["run"], options, &[text(&trial[0])]].concat();
-        let (code, complaint) = crate::store::complaint_of(&arguments);
+        let (code, complaint) = crate::call::complaint_of(&arguments);
         assert!(code == Some(2) && complaint.contains(sentence), "{code:?} {complaint}");
     }
     for damaged in ["{\"format\": 1", "{\"format\": 9, \"rungs\": {}}"] {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::arrays::{npy, write_npz};
-use crate::store::{complaint_of, stdout_of, text};
+use crate::call::{complaint_of, stdout_of, text};
 
 /// Name and npy file.
 type Member = (&'static str, Vec<u8>);

@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
-use std::time::Duration;
 
 use dml_store::{RunStore, TrialResult};
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,36 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::arrays::TINY;
-
-const DML: &str = env!("CARGO_BIN_EXE_dml");
-
-/// `dml`, to be run to its end; it finds no data set but those it is given by path.
-pub(crate) fn dml(arguments: &[&str]) -> assert_cmd::Command {
-    let mut command = assert_cmd::Command::new(DML);
-    command.args(arguments).env_remove("DML_DATASETS").env("DML_CACHE", nowhere());
-    command.timeout(Duration::from_secs(120));
-    command
-}
-
-fn nowhere() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-cache")
-}
-
-/// What `dml` prints, when all goes well.
-pub(crate) fn stdout_of(arguments: &[&str]) -> String {
-    String::from_utf8(dml(arguments).assert().success().get_output().stdout.clone()).unwrap()
-}
-
-/// What `dml` complains about, and its exit code.
-pub(crate) fn complaint_of(arguments: &[&str]) -> (Option<i32>, String) {
-    let output = dml(arguments).output().unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
-}
-
-/// A path as an argument.
-pub(crate) fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
+use crate::call::{DML, dml, nowhere, text};
 
 /// A run store in a folder that goes away with it.
 pub(crate) struct Store {

@@ -1,4 +1,5 @@
-//! Lets every test, example and binary of this package find LibTorch without exported variables, and tells the binary its version.
+//! Lets every test, example and binary of this package find LibTorch without exported variables,
+//! and tells the binary its version. Without the feature `train` there is none to find.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

@@ -7,7 +7,8 @@ use dml_store::lookup;
 use toml::{Table, Value};
 
 use super::{BASE, OPTIONS, cases, with};
-use crate::store::{dml, text, trial};
+use crate::call::{dml, text};
+use crate::store::trial;
 
 #[test]
 fn no_option_is_forgotten_here() {

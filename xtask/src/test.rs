@@ -28,10 +28,13 @@ pub(crate) struct TestArguments {
 /// Cargo's part, with what is set for one step alone.
 type Step = (&'static str, Option<(&'static str, &'static str)>);
 
-const CHECKS: [Step; 4] = [
+const CHECKS: [Step; 6] = [
     ("fmt --all --check", None),
     ("clippy --workspace --all-targets -- -D warnings", None),
     ("clippy -p dml-data --no-default-features --all-targets -- -D warnings", None),
+    ("clippy -p dml-cli --no-default-features --all-targets -- -D warnings", None),
+    // The scorer without LibTorch; the tests of the whole workspace put the whole `dml` in its place.
+    ("test -p dml-cli --no-default-features", None),
     ("doc --workspace --no-deps", Some(("RUSTDOCFLAGS", "-D warnings"))),
 ];
 
@@ -44,7 +47,7 @@ const TESTS: Step = ("test --workspace", Some(("OMP_NUM_THREADS", "1")));
 pub(crate) fn run(root: &Path, arguments: &TestArguments) -> anyhow::Result<ExitCode> {
     libtorch::ensure(root)?;
     eprintln!("xtask test: dependency rules");
-    let violations = invariants::violations(&invariants::graph(root)?);
+    let violations = invariants::check(root)?;
     ensure!(violations.is_empty(), "the dependency rules do not hold: {}", violations.join("; "));
     for (words, variable) in CHECKS {
         let start = Instant::now();

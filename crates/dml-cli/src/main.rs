@@ -1,19 +1,13 @@
 //! `dml`: trains and scores trials, and scores anybody's embeddings.
 
-mod artifacts;
 mod data;
-mod embed;
-mod evaluate;
-mod log;
-mod run;
-mod rung;
 mod score;
-mod session;
-mod trial;
+// The only place that knows of the feature.
+#[cfg_attr(not(feature = "train"), path = "without_train.rs")]
+mod train;
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -30,19 +24,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train and score trials: each DIR holds a trial.toml and gets a result.json
-    ///
-    /// A DIR is STORE/trials/ID, as `cargo xtask sweep` makes it. A trial that has its result is
-    /// skipped; one that was interrupted goes on from its last checkpoint. One JSON object a line
-    /// on standard output tells what happens. Ctrl-C ends at the end of the epoch with a
-    /// checkpoint, a second Ctrl-C at once.
-    Run(run::RunArguments),
-    /// Check trial files without running them
-    Check {
-        /// Trial files (TOML)
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-    },
+    #[command(flatten)]
+    Train(train::TrainCommand),
     /// List, fetch and show data sets
     #[command(subcommand)]
     Data(data::DataCommand),
@@ -57,18 +40,14 @@ enum Command {
     Score(score::ScoreArguments),
     /// How well two labellings of the same things agree
     Agreement(score::AgreementArguments),
-    /// Write the embeddings of a trained trial as npz
-    Embed(embed::EmbedArguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Run(arguments) => run::run(&arguments),
-        Command::Check { files } => check(&files),
+        Command::Train(command) => train::run(&command),
         Command::Data(command) => data::run(&command),
         Command::Score(arguments) => score::score(&arguments),
         Command::Agreement(arguments) => score::agree(&arguments),
-        Command::Embed(arguments) => embed::embed(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
@@ -83,20 +62,4 @@ fn main() -> ExitCode {
 /// disk is full.
 pub(crate) fn print(line: impl Display) -> Result<()> {
     writeln!(io::stdout(), "{line}").context("standard output")
-}
-
-fn check(files: &[PathBuf]) -> Result<ExitCode> {
-    let mut code = ExitCode::SUCCESS;
-    for file in files {
-        match trial::Trial::read(file) {
-            Ok((_, table)) => {
-                print(format_args!("{}: trial {}", file.display(), dml_store::trial_id(&table)))?;
-            }
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                code = ExitCode::FAILURE;
-            }
-        }
-    }
-    Ok(code)
 }

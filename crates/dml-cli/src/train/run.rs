@@ -13,10 +13,10 @@ use clap::Args;
 use dml_data::Source;
 use dml_store::{Event, Passed, RunStore, names, trial_id};
 
-use crate::log::{Log, panic_message};
-use crate::rung::{Rung, RungScore};
-use crate::session::{Job, Session};
-use crate::trial::Trial;
+use crate::train::log::{Log, panic_message};
+use crate::train::rung::{Rung, RungScore};
+use crate::train::session::{Job, Session};
+use crate::train::trial::Trial;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {

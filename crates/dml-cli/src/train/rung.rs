@@ -10,8 +10,8 @@ use dml_eval::{Protocol, Readout};
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{Deserialize, IntoDeserializer};
 
-use crate::evaluate::evaluated_split;
-use crate::trial::{EvaluatedSplit, EvaluationConfig, Trial};
+use crate::train::evaluate::evaluated_split;
+use crate::train::trial::{EvaluatedSplit, EvaluationConfig, Trial};
 
 /// Where trials stop, and how they are scored there.
 #[derive(Debug, Clone)]

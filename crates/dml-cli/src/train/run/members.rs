@@ -11,9 +11,9 @@ use dml_store::{Curves, Event, FORMAT, Outcome, Scores, TrialResult, names};
 use ndarray::{Array2, ArrayView2};
 
 use super::at_rung;
-use crate::artifacts;
-use crate::evaluate::{can_be_scored, evaluated_split, fit_mixture, score};
-use crate::session::{Job, Member, Session};
+use crate::train::artifacts;
+use crate::train::evaluate::{can_be_scored, evaluated_split, fit_mixture, score};
+use crate::train::session::{Job, Member, Session};
 
 /// Trains and scores the jobs, which are of one stack, unless it is interrupted.
 pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()> {

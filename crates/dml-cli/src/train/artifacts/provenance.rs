@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 use dml_store::{FORMAT, Provenance};
 
-use crate::session::{Job, Session};
+use crate::train::session::{Job, Session};
 
 pub(crate) fn write_provenance(session: &Session, job: &Job, seconds: f64) -> Result<()> {
     let provenance = Provenance {

@@ -14,8 +14,8 @@ use dml_store::names;
 use ndarray::{Array2, Axis};
 use rand::seq::index::sample;
 
-use crate::evaluate::evaluated_split;
-use crate::session::{Job, Member};
+use crate::train::evaluate::evaluated_split;
+use crate::train::session::{Job, Member};
 
 pub(crate) use provenance::write_provenance;
 pub(crate) use tensorboard::TensorBoard;

@@ -10,8 +10,8 @@ use dml_data::{Dataset, Split, picture, sample_sheet};
 use dml_store::names;
 use ndarray::{Array2, s};
 
-use crate::session::{Job, Member};
-use crate::trial::EvaluatedSplit;
+use crate::train::session::{Job, Member};
+use crate::train::trial::EvaluatedSplit;
 
 /// Tiles in a row of the sprite sheet.
 const SPRITE_COLUMNS: usize = 50;

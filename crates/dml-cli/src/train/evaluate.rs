@@ -8,7 +8,7 @@ use dml_models::FittedMixture;
 use dml_store::Scores;
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::trial::{EvaluatedSplit, Trial};
+use crate::train::trial::{EvaluatedSplit, Trial};
 
 /// The images that a trial is scored on.
 pub(crate) fn evaluated_split<'a>(trial: &Trial, data: &'a Dataset) -> Result<&'a Split> {

@@ -5,9 +5,9 @@ use dml_data::Mask;
 use dml_store::Event;
 use ndarray::ArrayView2;
 
-use crate::evaluate::{can_be_scored, evaluated_split, score};
-use crate::rung::Rung;
-use crate::session::{Job, Member, Session};
+use crate::train::evaluate::{can_be_scored, evaluated_split, score};
+use crate::train::rung::Rung;
+use crate::train::session::{Job, Member, Session};
 
 /// Tells the score of a trial that has been at the rung before; whether it has.
 pub(super) fn recall(session: &Session, rung: &Rung, job: &Job) -> Result<bool> {

@@ -1,40 +1,11 @@
-//! `dml check`, `dml data`, and calls that are wrong.
+//! `dml data`, and calls that are wrong.
 
 use std::fs;
 use std::io::Cursor;
 use std::process::Stdio;
 
 use crate::arrays::{CLASSES, TINY, TINY_WITHOUT_VALIDATION, images};
-use crate::store::{complaint_of, dml, stdout_of, text, trial};
-
-#[test]
-fn check_tells_ids_and_goes_on_after_a_bad_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        fs::write(&path, text).unwrap();
-        path
-    };
-    let trial = trial("seed = 7");
-    let good = write("good.toml", &toml::to_string(&trial).unwrap());
-    let bad = write("bad.toml", &toml::to_string(&trial).unwrap().replace("beta = 1.0", "beta = -1.0"));
-    let missing = folder.path().join("missing.toml");
-    let expected = format!("{}: trial {}\n", good.display(), dml_store::trial_id(&trial));
-    let arguments = ["check", text(&bad), text(&missing), text(&good)];
-    let output = dml(&arguments).assert().code(1).get_output().clone();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    let lines: Vec<&str> = stderr.lines().collect();
-    let [of_bad, of_missing] = lines[..] else { panic!("{stderr}") };
-    assert_eq!(
-        of_bad,
-        format!(
-            "error: {}: kl.beta = -1.0 is out of range; it must be 0 or more, at most 3.4e38",
-            bad.display()
-        )
-    );
-    assert!(of_missing.contains(text(&missing)) && of_missing.contains("No such file"), "{of_missing}");
-}
+use crate::call::{DML, complaint_of, dml, stdout_of, text};
 
 #[test]
 fn list_names_every_data_set_and_how_to_get_it() {
@@ -109,11 +80,7 @@ fn show_does_without_a_validation_split() {
 #[test]
 fn wrong_calls_exit_with_2_and_say_what_would_be_right() {
     for (arguments, part) in [
-        (&["run"][..], "<DIR>..."),
-        (&["run", "x", "--threads", "0"], "'--threads <THREADS>': 0 is not in 1..="),
-        (&["run", "x", "--device", "tpu"], "tpu"),
-        (&["runn"], "similar subcommand exists: 'run'"),
-        (&["score", "x.npz", "--only", "knn,svm"], "possible values: knn, nearest, random_forest"),
+        (&["score", "x.npz", "--only", "knn,svm"][..], "possible values: knn, nearest, random_forest"),
         (&[], "Usage: dml <COMMAND>"),
     ] {
         let (code, complaint) = complaint_of(arguments);
@@ -123,15 +90,10 @@ fn wrong_calls_exit_with_2_and_say_what_would_be_right() {
 }
 
 #[test]
-fn help_is_no_error() {
-    assert!(stdout_of(&["run", "--help"]).contains("Usage: dml run [OPTIONS] <DIR>..."));
-}
-
-#[test]
 fn a_reader_who_has_seen_enough_is_no_panic() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dml"));
+    let mut command = std::process::Command::new(DML);
     let output = command.args(["data", "show", text(&TINY)]).stdout(writer).stderr(Stdio::piped()).output();
     let output = output.unwrap();
     assert_eq!(output.status.code(), Some(141), "128 + SIGPIPE");

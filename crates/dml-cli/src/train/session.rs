@@ -11,9 +11,9 @@ use dml_models::{Stack, TrainingData};
 use dml_store::{Claim, Event, RunStore};
 use tch::Device;
 
-use crate::log::Log;
-use crate::rung::Rung;
-use crate::trial::{ImageChoice, Trial};
+use crate::train::log::Log;
+use crate::train::rung::Rung;
+use crate::train::trial::{ImageChoice, Trial};
 
 /// A trial that this process has claimed.
 #[derive(Debug)]

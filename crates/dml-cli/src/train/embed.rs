@@ -10,7 +10,7 @@ use dml_data::{Mask, Source};
 use dml_models::{Baseline, Stack, TrainingData, load_weights};
 use dml_store::names;
 
-use crate::trial::Trial;
+use crate::train::trial::Trial;
 
 #[derive(Debug, Args)]
 pub(crate) struct EmbedArguments {

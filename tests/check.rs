@@ -1,0 +1,54 @@
+//! `dml check`, and calls of `dml run` that are wrong.
+
+use std::fs;
+
+use crate::call::{complaint_of, dml, stdout_of, text};
+use crate::store::trial;
+
+#[test]
+fn check_tells_ids_and_goes_on_after_a_bad_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let trial = trial("seed = 7");
+    let good = write("good.toml", &toml::to_string(&trial).unwrap());
+    let bad = write("bad.toml", &toml::to_string(&trial).unwrap().replace("beta = 1.0", "beta = -1.0"));
+    let missing = folder.path().join("missing.toml");
+    let expected = format!("{}: trial {}\n", good.display(), dml_store::trial_id(&trial));
+    let arguments = ["check", text(&bad), text(&missing), text(&good)];
+    let output = dml(&arguments).assert().code(1).get_output().clone();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let lines: Vec<&str> = stderr.lines().collect();
+    let [of_bad, of_missing] = lines[..] else { panic!("{stderr}") };
+    assert_eq!(
+        of_bad,
+        format!(
+            "error: {}: kl.beta = -1.0 is out of range; it must be 0 or more, at most 3.4e38",
+            bad.display()
+        )
+    );
+    assert!(of_missing.contains(text(&missing)) && of_missing.contains("No such file"), "{of_missing}");
+}
+
+#[test]
+fn wrong_calls_exit_with_2_and_say_what_would_be_right() {
+    for (arguments, part) in [
+        (&["run"][..], "<DIR>..."),
+        (&["run", "x", "--threads", "0"], "'--threads <THREADS>': 0 is not in 1..="),
+        (&["run", "x", "--device", "tpu"], "tpu"),
+        (&["runn"], "similar subcommand exists: 'run'"),
+    ] {
+        let (code, complaint) = complaint_of(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {complaint}");
+        assert!(complaint.contains(part), "{arguments:?}: {complaint}");
+    }
+}
+
+#[test]
+fn help_is_no_error() {
+    assert!(stdout_of(&["run", "--help"]).contains("Usage: dml run [OPTIONS] <DIR>..."));
+}

@@ -67,13 +67,18 @@ fn flat(trial: &Table) -> BTreeMap<String, Leaf> {
     flat
 }
 
-/// The words in a value.
+/// The words in a value. In a list, one with settings is the key of their table.
 fn words(value: &Value) -> Vec<String> {
     match value {
         Value::String(word) => vec![word.clone()],
-        Value::Array(values) => values.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Value::Array(values) => values.iter().flat_map(word).collect(),
         _ => vec![],
     }
+}
+
+fn word(value: &Value) -> Option<String> {
+    let with_settings = || value.as_table().filter(|table| table.len() == 1)?.keys().next().cloned();
+    value.as_str().map(str::to_owned).or_else(with_settings)
 }
 
 /// The words that may stand at a dotted key, as `dml check` tells them when another one does; nothing for a key that takes any.

@@ -5,9 +5,8 @@
 use dml_data::{ImageShape, random::keyed};
 use dml_losses::{Distance, Mining, Triplet};
 use dml_models::{
-    Embedding, KlConfig, LabelledEpoch, LabelledSampling, ModelConfig, NetworkConfig, PixelReduction,
-    Precision, Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, Stack, System,
-    TrainConfig, TrainingConfig, TrainingData,
+    Embedding, KlConfig, ModelConfig, NetworkConfig, PixelReduction, Reconstruction, ReconstructionConfig,
+    RoutineConfig, SamplingConfig, Stack, System, TrainConfig, TrainingConfig, TrainingData,
 };
 use dml_priors::{PriorConfig, Unit};
 use ndarray::Array2;
@@ -43,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Everything about a training; nothing has a default.
+/// Everything about a training.
 pub(crate) fn config() -> TrainConfig {
     let network = NetworkConfig::Mlp { hidden: vec![64] };
     TrainConfig {
@@ -64,19 +63,7 @@ pub(crate) fn config() -> TrainConfig {
         prior: PriorConfig::Unit(Unit {}),
         kl: KlConfig { beta: 1.0, warm_up_epochs: 0, free_bits: 0.0, samples: 1 },
         routine: RoutineConfig::JointAlpha { alpha: 0.5 },
-        sampling: SamplingConfig {
-            batch_size: 64,
-            labelled: LabelledSampling::Uniform {},
-            labelled_epoch: LabelledEpoch::Cycle,
-            memory: 0,
-        },
-        training: TrainingConfig {
-            epochs: 20,
-            learning_rate: 1e-3,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            precision: Precision::F32,
-        },
+        sampling: SamplingConfig::default(),
+        training: TrainingConfig::default(),
     }
 }

@@ -26,6 +26,20 @@ pub struct TrainingConfig {
     pub precision: Precision,
 }
 
+impl Default for TrainingConfig {
+    /// Adam as in the paper, for 20 epochs in f32.
+    fn default() -> Self {
+        Self {
+            epochs: 20,
+            learning_rate: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            precision: Precision::F32,
+        }
+    }
+}
+
 impl TrainingConfig {
     /// Checks every range.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {

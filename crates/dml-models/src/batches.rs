@@ -47,6 +47,14 @@ pub enum LabelledEpoch {
     Cycle,
 }
 
+impl Default for SamplingConfig {
+    /// Uniform batches of 64, the labelled ones cycled, without a memory.
+    fn default() -> Self {
+        let (labelled, labelled_epoch) = (LabelledSampling::Uniform {}, LabelledEpoch::Cycle);
+        Self { batch_size: 64, labelled, labelled_epoch, memory: 0 }
+    }
+}
+
 impl SamplingConfig {
     /// Checks every range.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {

@@ -106,6 +106,6 @@ impl Objective {
         let own = &parameters[self.prior_parameters.clone()];
         let encode = |images: &Tensor| model.posterior(parameters, images);
         let fitted = self.mixture.as_ref().map(Density::shallow_clone);
-        fitted.or_else(|| self.prior.settings().density(own, &encode))
+        fitted.or_else(|| self.prior.settings().density(own, &encode, &model.origin(parameters)))
     }
 }

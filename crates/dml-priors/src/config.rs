@@ -1,44 +1,37 @@
 //! Which prior, as it stands in a trial file.
 
-use serde::{Deserialize, Serialize};
+/// Makes [`PriorConfig`](crate::PriorConfig) of a list of priors.
+macro_rules! priors {
+    ($($file:ident::$Prior:ident,)+) => {
+        $(pub use $file::$Prior;)+
 
-use crate::hypercube::Hypercube;
-use crate::mixture::Mixture;
-use crate::prior::Prior;
-use crate::unit::Unit;
-use crate::vamp::Vamp;
-
-/// A prior and all its settings; nothing has a default here.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum PriorConfig {
-    /// See [`Unit`].
-    Unit(Unit),
-    /// See [`Hypercube`].
-    Hypercube(Hypercube),
-    /// See [`Vamp`].
-    Vamp(Vamp),
-    /// See [`Mixture`].
-    Mixture(Mixture),
-}
-
-impl PriorConfig {
-    /// The prior of these settings.
-    pub fn settings(&self) -> &dyn Prior {
-        match self {
-            Self::Unit(prior) => prior,
-            Self::Hypercube(prior) => prior,
-            Self::Vamp(prior) => prior,
-            Self::Mixture(prior) => prior,
+        /// A prior and all its settings; nothing has a default here.
+        #[derive(Debug, Clone, serde::Serialize, serde::Deserialize, PartialEq)]
+        #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+        #[non_exhaustive]
+        pub enum PriorConfig {
+            $(
+                #[doc = concat!("See [`", stringify!($Prior), "`].")]
+                $Prior($Prior),
+            )+
         }
-    }
+
+        impl PriorConfig {
+            /// The prior of these settings.
+            pub fn settings(&self) -> &dyn Prior {
+                match self {
+                    $(Self::$Prior(prior) => prior,)+
+                }
+            }
+        }
+    };
 }
+
+pub(crate) use priors;
 
 #[cfg(test)]
 mod tests {
-    use super::PriorConfig;
-    use crate::{Estimator, Hypercube, Mixture, Prior, PseudoInputs, Unit, Vamp};
+    use crate::{Estimator, Hypercube, Mixture, Prior, PriorConfig, PseudoInputs, Unit, Vamp};
 
     #[test]
     fn a_trial_file_names_the_kind_and_every_field() {

@@ -38,7 +38,7 @@ impl Prior for Hypercube {
         if fits { Ok(()) } else { Err(PriorError::Logvar(self.logvar)) }
     }
 
-    fn density(&self, _parameters: &[Tensor], _encode: &dyn Fn(&Tensor) -> Gaussian) -> Option<Density> {
+    fn density(&self, _: &[Tensor], _: &dyn Fn(&Tensor) -> Gaussian, _: &Tensor) -> Option<Density> {
         let Self { side, logvar, estimator } = *self;
         Some(Density::Hypercube { side, logvar, estimator })
     }

@@ -42,14 +42,18 @@ mod vamp;
 mod quadrature;
 mod weighting;
 
-pub use config::PriorConfig;
 pub use density::{Density, Estimator};
 pub use error::PriorError;
 pub use gaussian::Gaussian;
-pub use hypercube::Hypercube;
-pub use mixture::{Fitted, Mixture};
+pub use mixture::Fitted;
 pub use prior::{ImageParameter, Prior, PseudoInputs};
 pub use tch;
-pub use unit::Unit;
-pub use vamp::Vamp;
 pub use weighting::{free_bits, warm_up};
+
+// Every prior. (Its `mod` line stands above, because rustfmt looks for no files behind a macro.)
+config::priors! {
+    unit::Unit,
+    hypercube::Hypercube,
+    vamp::Vamp,
+    mixture::Mixture,
+}

@@ -75,7 +75,7 @@ impl Prior for Mixture {
         Some(self.components)
     }
 
-    fn density(&self, _parameters: &[Tensor], _encode: &dyn Fn(&Tensor) -> Gaussian) -> Option<Density> {
+    fn density(&self, _: &[Tensor], _: &dyn Fn(&Tensor) -> Gaussian, _: &Tensor) -> Option<Density> {
         None
     }
 }

@@ -37,11 +37,17 @@ pub trait Prior: Debug {
         None
     }
 
-    /// The density; `None` where it has to be fitted first. `encode` maps images `[..., n, pixels]` to their posteriors.
+    /// The density; `None` where it has to be fitted first. `encode` maps images `[..., n, pixels]` to their posteriors; `origin` is the
+    /// latent space's, zeros of the posteriors' kind on their device.
     ///
     /// # Shapes
-    /// `parameters`: each `[..., shape]`, of [`Prior::parameters`].
-    fn density(&self, parameters: &[Tensor], encode: &dyn Fn(&Tensor) -> Gaussian) -> Option<Density>;
+    /// `parameters`: each `[..., shape]`, of [`Prior::parameters`]; `origin`: `[..., d]`.
+    fn density(
+        &self,
+        parameters: &[Tensor],
+        encode: &dyn Fn(&Tensor) -> Gaussian,
+        origin: &Tensor,
+    ) -> Option<Density>;
 }
 
 /// Images that a prior learns. They are to stay images: a training loop puts them back into [0, 1] after each step.

@@ -58,7 +58,8 @@ impl Arguments {
             Density::Unit,
             hypercube(2.0, 1.0, MonteCarlo),
             hypercube(2.0, -2.0, Exact),
-            vamp.density(&[self.pseudo_inputs.shallow_clone()], &encoder(&self.weights)).unwrap(),
+            vamp.density(&[self.pseudo_inputs.shallow_clone()], &encoder(&self.weights), &Tensor::new())
+                .unwrap(),
             Density::Mixture {
                 log_weights: Some(log_weights.shallow_clone()),
                 components: Gaussian { mean: mean.shallow_clone(), logvar: logvar.shallow_clone() },
@@ -215,7 +216,7 @@ fn values_and_gradients_are_finite_over_the_whole_range_in_single_precision() {
         let q = Gaussian { mean: q.mean.set_requires_grad(true), logvar: q.logvar.set_requires_grad(true) };
         // The components are as extreme as the posteriors.
         let encode = |_: &Tensor| Gaussian { mean: q.mean.flip([0]), logvar: q.logvar.flip([0]) };
-        let vamp = vamp.density(&[pseudo_inputs.shallow_clone()], &encode).unwrap();
+        let vamp = vamp.density(&[pseudo_inputs.shallow_clone()], &encode, &Tensor::new()).unwrap();
         let density = cubes.iter().chain([&Density::Unit, &vamp]).nth(i).unwrap();
         let kl = density.kl(&q, &noise);
         kl.sum(None).backward();

@@ -71,7 +71,7 @@ fn flat(trial: &Table) -> BTreeMap<String, Leaf> {
 fn words(value: &Value) -> Vec<String> {
     match value {
         Value::String(word) => vec![word.clone()],
-        Value::Array(values) => values.iter().flat_map(word).collect(),
+        Value::Array(values) => values.iter().filter_map(word).collect(),
         _ => vec![],
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
     let config = &trial.data;
     let labels = &data.train.labels;
     let (percent, sampling) = (config.labelled_percent, config.labelled_sampling);
-    let mask = Mask::draw(labels, data.n_classes, percent, sampling, trial.seed)?;
+    let mask = Mask::draw(labels, data.n_classes, percent, sampling, trial.train.seed)?;
     let split = match arguments.split {
         Split::Train => &data.train,
         Split::Test => &data.test,
@@ -59,12 +59,13 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
             format!("{} has no validation split in this trial; use train or test", data.name)
         })?,
     };
-    let embeddings = if trial.model.system.is_baseline() {
-        Baseline::fit(&trial.model, trial.seed, data.train.images.view()).embed(split.images.view())
+    let embeddings = if trial.train.model.system.is_baseline() {
+        Baseline::fit(&trial.train.model, trial.train.seed, data.train.images.view())
+            .embed(split.images.view())
     } else {
         let images = data.train.images.view();
         let training = TrainingData::new(images, labels, data.shape, data.n_classes, device);
-        let mut stack = Stack::new(vec![trial.train_config()], &[mask.rows()], &training, device)?;
+        let mut stack = Stack::new(vec![trial.train.clone()], &[mask.rows()], &training, device)?;
         load_weights(&mut stack, &weights(&arguments.directory)?)?;
         stack.embed(0, split.images.view())
     };

@@ -51,7 +51,7 @@ pub(crate) fn score(
     };
     let train = embed(images.view());
     let train = Embedded { embeddings: train.view(), labels: labels.as_slice() };
-    let evaluation = Evaluation { train, labelled: &labelled, test, seed: trial.seed };
+    let evaluation = Evaluation { train, labelled: &labelled, test, seed: trial.train.seed };
     let mut scores = Scores::new();
     for &protocol in &trial.evaluation.protocols {
         for &readout in &trial.evaluation.readouts {

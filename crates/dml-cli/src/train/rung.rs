@@ -54,7 +54,7 @@ fn known<'a, T: Deserialize<'a>>(name: &'a str) -> Option<T> {
 impl Rung {
     /// Whether a trial ends only after this rung. Baselines have no epochs.
     pub(crate) fn is_before_the_end(&self, trial: &Trial) -> bool {
-        !trial.model.system.is_baseline() && self.epoch < trial.training.epochs
+        !trial.train.model.system.is_baseline() && self.epoch < trial.train.training.epochs
     }
 
     /// An error where the data set has no validation split.

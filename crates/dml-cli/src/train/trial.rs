@@ -2,34 +2,31 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use dml_data::{Dataset, Sampling, Source};
 use dml_eval::{Protocol, Readout};
-use dml_losses::LossConfig;
-use dml_models::{
-    KlConfig, ModelConfig, PixelReduction, Reconstruction, ReconstructionConfig, RoutineConfig,
-    SamplingConfig, TrainConfig, TrainingConfig,
-};
+use dml_models::{PixelReduction, Reconstruction, ReconstructionConfig, TrainConfig};
 use dml_store::{canonical, complete};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use toml::Table;
+use toml::de::{DeTable, Deserializer};
+use toml::{Spanned, Table};
 
-/// One trial.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One trial: what is trained on, how, and what is scored. In its file the sections of the training
+/// stand beside the other two.
+#[derive(Debug, Clone)]
 pub(crate) struct Trial {
-    pub(crate) seed: u64,
     pub(crate) data: DataConfig,
-    pub(crate) model: ModelConfig,
-    pub(crate) loss: LossConfig,
-    pub(crate) reconstruction: ReconstructionConfig,
-    pub(crate) prior: dml_priors::PriorConfig,
-    pub(crate) kl: KlConfig,
-    pub(crate) routine: RoutineConfig,
-    pub(crate) sampling: SamplingConfig,
-    pub(crate) training: TrainingConfig,
+    pub(crate) train: TrainConfig,
     pub(crate) evaluation: EvaluationConfig,
+}
+
+/// The two sections that are not of the training.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Around {
+    data: DataConfig,
+    evaluation: EvaluationConfig,
 }
 
 /// Which images, and which of them keep their labels.
@@ -112,17 +109,20 @@ impl Trial {
         let one_sentence = |error: toml::de::Error| match error.span() {
             Some(span) => {
                 let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
-                anyhow::anyhow!("line {line}: {}", error.message())
+                anyhow!("line {line}: {}", error.message())
             }
-            None => anyhow::anyhow!("{}", error.message()),
+            None => anyhow!("{}", error.message()),
         };
         let table: Table = toml::from_str(text).map_err(one_sentence)?;
         let mut whole = table.clone();
-        let is_older = complete(&mut whole);
-        // Only what is read from the text itself has a line to name.
-        let trial = if is_older { whole.try_into() } else { toml::from_str::<Self>(text) };
-        let trial: Self = trial.map_err(one_sentence)?;
-        trial.train_config().check()?;
+        let trial = if complete(&mut whole) {
+            // Only what is read from the text itself has a line to name.
+            let whole = toml::to_string(&whole)?;
+            Self::from_toml(&whole).map_err(|error| anyhow!("{}", error.message()))?
+        } else {
+            Self::from_toml(text).map_err(one_sentence)?
+        };
+        trial.train.check()?;
         let percent = trial.data.labelled_percent;
         if !(percent > 0.0 && percent <= 100.0) {
             bail!("data.labelled_percent = {percent} is out of range; it must be above 0 and at most 100");
@@ -135,7 +135,7 @@ impl Trial {
                 "[evaluation] scores nothing; name a protocol and a read-out, or set clustering or retrieval to true"
             );
         }
-        let system = trial.model.system;
+        let system = trial.train.model.system;
         if samples > 0 && !(system.has_posterior() && system.has_decoder()) {
             bail!(
                 "evaluation.likelihood_samples = {samples} is for model.system = \"vae\" and \"metric_vae\"; set it to 0 for others"
@@ -143,7 +143,7 @@ impl Trial {
         }
         let bernoulli =
             ReconstructionConfig { kind: Reconstruction::BinaryCrossEntropy, reduction: PixelReduction::Sum };
-        if samples > 0 && !(trial.data.binarize && trial.reconstruction == bernoulli) {
+        if samples > 0 && !(trial.data.binarize && trial.train.reconstruction == bernoulli) {
             bail!(
                 "evaluation.likelihood_samples = {samples} needs binary images and their probability: data.binarize = true, and \
                  reconstruction = {{ kind = \"binary_cross_entropy\", reduction = \"sum\" }}"
@@ -152,23 +152,23 @@ impl Trial {
         Ok((trial, canonical(table)))
     }
 
-    pub(crate) fn train_config(&self) -> TrainConfig {
-        TrainConfig {
-            seed: self.seed,
-            model: self.model.clone(),
-            loss: self.loss.clone(),
-            reconstruction: self.reconstruction.clone(),
-            prior: self.prior.clone(),
-            kl: self.kl.clone(),
-            routine: self.routine.clone(),
-            sampling: self.sampling.clone(),
-            training: self.training.clone(),
+    /// Sections as they stand in a file; each knows all its keys.
+    fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
+        let mut of_training = DeTable::parse(text)?;
+        let mut around = Spanned::new(of_training.span(), DeTable::new());
+        for section in ["data", "evaluation"] {
+            if let Some((key, value)) = of_training.get_mut().remove_entry(section) {
+                around.get_mut().insert(key, value);
+            }
         }
+        let Around { data, evaluation } = Around::deserialize(Deserializer::from(around))?;
+        let train = TrainConfig::deserialize(Deserializer::from(of_training))?;
+        Ok(Self { data, train, evaluation })
     }
 
     /// Whether two trials may be trained in one stack.
     pub(crate) fn stacks_with(&self, other: &Self) -> bool {
-        self.data.images() == other.data.images() && self.train_config().stacks_with(&other.train_config())
+        self.data.images() == other.data.images() && self.train.stacks_with(&other.train)
     }
 }
 
@@ -183,7 +183,10 @@ mod tests {
         let (trial, table) = Trial::parse(TRIAL).unwrap();
         assert_eq!(trial.data.name, "mnist");
         assert_eq!(table["seed"].as_integer(), Some(0));
-        assert_eq!(canonical(Table::try_from(&trial).unwrap()), table, "nothing is lost or added");
+        let mut whole = Table::try_from(&trial.train).unwrap();
+        whole.insert("data".into(), toml::Value::try_from(&trial.data).unwrap());
+        whole.insert("evaluation".into(), toml::Value::try_from(&trial.evaluation).unwrap());
+        assert_eq!(canonical(whole), table, "nothing is lost or added");
     }
 
     #[test]

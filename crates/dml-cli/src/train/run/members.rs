@@ -21,11 +21,12 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
     for job in jobs {
         job.log.line(&format!("on {}", dml_models::device_name(session.device)));
     }
-    if jobs[0].trial.model.system.is_baseline() {
+    if jobs[0].trial.train.model.system.is_baseline() {
         for (job, mask) in jobs.iter().zip(masks) {
             let timer = Timer::after(0.0);
             session.say(&Event::Started { id: job.id.clone(), epochs: 0, resumed_at: 0 });
-            let baseline = Baseline::fit(&job.trial.model, job.trial.seed, data.train.images.view());
+            let baseline =
+                Baseline::fit(&job.trial.train.model, job.trial.train.seed, data.train.images.view());
             let embed = |images: ArrayView2<u8>| baseline.embed(images);
             let curves = Curves::new();
             Trained { session, job, mask, timer, curves, member: None }.finish(&embed)?;
@@ -34,7 +35,7 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
     }
     let mut stack = begin(session, jobs, masks)?;
     for job in jobs {
-        let epochs = job.trial.training.epochs;
+        let epochs = job.trial.train.training.epochs;
         session.say(&Event::Started { id: job.id.clone(), epochs, resumed_at: stack.epoch });
     }
     if !run_epochs(session, jobs, &mut stack)? {
@@ -71,13 +72,13 @@ pub(crate) fn mask(session: &Session, job: &Job) -> Result<Mask> {
     }
     let labels = &data.train.labels;
     let (percent, sampling) = (config.labelled_percent, config.labelled_sampling);
-    Ok(Mask::draw(labels, data.n_classes, percent, sampling, job.trial.seed)?)
+    Ok(Mask::draw(labels, data.n_classes, percent, sampling, job.trial.train.seed)?)
 }
 
 /// A fresh stack, or one put where all members' checkpoints agree that it was.
 fn begin(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<Stack> {
     let fresh = || {
-        let configs = jobs.iter().map(|job| job.trial.train_config()).collect();
+        let configs = jobs.iter().map(|job| job.trial.train.clone()).collect();
         let rows: Vec<&[usize]> = masks.iter().map(Mask::rows).collect();
         Stack::new(configs, &rows, &session.loaded().training, session.device)
     };
@@ -117,7 +118,7 @@ fn begin(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<Stack> {
 /// Trains to the end; false when interrupted or at the rung, with a checkpoint written.
 fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<bool> {
     let data = &session.loaded().training;
-    let epochs = jobs[0].trial.training.epochs;
+    let epochs = jobs[0].trial.train.training.epochs;
     // A member that has diverged has its result, and needs no rung.
     let is_at_rung = |stack: &Stack| {
         session.rung.as_ref().is_some_and(|rung| rung.epoch == stack.epoch)
@@ -157,7 +158,7 @@ fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<bool
 
 fn tell_epoch(session: &Session, jobs: &[Job], losses: &EpochLosses) -> Result<()> {
     for (job, terms) in jobs.iter().zip(&losses.terms) {
-        let epochs = job.trial.training.epochs;
+        let epochs = job.trial.train.training.epochs;
         job.log.line(&format!("epoch {} of {epochs}: {}", losses.epoch, serde_json::to_string(terms)?));
         let (id, epoch) = (job.id.clone(), losses.epoch);
         session.say(&Event::Epoch { id, epoch, epochs, losses: terms.clone() });
@@ -219,7 +220,7 @@ impl Trained<'_> {
         let queries = embed(images);
         if !can_be_scored(&queries) {
             let (epoch, reason) =
-                (job.trial.training.epochs, "an embedding is very large or not finite".into());
+                (job.trial.train.training.epochs, "an embedding is very large or not finite".into());
             return self.write(Outcome::Diverged { epoch, reason });
         }
         let mut scores = score(&job.trial, data, mask.rows(), &queries, embed, &say)?;

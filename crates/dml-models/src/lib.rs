@@ -19,7 +19,7 @@
 //! #     "kl": {"beta": 1.0, "warm_up_epochs": 0, "free_bits": 0.0, "samples": 1},
 //! #     "routine": {"kind": "joint_alpha", "alpha": 0.5},
 //! #     "sampling": {"batch_size": 8, "labelled": {"kind": "uniform"}, "labelled_epoch": "cycle", "memory": 0},
-//! #     "training": {"epochs": 2, "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
+//! #     "training": {"epochs": 2, "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "precision": "f32"},
 //! # }))?;
 //! let (images, labels) = (Array2::from_shape_fn((40, 16), |(i, _)| (i % 2) as u8 * 200), [0, 1].repeat(20));
 //! let shape = ImageShape { channels: 1, height: 4, width: 4 };

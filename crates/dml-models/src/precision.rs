@@ -14,7 +14,8 @@ pub enum Precision {
     #[default]
     F32,
     /// Brain floating point: factors and results have 8 bits of mantissa and f32's range, sums within a product are f32 (Kalamkar et
-    /// al. 2019, "A study of bfloat16 for deep learning training"). Four to six times as fast on processors with AMX.
+    /// al. 2019, "A study of bfloat16 for deep learning training"). Products alone are faster on processors with AMX; each step also
+    /// converts its weights and gradients, so that small batches gain nothing.
     Bf16,
 }
 

@@ -22,6 +22,7 @@ mod label;
 
 pub mod agreement;
 pub mod clustering;
+pub mod propagation;
 pub mod protocol;
 pub mod readout;
 pub mod retrieval;

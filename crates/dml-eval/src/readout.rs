@@ -3,6 +3,7 @@
 mod logistic_regression;
 mod mlp;
 mod nearest_neighbours;
+mod propagation;
 mod random_forest;
 
 use std::fmt::Debug;
@@ -16,6 +17,7 @@ use crate::label::{Classes, Label};
 pub use logistic_regression::LogisticRegression;
 pub use mlp::Mlp;
 pub use nearest_neighbours::NearestNeighbours;
+pub use propagation::Propagation;
 pub use random_forest::RandomForest;
 
 /// What a classifier learns from: embeddings with the ids of their classes.
@@ -84,11 +86,14 @@ pub enum Readout {
     Mlp,
     /// [`LogisticRegression`]
     Linear,
+    /// [`Propagation`] on a graph of ten neighbours.
+    Propagation,
 }
 
 impl Readout {
     /// Every read-out.
-    pub const ALL: [Self; 5] = [Self::Knn, Self::Nearest, Self::RandomForest, Self::Mlp, Self::Linear];
+    pub const ALL: [Self; 6] =
+        [Self::Knn, Self::Nearest, Self::RandomForest, Self::Mlp, Self::Linear, Self::Propagation];
 
     /// The name in scores and in files, such as `random_forest`.
     pub fn name(self) -> &'static str {
@@ -98,6 +103,7 @@ impl Readout {
             Self::RandomForest => "random_forest",
             Self::Mlp => "mlp",
             Self::Linear => "linear",
+            Self::Propagation => "propagation",
         }
     }
 
@@ -109,6 +115,7 @@ impl Readout {
             Self::RandomForest => Box::new(RandomForest { n_trees: 100, seed }),
             Self::Mlp => Box::new(Mlp { seed }),
             Self::Linear => Box::new(LogisticRegression {}),
+            Self::Propagation => Box::new(Propagation { neighbours: 10 }),
         }
     }
 }

@@ -6,10 +6,11 @@ mod forgotten;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use dml_losses::LossConfig;
 use dml_models::tch::Device;
 use dml_models::{Precision, System};
 use dml_store::{Outcome, TrialResult};
-use toml::Table;
+use toml::{Table, Value};
 
 use crate::arrays::{TINY, TINY_WITHOUT_VALIDATION};
 use crate::call::text;
@@ -24,6 +25,8 @@ const BASE: &str = "
     training.epochs = 2
     evaluation = { protocols = ['test_folds'], retrieval = true }
 ";
+
+const VIEWS: &str = "views = { rotation = 0.3, scale = 0.2, shear = 0.2, shift = 0.1 }";
 
 /// Settings of a trial that gives another result than the base, or none for the base itself; and options around that trial, each of which
 /// gives another result than it.
@@ -53,6 +56,8 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "training.beta2 = 0.9",
             "training.epsilon = 0.001",
             "training.precision = 'bf16'",
+            "training.schedule = 'one_cycle'",
+            "reconstruction.weight = 0.5",
             "evaluation.split = 'validation'",
             "evaluation.protocols = ['labelled']",
             "evaluation.protocols = ['train']",
@@ -60,6 +65,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "evaluation.readouts = ['random_forest']",
             "evaluation.readouts = ['mlp']",
             "evaluation.readouts = ['linear']",
+            "evaluation.readouts = ['propagation']",
             "evaluation.clustering = true",
             "evaluation.retrieval = false",
             "evaluation.likelihood_samples = 5",
@@ -83,35 +89,8 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ),
     (
         "loss = { kind = 'triplet', margin = 0.5, mining = 'all', distance = 'euclidean', normalized = false }",
-        &[
-            "loss.margin = 0.4",
-            "loss.mining = 'semi_hard'",
-            "loss.mining = 'hard'",
-            "loss.distance = 'squared_euclidean'",
-            "loss.normalized = true",
-        ],
+        &["loss.mining = 'semi_hard'", "loss.mining = 'hard'", "loss.distance = 'squared_euclidean'"],
     ),
-    ("loss = { kind = 'sup_con', temperature = 0.1 }", &["loss.temperature = 0.2"]),
-    ("loss = { kind = 'center', lambda = 0.01 }", &["loss.lambda = 0.1"]),
-    (
-        "loss = { kind = 'contrastive', margin = 1.0, normalized = false }",
-        &["loss.margin = 0.5", "loss.normalized = true"],
-    ),
-    ("loss = { kind = 'n_pair', l2_weight = 0.02 }", &["loss.l2_weight = 0.2"]),
-    (
-        "loss = { kind = 'multi_similarity', alpha = 2.0, beta = 50.0, lambda = 1.0, epsilon = 0.1 }",
-        &["loss.alpha = 4.0", "loss.beta = 20.0", "loss.lambda = 0.5", "loss.epsilon = 0.0"],
-    ),
-    (
-        "loss = { kind = 'lifted_structure', margin = 1.0, normalized = false }",
-        &["loss.margin = 0.5", "loss.normalized = true"],
-    ),
-    ("loss = { kind = 'nca', temperature = 1.0 }", &["loss.temperature = 0.5"]),
-    (
-        "loss = { kind = 'proxy_anchor', alpha = 32.0, delta = 0.1 }",
-        &["loss.alpha = 16.0", "loss.delta = 0.2"],
-    ),
-    ("loss = { kind = 'circle', gamma = 80.0, m = 0.25 }", &["loss.gamma = 40.0", "loss.m = 0.4"]),
     (
         "loss = { kind = 'weighted', terms = [{ weight = 1.0, loss = { kind = 'nca', temperature = 1.0 } }] }",
         &[
@@ -159,6 +138,60 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("routine = { kind = 'joint_alpha', alpha = 0.25 }", &["routine.alpha = 0.75"]),
     ("routine = { kind = 'joint_gamma', gamma = 1.0 }", &["routine.gamma = 2.0"]),
     ("sampling.labelled = { kind = 'per_class', per_class = 4 }", &["sampling.labelled.per_class = 6"]),
+    ("model.system = 'dml_autoencoder'", &["model.length = 'unit'"]),
+    (
+        VIEWS,
+        &[
+            "views.rotation = 0.0",
+            "views.scale = 0.0",
+            "views.shear = 0.0",
+            "views.shift = 0.0",
+            "instance.weight = 1.0",
+        ],
+    ),
+    (
+        "
+            views = { rotation = 0.3, scale = 0.2, shear = 0.2, shift = 0.1 }
+            instance = { weight = 1.0, loss = { kind = 'sup_con', temperature = 0.2 } }
+        ",
+        &["instance.weight = 2.0", "instance.loss.temperature = 0.1"],
+    ),
+    (
+        "
+            pseudo_labels = { kind = 'propagation', neighbours = 4, rounds = { first = 1, every = 1, share = [0.2, 0.6] } }
+            training.epochs = 4
+        ",
+        &[
+            "pseudo_labels.neighbours = 6",
+            "pseudo_labels.rounds.first = 2",
+            "pseudo_labels.rounds.every = 2",
+            "pseudo_labels.rounds.share = [0.4, 0.6]",
+        ],
+    ),
+    (
+        "
+            pseudo_labels = { kind = 'affinity', neighbours = 4, gamma = 0.9, rounds = { first = 1, every = 1, share = [0.2, 0.6] } }
+            training.epochs = 4
+        ",
+        &[
+            "pseudo_labels.neighbours = 6",
+            "pseudo_labels.gamma = 0.5",
+            "pseudo_labels.rounds.first = 2",
+            "pseudo_labels.rounds.every = 2",
+            "pseudo_labels.rounds.share = [0.4, 0.6]",
+        ],
+    ),
+    (
+        "
+            pseudo_labels = { kind = 'soft_centres', rounds = { first = 1, every = 1, share = [0.2, 0.6] } }
+            training.epochs = 4
+        ",
+        &[
+            "pseudo_labels.rounds.first = 2",
+            "pseudo_labels.rounds.every = 2",
+            "pseudo_labels.rounds.share = [0.4, 0.6]",
+        ],
+    ),
 ];
 
 /// The same, of options that give the same result, for a reason.
@@ -192,6 +225,39 @@ const PARTS: [Part; 12] = [
     }),
 ];
 
+/// A loss with its settings, and each of them otherwise.
+struct Settings {
+    loss: String,
+    others: Vec<String>,
+}
+
+/// Every loss at its defaults, with each number and each yes or no of it otherwise; its words stand in [`OPTIONS`].
+fn losses() -> Vec<Settings> {
+    let of_loss = |loss: &LossConfig| {
+        let table = Table::try_from(loss).unwrap();
+        let other = |(key, value): (&String, &Value)| match value {
+            Value::Float(x) => Some(format!("{key} = {:?}", if *x == 0.0 { 0.1 } else { x / 2.0 })),
+            Value::Boolean(yes) => Some(format!("{key} = {}", !yes)),
+            _ => None,
+        };
+        Settings { loss: inline(loss), others: table.iter().filter_map(other).collect() }
+    };
+    // Its only setting is a list of losses: that stands in OPTIONS.
+    let all = LossConfig::all().into_iter().filter(|loss| !matches!(loss, LossConfig::Weighted(_)));
+    all.map(|loss| of_loss(&loss)).collect()
+}
+
+/// Losses that learn nothing for a class, which alone can be an instance term's.
+fn pair_losses() -> Vec<LossConfig> {
+    let mut all = LossConfig::all();
+    all.retain(|loss| loss.check().is_ok() && loss.parameters(2, 2).is_empty());
+    all
+}
+
+fn inline(loss: &LossConfig) -> String {
+    Value::try_from(loss).unwrap().to_string()
+}
+
 /// Two trials, and whether their results have to differ.
 struct Case {
     trials: [Table; 2],
@@ -218,6 +284,18 @@ fn cases() -> Vec<Case> {
         }
         let around = with(base.clone(), settings);
         options.iter().for_each(|option| add(&around, option, true, settings));
+    }
+    for Settings { loss, others } in losses() {
+        let settings = format!("loss = {loss}");
+        add(&base, &settings, true, "around the base");
+        let around = with(base.clone(), &settings);
+        for other in others {
+            add(&around, &format!("loss.{other}"), true, &settings);
+        }
+    }
+    let around = with(base.clone(), VIEWS);
+    for loss in pair_losses() {
+        add(&around, &format!("instance = {{ weight = 1.0, loss = {} }}", inline(&loss)), true, VIEWS);
     }
     for (settings, option, why) in WITHOUT_EFFECT {
         add(&with(base.clone(), settings), option, false, why);
@@ -272,8 +350,10 @@ fn assert_sound(result: &TrialResult) {
         result.trial
     );
     let (system, epochs) = (system(&result.trial), result.trial["training"]["epochs"].as_integer().unwrap());
+    let instance = result.trial.get("instance").is_some();
     let parts = [
         ("supervised", system.has_metric_loss()),
+        ("instance", instance),
         ("reconstruction", system.has_decoder()),
         ("kl", system.has_posterior()),
         ("unsupervised", system.has_decoder() || system.has_posterior()),

@@ -120,9 +120,9 @@ impl Affinity {
             for &row in &rows {
                 sources[row] = graph.degrees()[row];
             }
-            let mut scores = solve(graph, Operator::Walk { gamma: self.gamma }, &sources);
-            scores.iter_mut().for_each(|score| *score *= (1.0 - self.gamma) / rows.len() as f64);
-            scores
+            let scores = solve(graph, Operator::Walk { gamma: self.gamma }, &sources);
+            let share = (1.0 - self.gamma) / rows.len() as f64;
+            scores.into_iter().map(|score| score * share).collect()
         };
         columns(graph.n(), labelled, column)
     }

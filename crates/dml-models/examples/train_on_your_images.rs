@@ -5,8 +5,9 @@
 use dml_data::{ImageShape, random::keyed};
 use dml_losses::{Distance, Mining, Triplet};
 use dml_models::{
-    Embedding, KlConfig, ModelConfig, NetworkConfig, PixelReduction, Reconstruction, ReconstructionConfig,
-    RoutineConfig, SamplingConfig, Stack, System, TrainConfig, TrainingConfig, TrainingData,
+    Embedding, InstanceConfig, KlConfig, Length, ModelConfig, NetworkConfig, PixelReduction,
+    PseudoLabelsConfig, Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, Stack, System,
+    TrainConfig, TrainingConfig, TrainingData, ViewsConfig,
 };
 use dml_priors::{PriorConfig, Unit};
 use ndarray::Array2;
@@ -51,6 +52,7 @@ pub(crate) fn config() -> TrainConfig {
             system: System::DmlAutoencoder,
             latent_dim: 2,
             embedding: Embedding::Mean,
+            length: Length::Free,
             encoder: network.clone(),
             decoder: network,
         },
@@ -59,11 +61,15 @@ pub(crate) fn config() -> TrainConfig {
         reconstruction: ReconstructionConfig {
             kind: Reconstruction::SquaredError,
             reduction: PixelReduction::Sum,
+            weight: 1.0,
         },
         prior: PriorConfig::Unit(Unit {}),
         kl: KlConfig { beta: 1.0, warm_up_epochs: 0, free_bits: 0.0, samples: 1 },
         routine: RoutineConfig::JointAlpha { alpha: 0.5 },
         sampling: SamplingConfig::default(),
         training: TrainingConfig::default(),
+        views: ViewsConfig::default(),
+        instance: InstanceConfig::default(),
+        pseudo_labels: PseudoLabelsConfig::Off {},
     }
 }

@@ -7,6 +7,7 @@ use tch::{Device, Kind, Tensor, no_grad_guard};
 use crate::error::{ConfigError, in_range};
 use crate::parameters::Parameters;
 use crate::precision::Precision;
+use crate::schedule::Schedule;
 
 /// The `[training]` of a trial: epochs, Adam (Kingma & Ba 2015), and the precision of products.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,8 @@ pub struct TrainingConfig {
     pub epsilon: f64,
     /// In what products are computed.
     pub precision: Precision,
+    /// How the step size moves over the epochs.
+    pub schedule: Schedule,
 }
 
 impl Default for TrainingConfig {
@@ -36,6 +39,7 @@ impl Default for TrainingConfig {
             beta2: 0.999,
             epsilon: 1e-8,
             precision: Precision::F32,
+            schedule: Schedule::Constant,
         }
     }
 }
@@ -70,6 +74,8 @@ pub struct Adam {
     /// Steps taken: `[parameter][member]`.
     pub steps: Vec<Vec<u32>>,
     learning_rates: Vec<f64>,
+    /// What all learning rates are multiplied with in the next step.
+    pub rate_factor: f64,
     beta1: f64,
     beta2: f64,
     epsilon: f64,
@@ -84,6 +90,7 @@ impl Adam {
             second: zeros(),
             steps: vec![vec![0; learning_rates.len()]; parameters.tensors.len()],
             learning_rates,
+            rate_factor: 1.0,
             beta1: config.beta1,
             beta2: config.beta2,
             epsilon: config.epsilon,
@@ -120,7 +127,10 @@ impl Adam {
     /// Factors of one member's step: of the second moment, and of the whole.
     fn scales(&self, i: usize, member: usize) -> (f64, f64) {
         let correction = |beta: f64| 1.0 - beta.powi(self.steps[i][member] as i32);
-        (1.0 / correction(self.beta2), -self.learning_rates[member] / correction(self.beta1))
+        (
+            1.0 / correction(self.beta2),
+            -self.learning_rates[member] * self.rate_factor / correction(self.beta1),
+        )
     }
 
     /// One pass over memory, with the widest vector instructions that the processor has; these give the same numbers as narrower ones.
@@ -226,6 +236,7 @@ mod tests {
         beta2: 0.999,
         epsilon: 1e-8,
         precision: Precision::F32,
+        schedule: Schedule::Constant,
     };
 
     fn parameters(seeds: &[u64]) -> Parameters {

@@ -75,13 +75,14 @@ fn principal_components(images: ArrayView2<u8>, latent: i64) -> (Tensor, Tensor)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Embedding;
+    use crate::model::{Embedding, Length};
     use crate::network::NetworkConfig;
 
     fn fit(system: System, latent_dim: i64, images: ArrayView2<u8>) -> Baseline {
         let network = NetworkConfig::Mlp { hidden: vec![] };
         let (encoder, decoder) = (network.clone(), network);
-        let config = ModelConfig { system, latent_dim, embedding: Embedding::Mean, encoder, decoder };
+        let (embedding, length) = (Embedding::Mean, Length::Free);
+        let config = ModelConfig { system, latent_dim, embedding, length, encoder, decoder };
         Baseline::fit(&config, 3, images)
     }
 

@@ -1,10 +1,13 @@
 //! Which rows a step sees. Labelled and unlabelled draws are apart; each depends on (seed, epoch) alone.
 
+use std::collections::BTreeMap;
+
 use dml_data::random::keyed;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ConfigError, in_range};
+use crate::pseudo_labels::PseudoLabels;
 
 /// The `[sampling]` of a trial.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,9 +85,11 @@ pub(crate) fn shuffled(seed: u64, n: usize, epoch: u32) -> Rows {
 #[derive(Debug, Clone)]
 pub(crate) struct LabelledBatches {
     seed: u64,
-    /// Labelled rows, sorted.
-    rows: Rows,
-    /// The same, apart for each class that has any.
+    /// Classes of the rows whose labels are true.
+    truth: BTreeMap<usize, u8>,
+    /// The same and those of the rows whose labels are guessed.
+    classes: BTreeMap<usize, u8>,
+    /// Rows of `classes`, apart for each class that has any.
     by_class: Vec<Rows>,
     batch_size: usize,
     sampling: LabelledSampling,
@@ -93,18 +98,39 @@ pub(crate) struct LabelledBatches {
 impl LabelledBatches {
     /// `rows` keep their labels; `labels` are those of all rows of the training set.
     pub(crate) fn new(seed: u64, rows: &[usize], labels: &[u8], config: &SamplingConfig) -> Self {
-        let mut by_class: Vec<Rows> = vec![Vec::new(); 256];
-        for &row in rows {
-            by_class[usize::from(labels[row])].push(row);
+        let truth: BTreeMap<usize, u8> = rows.iter().map(|&row| (row, labels[row])).collect();
+        let (batch_size, sampling) = (config.batch_size, config.labelled.clone());
+        let mut batches =
+            Self { seed, truth, classes: BTreeMap::new(), by_class: vec![], batch_size, sampling };
+        batches.guess(vec![]);
+        batches
+    }
+
+    /// Takes guessed classes beside the true ones, which stay, and in place of older guesses.
+    pub(crate) fn guess(&mut self, guessed: PseudoLabels) {
+        self.classes = guessed.into_iter().collect();
+        self.classes.extend(&self.truth);
+        let mut by_class: BTreeMap<u8, Rows> = BTreeMap::new();
+        for (&row, &class) in &self.classes {
+            by_class.entry(class).or_default().push(row);
         }
-        by_class.retain(|rows| !rows.is_empty());
-        let sampling = config.labelled.clone();
-        Self { seed, rows: rows.to_vec(), by_class, batch_size: config.batch_size, sampling }
+        self.by_class = by_class.into_values().collect();
+    }
+
+    /// The class of a labelled row.
+    pub(crate) fn label(&self, row: usize) -> i64 {
+        i64::from(self.classes[&row])
+    }
+
+    /// Rows whose labels are guessed, with their classes.
+    pub(crate) fn guesses(&self) -> impl Iterator<Item = (usize, u8)> {
+        let guessed = self.classes.iter().filter(|(row, _)| !self.truth.contains_key(row));
+        guessed.map(|(&row, &class)| (row, class))
     }
 
     /// Batches that one pass over the labelled rows takes.
     fn steps_in_a_pass(&self) -> usize {
-        self.rows.len().div_ceil(self.batch_size)
+        self.classes.len().div_ceil(self.batch_size)
     }
 
     /// Batches of an epoch in which a pass over all images takes `steps_of_all` steps.
@@ -122,7 +148,7 @@ impl LabelledBatches {
     fn uniform(&self, epoch: u32, steps: usize) -> Vec<Rows> {
         let mut batches = Vec::with_capacity(steps);
         let mut random = keyed(self.seed, "batches/labelled", u64::from(epoch));
-        let mut order = self.rows.clone();
+        let mut order: Rows = self.classes.keys().copied().collect();
         while batches.len() < steps {
             order.shuffle(&mut random);
             batches.extend(order.chunks(self.batch_size).take(steps - batches.len()).map(<[usize]>::to_vec));

@@ -14,7 +14,7 @@ use dml_priors::{Density, Gaussian};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor, no_grad_guard};
 
-use crate::stack::Stack;
+use crate::stack::{Member, Stack};
 
 /// Version of the files.
 const FORMAT: u32 = 1;
@@ -154,6 +154,30 @@ fn take_prior(stack: &mut Stack, member: usize, tensors: &mut BTreeMap<String, T
     }
 }
 
+const PSEUDO_LABELS: [&str; 2] = ["pseudo_labels/rows", "pseudo_labels/classes"];
+
+/// The labels that a member goes on with until the next round.
+fn pseudo_labels(member: &Member) -> Vec<(String, Tensor)> {
+    if member.config.pseudo_labels.rounds().is_none() {
+        return vec![];
+    }
+    let (rows, classes): (Vec<i64>, Vec<i64>) =
+        member.labelled.guesses().map(|(row, class)| (row as i64, i64::from(class))).unzip();
+    PSEUDO_LABELS
+        .iter()
+        .zip([rows, classes])
+        .map(|(name, t)| ((*name).into(), Tensor::from_slice(&t)))
+        .collect()
+}
+
+fn take_pseudo_labels(member: &mut Member, tensors: &mut BTreeMap<String, Tensor>) {
+    let taken = PSEUDO_LABELS.map(|name| tensors.remove(name).map(Vec::<i64>::try_from));
+    if let [Some(Ok(rows)), Some(Ok(classes))] = taken {
+        let guessed = rows.into_iter().zip(classes).map(|(row, class)| (row as usize, class as u8));
+        member.labelled.guess(guessed.collect());
+    }
+}
+
 fn tensors_path(folder: &Path, epoch: u32) -> PathBuf {
     folder.join(format!("checkpoint-{epoch}.safetensors"))
 }
@@ -176,6 +200,7 @@ impl Stack {
             tensors.push(("memory/embeddings".into(), own(&memory.embeddings)));
             tensors.push(("memory/labels".into(), own(&memory.labels)));
         }
+        tensors.extend(pseudo_labels(&self.members[member]));
         let path = tensors_path(folder, self.epoch);
         write_tensors(&path, &tensors)?;
         let steps = self.adam.steps.iter().map(|of_members| of_members[member]);
@@ -250,7 +275,10 @@ impl Stack {
             memory.next = checkpoint.memory_next;
         }
         take_prior(self, member, &mut tensors);
+        take_pseudo_labels(&mut self.members[member], &mut tensors);
         nothing_left(&path, &tensors)?;
+        // A checkpoint is of the moment before a round of guessing, if one is due.
+        self.pseudo_labelled = false;
         self.members[member].diverged = checkpoint.diverged;
         self.members[member].curves = checkpoint.curves;
         self.members[member].seconds_before = checkpoint.seconds;

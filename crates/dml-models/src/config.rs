@@ -7,12 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::adam::TrainingConfig;
 use crate::batches::SamplingConfig;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, is_weight};
+use crate::instance::InstanceConfig;
 use crate::kl::KlConfig;
 use crate::model::ModelConfig;
+use crate::pseudo_labels::PseudoLabelsConfig;
 use crate::reconstruction::ReconstructionConfig;
 use crate::routine::RoutineConfig;
 use crate::system::System;
+use crate::views::ViewsConfig;
 
 /// All of a trial that is about the model and its training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +39,12 @@ pub struct TrainConfig {
     pub sampling: SamplingConfig,
     /// The optimiser.
     pub training: TrainingConfig,
+    /// What training makes of an image before it looks at it.
+    pub views: ViewsConfig,
+    /// The instance term.
+    pub instance: InstanceConfig,
+    /// The labels that are guessed.
+    pub pseudo_labels: PseudoLabelsConfig,
 }
 
 impl TrainConfig {
@@ -49,7 +58,27 @@ impl TrainConfig {
         self.sampling.check()?;
         self.training.check()?;
         self.routine.check(self.training.epochs)?;
+        self.views.check()?;
+        self.instance.check()?;
+        self.pseudo_labels.check()?;
         self.loss.check()?;
+        is_weight("reconstruction.weight", self.reconstruction.weight)?;
+        if self.instance.weight > 0.0 && self.views == ViewsConfig::default() {
+            return Err(ConfigError::conflict(
+                "the instance term is of two views of an image: set a range of [views] above 0, or instance.weight = 0",
+            ));
+        }
+        let system = self.model.system;
+        if !system.is_baseline() && self.has_losses() == (false, false) {
+            return Err(ConfigError::conflict(
+                "reconstruction.weight = 0 leaves nothing to train: give it or instance.weight a value above 0",
+            ));
+        }
+        if self.pseudo_labels.rounds().is_some() && !system.has_metric_loss() {
+            return Err(ConfigError::conflict(
+                "pseudo_labels are for systems with a metric loss: set pseudo_labels = { kind = \"none\" }",
+            ));
+        }
         let prior = self.prior.settings();
         prior.check()?;
         let staged = self.routine.first_stage().is_some();
@@ -64,6 +93,14 @@ impl TrainConfig {
             ));
         }
         Ok(())
+    }
+
+    /// Whether there is a metric loss; and an unsupervised one: a reconstruction, a KL or an instance term.
+    pub(crate) fn has_losses(&self) -> (bool, bool) {
+        let system = self.model.system;
+        let reconstructs = system.has_decoder() && self.reconstruction.weight > 0.0;
+        let has_instance_term = !system.is_baseline() && self.instance.weight > 0.0;
+        (system.has_metric_loss(), reconstructs || system.has_posterior() || has_instance_term)
     }
 
     /// Whether two models can be members of one stack: they may differ in seed, labels, learning rate, alpha, gamma and beta.

@@ -12,14 +12,17 @@
 //! # let mlp = serde_json::json!({"kind": "mlp", "hidden": [8]});
 //! # let config = serde_json::from_value(serde_json::json!({
 //! #     "seed": 0,
-//! #     "model": {"system": "dml_autoencoder", "latent_dim": 2, "embedding": "mean", "encoder": mlp, "decoder": mlp},
+//! #     "model": {"system": "dml_autoencoder", "latent_dim": 2, "embedding": "mean", "length": "free", "encoder": mlp, "decoder": mlp},
 //! #     "loss": {"kind": "triplet", "margin": 0.2, "mining": "all", "distance": "euclidean", "normalized": false},
-//! #     "reconstruction": {"kind": "squared_error", "reduction": "sum"},
+//! #     "reconstruction": {"kind": "squared_error", "reduction": "sum", "weight": 1.0},
 //! #     "prior": {"kind": "unit"},
 //! #     "kl": {"beta": 1.0, "warm_up_epochs": 0, "free_bits": 0.0, "samples": 1},
 //! #     "routine": {"kind": "joint_alpha", "alpha": 0.5},
 //! #     "sampling": {"batch_size": 8, "labelled": {"kind": "uniform"}, "labelled_epoch": "cycle", "memory": 0},
-//! #     "training": {"epochs": 2, "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "precision": "f32"},
+//! #     "training": {"epochs": 2, "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "precision": "f32", "schedule": "constant"},
+//! #     "views": {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0},
+//! #     "instance": {"weight": 0.0, "loss": {"kind": "sup_con", "temperature": 0.2}},
+//! #     "pseudo_labels": {"kind": "none"},
 //! # }))?;
 //! let (images, labels) = (Array2::from_shape_fn((40, 16), |(i, _)| (i % 2) as u8 * 200), [0, 1].repeat(20));
 //! let shape = ImageShape { channels: 1, height: 4, width: 4 };
@@ -50,6 +53,7 @@ mod network;
 mod parameters;
 mod precision;
 
+mod instance;
 mod kl;
 mod objective;
 mod reconstruction;
@@ -60,9 +64,12 @@ mod batches;
 mod curves;
 mod mixture;
 mod plan;
+mod pseudo_labels;
+mod schedule;
 mod stack;
 mod train;
 mod training_data;
+mod views;
 
 mod baseline;
 mod checkpoint;
@@ -85,17 +92,21 @@ pub use config::TrainConfig;
 pub use denormals::flush_denormals;
 pub use device::{device, device_name};
 pub use error::ConfigError;
+pub use instance::InstanceConfig;
 pub use kl::KlConfig;
 pub use likelihood::Likelihood;
 pub use mixture::FittedMixture;
-pub use model::{Embedding, Latent, Model, ModelConfig};
+pub use model::{Embedding, Latent, Length, Model, ModelConfig};
 pub use network::NetworkConfig;
 pub use parameters::Parameters;
 pub use posterior::Posteriors;
 pub use precision::Precision;
+pub use pseudo_labels::{PseudoLabels, PseudoLabelsConfig, Rounds};
 pub use reconstruction::{PixelReduction, Reconstruction, ReconstructionConfig};
 pub use routine::{RoutineConfig, Rule};
+pub use schedule::Schedule;
 pub use stack::{Member, Stack};
 pub use system::System;
 pub use train::EpochLosses;
 pub use training_data::TrainingData;
+pub use views::ViewsConfig;

@@ -20,6 +20,8 @@ pub struct ModelConfig {
     pub latent_dim: i64,
     /// What represents an image at evaluation.
     pub embedding: Embedding,
+    /// Whether embeddings have length 1.
+    pub length: Length,
     /// Network from an image to the latent space.
     pub encoder: NetworkConfig,
     /// Network from the latent space to an image; systems without a decoder ignore it.
@@ -37,11 +39,27 @@ pub enum Embedding {
     Sample,
 }
 
+/// The length of embeddings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Length {
+    /// Any.
+    #[default]
+    Free,
+    /// 1: they lie on the unit sphere, in training and at evaluation. For systems without a posterior.
+    Unit,
+}
+
 impl ModelConfig {
     /// Checks every range.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let latent_dim = self.latent_dim;
         in_range("model.latent_dim", latent_dim, (1..=4096).contains(&latent_dim), "1 to 4096")?;
+        if self.length == Length::Unit && self.system.has_posterior() {
+            let sentence = "model.length = \"unit\" is for systems without a posterior, whose prior says where embeddings lie: use \"free\"";
+            return Err(ConfigError::conflict(sentence));
+        }
         self.encoder.check(["model.encoder.hidden", "model.encoder.channels"])?;
         self.decoder.check(["model.decoder.hidden", "model.decoder.channels"])
     }
@@ -82,6 +100,7 @@ impl Latent {
 pub struct Model {
     encoder: Network,
     centre: Linear,
+    length: Length,
     logvar: Option<Linear>,
     decoder: Option<Network>,
     /// Shape of the images.
@@ -96,6 +115,7 @@ impl Model {
         Self {
             encoder,
             centre: Linear::new(builder, "head.mean", features, latent),
+            length: config.length,
             logvar: has.has_posterior().then(|| Linear::new(builder, "head.logvar", features, latent)),
             decoder: has.has_decoder().then(|| Network::decoder(builder, &config.decoder, latent, shape)),
             shape,
@@ -107,7 +127,10 @@ impl Model {
         let features = self.encoder.forward(parameters, images, Activation::Relu);
         let centre = self.centre.forward(parameters, &features);
         match &self.logvar {
-            None => Latent::Point(centre),
+            None => Latent::Point(match self.length {
+                Length::Free => centre,
+                Length::Unit => unit(&centre),
+            }),
             Some(head) => {
                 Latent::Normal(Gaussian { mean: centre, logvar: head.forward(parameters, &features) })
             }
@@ -139,4 +162,10 @@ impl Model {
     pub fn decode(&self, parameters: &[Tensor], z: &Tensor) -> Option<Tensor> {
         self.decode_logits(parameters, z).map(|logits| logits.sigmoid())
     }
+}
+
+/// Points `[..., d]` at length 1; one of length 0 stays there.
+fn unit(points: &Tensor) -> Tensor {
+    let norm = points.square().sum_dim_intlist(-1, true, tch::Kind::Float).clamp_min(1e-24).sqrt();
+    points / norm
 }

@@ -6,6 +6,7 @@ use dml_losses::{CrossBatchMemory, LossConfig};
 use dml_priors::{Density, PriorConfig};
 use tch::Tensor;
 
+use crate::instance::InstanceConfig;
 use crate::kl::KlConfig;
 use crate::model::{Latent, Model};
 use crate::reconstruction::{ReconstructionConfig, reconstruct};
@@ -19,7 +20,9 @@ pub(crate) struct Terms {
     pub(crate) reconstruction: Option<Tensor>,
     /// KL of the posterior to the prior, with free bits, before its weight.
     pub(crate) kl: Option<Tensor>,
-    /// `L_U`: reconstruction + beta KL.
+    /// The instance term, before its weight.
+    pub(crate) instance: Option<Tensor>,
+    /// `L_U`: the sum of these three, each with its weight.
     pub(crate) unsupervised: Option<Tensor>,
 }
 
@@ -40,6 +43,8 @@ pub(crate) struct Objective {
     pub(crate) reconstruction: ReconstructionConfig,
     /// The KL term.
     pub(crate) kl: KlConfig,
+    /// The instance term.
+    pub(crate) instance: InstanceConfig,
 }
 
 /// What a step's posterior draws come from: standard normal, on the model's device.
@@ -70,8 +75,9 @@ impl Objective {
         }
     }
 
-    /// `L_U` of images `[M, b, pixels]` in [0, 1], from where the encoder puts them, with the members' weights of the KL term `beta`
-    /// `[M]`.
+    /// `L_U` of images `[M, b, pixels]` in [0, 1], from where the encoder puts them, with the members'
+    /// weights of the KL term `beta` `[M]`. With an instance term the second half of the images are other
+    /// views of the first.
     pub(crate) fn unsupervised(
         &self,
         model: &Model,
@@ -89,16 +95,22 @@ impl Objective {
                 (z, density.map(|density| self.kl.term(&density, posterior, &noise)))
             }
         };
-        let reconstruction = model
-            .decode_logits(parameters, &z)
-            .map(|logits| reconstruct(&self.reconstruction, &logits, images));
-        let weighted = kl.as_ref().map(|kl| kl * beta);
-        let unsupervised = match (&reconstruction, weighted) {
-            (Some(reconstruction), Some(kl)) => Some(reconstruction + kl),
-            (Some(reconstruction), None) => Some(reconstruction.shallow_clone()),
-            (None, kl) => kl,
+        let weight = self.reconstruction.weight;
+        let logits = (weight > 0.0).then(|| model.decode_logits(parameters, &z)).flatten();
+        let reconstruction = logits.map(|logits| reconstruct(&self.reconstruction, &logits, images));
+        let instance = (self.instance.weight > 0.0).then(|| self.instance.term(&z));
+        // A weight of 1 costs no operation.
+        let weigh = |term: &Option<Tensor>, weight: f64| {
+            let is_one = (weight - 1.0).abs() < f64::EPSILON;
+            term.as_ref().map(|term| if is_one { term.shallow_clone() } else { term * weight })
         };
-        Terms { supervised: None, reconstruction, kl, unsupervised }
+        let weighted = [
+            weigh(&reconstruction, weight),
+            kl.as_ref().map(|kl| kl * beta),
+            weigh(&instance, self.instance.weight),
+        ];
+        let unsupervised = weighted.into_iter().flatten().reduce(|sum, term| sum + term);
+        Terms { supervised: None, reconstruction, kl, instance, unsupervised }
     }
 
     /// The prior's density under a model with a posterior; `None` where it has yet to be fitted.

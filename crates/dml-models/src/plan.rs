@@ -31,7 +31,7 @@ impl Plan {
         let sampling = &stack.members[0].config.sampling;
         let steps_of_all = n.div_ceil(sampling.batch_size);
         let of_step = |step| {
-            let of_member = |m: &Member| factors(&m.config.routine, m.config.model.system, epoch, step);
+            let of_member = |m: &Member| factors(&m.config.routine, m.config.has_losses(), epoch, step);
             stack.members.iter().map(of_member).collect()
         };
         let mut factors: Vec<Vec<Factors>> = (0..steps_of_all).map(of_step).collect();
@@ -47,6 +47,7 @@ impl Plan {
             factors.truncate(labelled.iter().map(Vec::len).max().unwrap_or(0));
         }
         let batches = hand_out(labelled, &mut factors);
+        let members = &stack.members;
         let width = |step: usize| batches.iter().map(|of_member| of_member[step].len()).max();
         let widths: Vec<i64> = (0..factors.len()).map(|step| width(step).unwrap_or(0) as i64).collect();
         let unlabelled = unsupervised.then(|| {
@@ -59,7 +60,7 @@ impl Plan {
             weights: weights(&factors, n_members).to_device(stack.device),
             unlabelled,
             batch_size: sampling.batch_size as i64,
-            labelled: supervised.then(|| lay_out(&batches, factors.len(), data, stack.device)),
+            labelled: supervised.then(|| lay_out(&batches, factors.len(), members, stack.device)),
             widths,
             factors,
         }
@@ -109,18 +110,18 @@ fn weights(factors: &[Vec<Factors>], n_members: usize) -> Tensor {
 }
 
 /// Batches of all members as `[steps, M, b]` rows and labels, padded with unlabelled rows.
-fn lay_out(batches: &[Vec<Rows>], steps: usize, data: &TrainingData, device: Device) -> (Tensor, Tensor) {
+fn lay_out(batches: &[Vec<Rows>], steps: usize, members: &[Member], device: Device) -> (Tensor, Tensor) {
     let width = batches.iter().flatten().map(Vec::len).max().unwrap_or(0);
     let shape = [steps as i64, batches.len() as i64, width as i64];
     let n = steps * batches.len() * width;
     let (mut rows, mut labels) = (Vec::with_capacity(n), Vec::with_capacity(n));
     for step in 0..steps {
-        for member in batches {
-            let batch = member.get(step).map_or(&[][..], Vec::as_slice);
+        for (batches, member) in batches.iter().zip(members) {
+            let batch = batches.get(step).map_or(&[][..], Vec::as_slice);
             for place in 0..width {
                 let row = batch.get(place);
                 rows.push(row.map_or(0, |&row| row as i64));
-                labels.push(row.map_or(-1, |&row| i64::from(data.labels[row])));
+                labels.push(row.map_or(-1, |&row| member.labelled.label(row)));
             }
         }
     }

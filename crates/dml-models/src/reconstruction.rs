@@ -15,13 +15,15 @@ pub enum Reconstruction {
 }
 
 /// The `[reconstruction]` of a trial.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReconstructionConfig {
     /// Which loss.
     pub kind: Reconstruction,
     /// Over the pixels of an image; over images it is always the mean.
     pub reduction: PixelReduction,
+    /// Weight of the term in the unsupervised loss, at least 0; 0 for none.
+    pub weight: f64,
 }
 
 /// How a reconstruction loss is taken over the pixels of an image.
@@ -62,7 +64,8 @@ mod tests {
         let truth = uniform(1, "truth", 0, &[members, images, pixels]);
         for kind in [Reconstruction::SquaredError, Reconstruction::BinaryCrossEntropy] {
             for reduction in [PixelReduction::Sum, PixelReduction::Mean] {
-                let ours = reconstruct(&ReconstructionConfig { kind, reduction }, &logits, &truth);
+                let ours =
+                    reconstruct(&ReconstructionConfig { kind, reduction, weight: 1.0 }, &logits, &truth);
                 assert_eq!(ours.size(), [members]);
                 for member in 0..members {
                     let mut sum = 0.0;

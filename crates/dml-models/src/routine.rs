@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ConfigError, in_range, is_weight};
-use crate::system::System;
 
 /// The `[routine]` of a trial: when which term counts how much. Systems with one term, `L_S` or `L_U`, have it in every step, with factor 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,10 +106,10 @@ pub(crate) struct Factors {
 
 /// The weights in a step: a pure function of the epoch (counted from 1) and the step in it (counted from 0).
 ///
-/// Systems with one term get (1, 0) or (0, 1) whatever the routine. At `alpha = 1` the others get exactly (0, 1) too under every
+/// `has` says which of the two losses a model has. One with one of them gets (1, 0) or (0, 1) whatever the routine. At `alpha = 1` the others get exactly (0, 1) too under every
 /// mixed or joint rule, so a DML autoencoder is then the plain autoencoder.
-pub(crate) fn factors(routine: &RoutineConfig, system: System, epoch: u32, step: usize) -> Factors {
-    let (supervised, unsupervised) = match (system.has_metric_loss(), system.has_unsupervised_loss()) {
+pub(crate) fn factors(routine: &RoutineConfig, has: (bool, bool), epoch: u32, step: usize) -> Factors {
+    let (supervised, unsupervised) = match has {
         (true, true) => balance(routine, epoch, step),
         (metric, other) => (f64::from(metric), f64::from(other)),
     };
@@ -144,9 +143,11 @@ fn phase(rule: Rule, alpha: f64, supervised: bool) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::system::System;
 
     fn at(routine: &RoutineConfig, system: System, epoch: u32, step: usize) -> (f64, f64) {
-        let f = factors(routine, system, epoch, step);
+        let has = (system.has_metric_loss(), system.has_decoder() || system.has_posterior());
+        let f = factors(routine, has, epoch, step);
         (f.supervised, f.unsupervised)
     }
 

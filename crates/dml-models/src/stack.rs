@@ -54,6 +54,8 @@ pub struct Stack {
     pub device: Device,
     pub(crate) adam: Adam,
     pub(crate) memory: Option<CrossBatchMemory>,
+    /// Whether labels have been guessed since the last epoch.
+    pub(crate) pseudo_labelled: bool,
     /// [`TrainingData::extent`] of what it was made for.
     pub(crate) made_for: String,
     begun: Instant,

@@ -57,14 +57,9 @@ impl System {
         self.parts().decoder
     }
 
-    /// Whether there is an unsupervised loss: a reconstruction, a KL term, or both.
-    pub(crate) const fn has_unsupervised_loss(self) -> bool {
-        self.has_posterior() || self.has_decoder()
-    }
-
     /// Whether nothing is trained: a system without any part.
     pub const fn is_baseline(self) -> bool {
-        !self.has_metric_loss() && !self.has_unsupervised_loss()
+        !self.has_metric_loss() && !self.has_posterior() && !self.has_decoder()
     }
 }
 

@@ -38,7 +38,7 @@ impl Stack {
     ///
     /// # Errors
     /// When `data` have other than the images, shape or classes that the stack was made for, and when a mixture is due
-    /// ([`Stack::mixture_due`]).
+    /// ([`Stack::mixture_due`]) or labels are ([`Stack::pseudo_labels_due`]).
     pub fn train_epoch(&mut self, data: &TrainingData) -> Result<Option<EpochLosses>, ConfigError> {
         if data.extent() != self.made_for {
             let (made_for, given) = (&self.made_for, data.extent());
@@ -55,6 +55,9 @@ impl Stack {
                 "a mixture of {components} components has to be fitted on the embeddings before the next epoch"
             )));
         }
+        if self.pseudo_labels_due().is_some() {
+            return Err(ConfigError::conflict("labels have to be guessed before the next epoch"));
+        }
         crate::heap::keep_freed_memory();
         crate::flush_denormals();
         Ok(Some(self.one_epoch(data)))
@@ -67,11 +70,17 @@ impl Stack {
         let since = epoch - self.members[0].config.routine.first_stage().unwrap_or(0).min(epoch);
         let betas: Vec<f32> = self.members.iter().map(|m| m.config.kl.weight(since) as f32).collect();
         let beta = Tensor::from_slice(&betas).to_device(self.device);
-        let mut sums = Sums::new(self.members.len(), self.device);
-        for step in 0..plan.factors.len() {
+        let mut sums = Sums::new(&self.members, self.device);
+        let training = &self.members[0].config.training;
+        let (schedule, epochs) = (training.schedule, f64::from(training.epochs));
+        let steps = plan.factors.len();
+        for step in 0..steps {
+            let part = (f64::from(self.epoch) + step as f64 / steps as f64) / epochs;
+            self.adam.rate_factor = schedule.factor(part);
             self.one_step(data, &plan, step, &beta, &mut sums);
         }
         self.epoch = epoch;
+        self.pseudo_labelled = false;
         let terms = sums.means();
         record(self, &terms);
         EpochLosses { epoch, terms }
@@ -87,12 +96,18 @@ impl Stack {
         }
         let leaves = self.parameters.leaves();
         let at = (u64::from(plan.epoch) << 32) | step as u64;
-        let unlabelled = unsupervised.contains(&true).then(|| plan.unlabelled_rows(step));
+        let unlabelled = unsupervised.contains(&true).then(|| {
+            let rows = plan.unlabelled_rows(step);
+            let views = if self.objective.instance.weight > 0.0 { 2 } else { 1 };
+            rows.repeat([1, views]) // [M, b], or [M, 2 b] for two views of each
+        });
         // Only a single model has a memory, whose places padding would take.
         let labelled = supervised.contains(&true).then(|| plan.labelled_rows(step, self.memory.is_some()));
         // Both go through the encoder as one batch: a product of twice the rows takes much less than twice the time.
-        let rows: Vec<&Tensor> = unlabelled.iter().chain(labelled.iter().map(|(rows, _)| rows)).collect();
-        let images = gather(data, &Tensor::cat(&rows, 1)); // [M, b, pixels]
+        let look = |rows: &Tensor, purpose| self.look(data, rows, (purpose, at));
+        let of_unlabelled = unlabelled.iter().map(|rows| look(rows, "views/unlabelled"));
+        let of_labelled = labelled.iter().map(|(rows, _)| look(rows, "views/labelled"));
+        let images = Tensor::cat(&of_unlabelled.chain(of_labelled).collect::<Vec<_>>(), 1); // [M, b, pixels]
         let latent = self.model.encode(&leaves, &images);
         let width = |rows: &Tensor| rows.size()[1];
         let n_unlabelled = unlabelled.as_ref().map_or(0, width);
@@ -115,6 +130,13 @@ impl Stack {
         self.adam.step(&mut self.parameters, &leaves, &activity);
         self.put_back_images();
         sums.add(&terms, [&supervised, &unsupervised], &weights);
+    }
+
+    /// Views of `[M, b]` rows, each member's from its own seed: `[M, b, pixels]` in [0, 1].
+    fn look(&self, data: &TrainingData, rows: &Tensor, draw: (&'static str, u64)) -> Tensor {
+        let first = &self.members[0].config;
+        let seeds: Vec<u64> = self.members.iter().map(|m| m.config.seed).collect();
+        first.views.apply(&gather(data, rows), self.model.shape, &seeds, draw)
     }
 
     /// What the prior learns are images: after a step they are put back into [0, 1].

@@ -15,7 +15,16 @@ use crate::keys::parent_mut;
 /// else. The key may name a value or a whole table. The table that it stands in has to be there in
 /// every trial, and must not be one whose fields depend on its `kind`: the key is filled into each
 /// trial that lacks it. An entry never changes and never goes away.
-pub const NEUTRAL: &[(&str, &str)] = &[("training.precision", "\"f32\""), ("evaluation.posterior", "false")];
+pub const NEUTRAL: &[(&str, &str)] = &[
+    ("training.precision", "\"f32\""),
+    ("evaluation.posterior", "false"),
+    ("training.schedule", "\"constant\""),
+    ("model.length", "\"free\""),
+    ("reconstruction.weight", "1.0"),
+    ("views", "{ rotation = 0.0, scale = 0.0, shear = 0.0, shift = 0.0 }"),
+    ("instance", "{ weight = 0.0, loss = { kind = \"sup_con\", temperature = 0.2 } }"),
+    ("pseudo_labels", "{ kind = \"none\" }"),
+];
 
 /// The identity of a trial: the first 16 hex digits of the SHA-256 of its canonical JSON (sorted
 /// keys, no spaces, no key with its neutral value).

@@ -1,10 +1,11 @@
 //! From a trained model, or a baseline, to scores.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use dml_data::{Dataset, Split};
 use dml_eval::clustering::GaussianMixture;
+use dml_eval::propagation::{Affinity, Poisson, SoftCentres};
 use dml_eval::{Embedded, Evaluation, LARGEST_COORDINATE, Protocol};
-use dml_models::FittedMixture;
+use dml_models::{FittedMixture, PseudoLabels, PseudoLabelsConfig};
 use dml_store::Scores;
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -83,6 +84,28 @@ pub(crate) fn fit_mixture(
         means: mixture.means.map(narrow),
         variances: mixture.variances.map(narrow),
     })
+}
+
+/// Guessed labels of the rows of `embeddings` that are not `given`, of each class at most so many.
+pub(crate) fn pseudo_labels(
+    config: &PseudoLabelsConfig,
+    embeddings: ArrayView2<f32>,
+    given: &[(usize, u8)],
+    of_class: usize,
+) -> Result<PseudoLabels> {
+    let labelled: Vec<(usize, u32)> = given.iter().map(|&(row, class)| (row, class.into())).collect();
+    let guesses = match *config {
+        PseudoLabelsConfig::SoftCentres { .. } => SoftCentres {}.guess(embeddings, &labelled)?,
+        PseudoLabelsConfig::Propagation { neighbours, .. } => {
+            Poisson { neighbours }.guess(embeddings, &labelled)?
+        }
+        PseudoLabelsConfig::Affinity { neighbours, gamma, .. } => {
+            Affinity { neighbours, gamma }.guess(embeddings, &labelled)?
+        }
+        _ => bail!("{config:?} is none that guesses"),
+    };
+    let surest = guesses.surest(of_class, &labelled).into_iter();
+    Ok(surest.map(|(row, class)| (row, class as u8)).collect())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use dml_data::{Dataset, Sampling, Source};
 use dml_eval::{Protocol, Readout};
-use dml_models::{PixelReduction, Reconstruction, ReconstructionConfig, TrainConfig};
+use dml_models::{PixelReduction, Reconstruction, TrainConfig};
 use dml_store::{canonical, complete};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -141,9 +141,11 @@ impl Trial {
                 "evaluation.likelihood_samples = {samples} is for model.system = \"vae\" and \"metric_vae\"; set it to 0 for others"
             );
         }
-        let bernoulli =
-            ReconstructionConfig { kind: Reconstruction::BinaryCrossEntropy, reduction: PixelReduction::Sum };
-        if samples > 0 && !(trial.data.binarize && trial.train.reconstruction == bernoulli) {
+        let bernoulli = (Reconstruction::BinaryCrossEntropy, PixelReduction::Sum);
+        if samples > 0
+            && !(trial.data.binarize
+                && (trial.train.reconstruction.kind, trial.train.reconstruction.reduction) == bernoulli)
+        {
             bail!(
                 "evaluation.likelihood_samples = {samples} needs binary images and their probability: data.binarize = true, and \
                  reconstruction = {{ kind = \"binary_cross_entropy\", reduction = \"sum\" }}"

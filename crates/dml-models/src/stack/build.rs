@@ -60,7 +60,19 @@ impl Stack {
         });
         let members = members.collect();
         let (made_for, begun) = (data.extent(), Instant::now());
-        Ok(Self { model, parameters, objective, members, epoch: 0, device, adam, memory, made_for, begun })
+        Ok(Self {
+            model,
+            parameters,
+            objective,
+            members,
+            epoch: 0,
+            device,
+            adam,
+            memory,
+            pseudo_labelled: false,
+            made_for,
+            begun,
+        })
     }
 }
 
@@ -135,6 +147,7 @@ fn declare_objective(
         prior_parameters: second..builder.declarations.len(),
         mixture: None,
         reconstruction: config.reconstruction.clone(),
+        instance: config.instance.clone(),
         kl: config.kl.clone(),
     })
 }

@@ -6,8 +6,8 @@ mod example;
 
 use dml_data::ImageShape;
 use dml_models::{
-    EpochLosses, FittedMixture, ModelConfig, NetworkConfig, RoutineConfig, SamplingConfig, Stack, System,
-    TrainConfig, TrainingConfig, TrainingData,
+    EpochLosses, FittedMixture, ModelConfig, NetworkConfig, PseudoLabels, RoutineConfig, SamplingConfig,
+    Stack, System, TrainConfig, TrainingConfig, TrainingData,
 };
 use ndarray::{Array2, ArrayView2};
 use tch::{Device, Tensor};
@@ -15,8 +15,8 @@ use tch::{Device, Tensor};
 /// Classes of the made images.
 pub(crate) const CLASSES: i64 = 3;
 /// Their shape.
-const SHAPE: ImageShape = ImageShape { channels: 1, height: 7, width: 7 };
-const N: usize = 240;
+pub(crate) const SHAPE: ImageShape = ImageShape { channels: 1, height: 7, width: 7 };
+pub(crate) const N: usize = 240;
 
 /// A bright bar at a height that depends on the class, with a random brightness and noise.
 pub(crate) fn images() -> Array2<u8> {
@@ -99,7 +99,19 @@ fn fit(embeddings: ArrayView2<f32>, components: usize, seed: u64) -> FittedMixtu
     FittedMixture { weights: vec![1.0 / components as f32; components], means, variances }
 }
 
-/// One more epoch, after the mixtures where they are due.
+/// Labels for tests of the training loop alone: those of the nearest true label's row, for as large a part
+/// of the rows as is asked for.
+fn guess(stack: &Stack, member: usize, data: &TrainingData, share: f64) -> PseudoLabels {
+    let embeddings = stack.embed_training(member, data);
+    let of_row = |row: usize| {
+        let distance = |given: usize| (&embeddings.row(row) - &embeddings.row(given)).mapv(|x| x * x).sum();
+        let nearest = (0..6).min_by(|&a, &b| distance(a).total_cmp(&distance(b))).unwrap();
+        (row, (nearest % CLASSES as usize) as u8)
+    };
+    (0..(share * N as f64) as usize).map(of_row).collect()
+}
+
+/// One more epoch, after the mixtures and the labels where they are due.
 pub(crate) fn next_epoch(stack: &mut Stack) -> Option<EpochLosses> {
     let data = data(stack.device);
     if let Some(components) = stack.mixture_due() {
@@ -110,6 +122,14 @@ pub(crate) fn next_epoch(stack: &mut Stack) -> Option<EpochLosses> {
         };
         let mixtures = (0..stack.members.len()).map(of_member).collect();
         stack.set_mixtures(mixtures).unwrap();
+    }
+    if let Some(share) = stack.pseudo_labels_due() {
+        let of_member = |m: usize| {
+            let member = &stack.members[m];
+            member.diverged.is_none().then(|| guess(stack, m, &data, share))
+        };
+        let guessed = (0..stack.members.len()).map(of_member).collect();
+        stack.set_pseudo_labels(guessed);
     }
     stack.train_epoch(&data).unwrap()
 }

@@ -5,6 +5,7 @@ mod labels;
 mod likelihood;
 mod posteriors;
 mod precision;
+mod pseudo_labels;
 mod stacks;
 mod terms;
 mod weights;
@@ -59,7 +60,7 @@ fn a_resumed_training_equals_an_uninterrupted_one_bit_for_bit() {
     staged.prior = PriorConfig::Mixture(Mixture { components: 3 });
     let alternating =
         trial(System::DmlAutoencoder, RoutineConfig::AlternateEpochs { rule: Rule::Pure, alpha: 0.5 });
-    for mut config in [memory, staged, alternating] {
+    for mut config in [memory, staged, alternating, pseudo_labels::trial()] {
         config.training.epochs = 4;
         let whole = trained(&config);
         let folder = tempfile::tempdir().unwrap();

@@ -12,7 +12,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::at_rung;
 use crate::train::artifacts;
-use crate::train::evaluate::{can_be_scored, evaluated_split, fit_mixture, score};
+use crate::train::evaluate::{can_be_scored, evaluated_split, fit_mixture, pseudo_labels, score};
 use crate::train::session::{Job, Member, Session};
 
 /// Trains and scores the jobs, which are of one stack, unless it is interrupted.
@@ -38,7 +38,7 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
         let epochs = job.trial.train.training.epochs;
         session.say(&Event::Started { id: job.id.clone(), epochs, resumed_at: stack.epoch });
     }
-    if !run_epochs(session, jobs, &mut stack)? {
+    if !run_epochs(session, jobs, &mut stack, masks)? {
         if let Some(rung) = session.rung.as_ref().filter(|rung| rung.epoch == stack.epoch) {
             for (index, (job, mask)) in jobs.iter().zip(masks).enumerate() {
                 at_rung::stop(session, rung, job, mask, Member { stack: &stack, index })?;
@@ -116,7 +116,7 @@ fn begin(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<Stack> {
 }
 
 /// Trains to the end; false when interrupted or at the rung, with a checkpoint written.
-fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<bool> {
+fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack, masks: &[Mask]) -> Result<bool> {
     let data = &session.loaded().training;
     let epochs = jobs[0].trial.train.training.epochs;
     // A member that has diverged has its result, and needs no rung.
@@ -137,6 +137,7 @@ fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<bool
     }
     loop {
         fit_mixtures(stack, data)?;
+        guess_labels(session, jobs, stack, masks)?;
         let Some(losses) = stack.train_epoch(data)? else { return Ok(true) };
         tell_epoch(session, jobs, &losses)?;
         for (board, terms) in boards.iter_mut().zip(&losses.terms) {
@@ -179,6 +180,39 @@ fn fit_mixtures(stack: &mut Stack, data: &TrainingData) -> Result<()> {
     let mixtures: Result<_> = (0..stack.members.len()).map(fit).collect();
     let mixtures = mixtures.context("fitting the mixture on the embeddings of the first stage")?;
     Ok(stack.set_mixtures(mixtures)?)
+}
+
+/// The step between two epochs that guesses labels: each member's, by its embeddings of the training images.
+fn guess_labels(session: &Session, jobs: &[Job], stack: &mut Stack, masks: &[Mask]) -> Result<()> {
+    let Some(share) = stack.pseudo_labels_due() else { return Ok(()) };
+    let loaded = session.loaded();
+    let guess = |(member, (job, mask)): (usize, (&Job, &Mask))| {
+        let dml_models::Member { config, diverged, .. } = &stack.members[member];
+        if diverged.is_some() {
+            return Ok(None);
+        }
+        session.say(&Event::Scoring { id: job.id.clone(), step: "guessing labels".into() });
+        let embeddings = stack.embed_training(member, &loaded.training);
+        if !can_be_scored(&embeddings) {
+            return Ok(None);
+        }
+        let labels = &loaded.dataset.train.labels;
+        let given: Vec<(usize, u8)> = mask.rows().iter().map(|&row| (row, labels[row])).collect();
+        let of_class = (share * labels.len() as f64 / loaded.dataset.n_classes as f64) as usize;
+        let guessed = pseudo_labels(&config.pseudo_labels, embeddings.view(), &given, of_class)?;
+        // Said, never used: the hidden labels are the yardstick only.
+        let right = guessed.iter().filter(|&&(row, class)| labels[row] == class).count();
+        job.log.line(&format!(
+            "after epoch {}: {} labels guessed, of which {right} are right",
+            stack.epoch,
+            guessed.len()
+        ));
+        Ok(Some(guessed))
+    };
+    let members = jobs.iter().zip(masks).enumerate();
+    let guessed: Result<_> = members.map(guess).collect();
+    stack.set_pseudo_labels(guessed.context("guessing labels from the embeddings")?);
+    Ok(())
 }
 
 /// The time that a trial takes.

@@ -1,0 +1,150 @@
+//! Views of images: random affine maps, another for each image of each step.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use dml_data::ImageShape;
+
+use crate::error::{ConfigError, in_range};
+
+/// The `[views]` of a trial: how far each image is turned, scaled, sheared and shifted at random
+/// whenever training looks at it. All 0: images stay as they are. Evaluation never changes them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViewsConfig {
+    /// Turns are uniform in ±rotation, in radians; 0 to pi.
+    pub rotation: f64,
+    /// Factors of size are uniform in 1 ± scale, apart for width and height; 0 to below 1.
+    pub scale: f64,
+    /// Shears are uniform in ±shear: a row moves sideways by so much of its height above the
+    /// centre; 0 to 1.
+    pub shear: f64,
+    /// Shifts are uniform in ±shift of the image's width and height; 0 to 1.
+    pub shift: f64,
+}
+
+/// Numbers drawn for a view.
+const DRAWS: i64 = 6;
+
+impl ViewsConfig {
+    /// Checks every range.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let Self { rotation, scale, shear, shift } = *self;
+        let pi = std::f64::consts::PI;
+        in_range("views.rotation", rotation, (0.0..=pi).contains(&rotation), "0 to 3.14159")?;
+        in_range("views.scale", scale, (0.0..1.0).contains(&scale), "at least 0 and below 1")?;
+        in_range("views.shear", shear, (0.0..=1.0).contains(&shear), "in [0, 1]")?;
+        in_range("views.shift", shift, (0.0..=1.0).contains(&shift), "in [0, 1]")
+    }
+
+    /// Views of images `[M, b, pixels]`: each member's drawn from its own seed, for `purpose` and
+    /// `at`. Images themselves, bit for bit, where every range is 0. Pixels between those of an image
+    /// are interpolated, beyond its edge they are black.
+    pub(crate) fn apply(
+        &self,
+        images: &Tensor,
+        shape: ImageShape,
+        seeds: &[u64],
+        (purpose, at): (&'static str, u64),
+    ) -> Tensor {
+        if *self == Self::default() {
+            return images.shallow_clone();
+        }
+        let n = images.size()[1];
+        let draws = seeds.iter().map(|&seed| crate::random::uniform(seed, purpose, at, &[n, DRAWS]));
+        let draws = Tensor::cat(&draws.collect::<Vec<_>>(), 0).to_device(images.device()) * 2.0 - 1.0; // [M b, 6]
+        let sides = [shape.channels, shape.height, shape.width].map(|side| side as i64);
+        let size = [draws.size()[0], sides[0], sides[1], sides[2]];
+        let grid = Tensor::affine_grid_generator(&self.maps(&draws), size, false);
+        // Bilinear, and zeros beyond the edge.
+        images.reshape(size).grid_sampler(&grid, 0, 0, false).reshape(images.size())
+    }
+
+    /// The affine maps of draws `[n, 6]` in ±1, from a place of the view to that of the image, in
+    /// half widths and heights: `[n, 2, 3]`.
+    fn maps(&self, draws: &Tensor) -> Tensor {
+        let draw = |i: i64, range: f64| draws.select(1, i) * range;
+        let (sin, cos) = (draw(0, self.rotation).sin(), draw(0, self.rotation).cos());
+        let shear = draw(1, self.shear);
+        // The inverse of a scaling by 1 ± scale.
+        let [x, y] = [2, 3].map(|i| (draw(i, self.scale) + 1.0).reciprocal());
+        // Rotation times shear times scaling, the shift in half sides.
+        let row = |a: Tensor, b: Tensor, shift: Tensor| Tensor::stack(&[a, b, shift], 1);
+        let first = row(&cos * &x, (&cos * &shear - &sin) * &y, draw(4, 2.0 * self.shift));
+        let second = row(&sin * &x, (&sin * &shear + &cos) * &y, draw(5, 2.0 * self.shift));
+        Tensor::stack(&[first, second], 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::uniform;
+
+    const SHAPE: ImageShape = ImageShape { channels: 2, height: 5, width: 7 };
+
+    fn images(members: i64, n: i64) -> Tensor {
+        uniform(1, "images", 0, &[members, n, SHAPE.pixels() as i64])
+    }
+
+    #[test]
+    fn without_a_range_nothing_changes_bit_for_bit() {
+        let images = images(2, 3);
+        let same = ViewsConfig::default().apply(&images, SHAPE, &[1, 2], ("views", 0));
+        assert_eq!(same, images);
+    }
+
+    /// Bilinear interpolation of the image at where the map takes each pixel's centre, in f64.
+    #[test]
+    fn views_equal_a_loop_over_pixels() {
+        let views = ViewsConfig { rotation: 0.5, scale: 0.3, shear: 0.2, shift: 0.15 };
+        let images = images(1, 4);
+        let ours = views.apply(&images, SHAPE, &[7], ("views", 3));
+        let draws = uniform(7, "views", 3, &[4, DRAWS]) * 2.0 - 1.0;
+        let (height, width) = (SHAPE.height as i64, SHAPE.width as i64);
+        for image in 0..4 {
+            let draw = |i: i64| draws.double_value(&[image, i]);
+            let (sin, cos) = (draw(0) * views.rotation).sin_cos();
+            let (shear, [x, y]) =
+                (draw(1) * views.shear, [2, 3].map(|i| 1.0 / (1.0 + draw(i) * views.scale)));
+            let shift = [4, 5].map(|i| 2.0 * draw(i) * views.shift);
+            for channel in 0..SHAPE.channels as i64 {
+                let pixel = |row: i64, column: i64| {
+                    let inside = (0..height).contains(&row) && (0..width).contains(&column);
+                    let place = (channel * height + row) * width + column;
+                    if inside { images.double_value(&[0, image, place]) } else { 0.0 }
+                };
+                for row in 0..height {
+                    for column in 0..width {
+                        let centre = |i: i64, n: i64| (2 * i + 1) as f64 / n as f64 - 1.0;
+                        let (u, v) = (centre(column, width) * x, centre(row, height) * y);
+                        let (u, v) = (u + shear * v, v);
+                        let (u, v) = (cos * u - sin * v + shift[0], sin * u + cos * v + shift[1]);
+                        let (left, top) =
+                            (((u + 1.0) * width as f64 - 1.0) / 2.0, ((v + 1.0) * height as f64 - 1.0) / 2.0);
+                        let (a, b) = (left - left.floor(), top - top.floor());
+                        let (left, top) = (left.floor() as i64, top.floor() as i64);
+                        let expected = (1.0 - b) * ((1.0 - a) * pixel(top, left) + a * pixel(top, left + 1))
+                            + b * ((1.0 - a) * pixel(top + 1, left) + a * pixel(top + 1, left + 1));
+                        let at = [0, image, (channel * height + row) * width + column];
+                        let ours = ours.double_value(&at);
+                        assert!((ours - expected).abs() < 1e-5, "{ours} against {expected}: f32 rounding");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_member_gets_in_a_stack_what_it_gets_alone() {
+        let views = ViewsConfig { rotation: 0.3, scale: 0.2, shear: 0.2, shift: 0.1 };
+        let images = images(3, 4);
+        let stack = views.apply(&images, SHAPE, &[5, 6, 5], ("views", 9));
+        for (member, seed) in [(0, 5), (1, 6), (2, 5)] {
+            let alone = views.apply(&images.narrow(0, member, 1), SHAPE, &[seed], ("views", 9));
+            assert_eq!(stack.narrow(0, member, 1), alone);
+        }
+        let another_step = views.apply(&images, SHAPE, &[5, 6, 5], ("views", 10));
+        assert_ne!(stack, another_step);
+    }
+}

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use crate::engine::slurm;
+use crate::engine::slurm::SbatchOptions;
 use crate::selected::Selected;
 
 /// The help of `--stop-early`.
@@ -76,12 +76,13 @@ pub(crate) struct SweepArguments {
     /// Where processes run: here, or as the tasks of one Slurm array job
     #[arg(long, value_enum, default_value_t)]
     pub executor: Executor,
-    /// Options for sbatch, as in --sbatch="--partition=gpu --time=4:00:00"
+    /// Options for sbatch, as in --sbatch="--partition=gpu --comment='my run'"
     ///
+    /// They are split as a shell splits them.
     /// Not --output, --error and --open-mode: a task's log is where the sweep reads how the task
     /// died.
-    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true, value_parser = slurm::options)]
-    pub sbatch: Vec<String>,
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
+    pub sbatch: Vec<SbatchOptions>,
     /// Slurm tasks at a time [default: as many as Slurm likes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub at_once: Option<u16>,

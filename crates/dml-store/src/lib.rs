@@ -16,6 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod claim;
 mod error;
 mod event;
 mod identity;
@@ -27,6 +28,7 @@ mod result;
 mod rungs;
 mod store;
 
+pub use claim::Claim;
 pub use error::StoreError;
 pub use event::{Event, Passed};
 pub use identity::{NEUTRAL, canonical, complete, trial_id};
@@ -35,4 +37,4 @@ pub use provenance::Provenance;
 pub use reading::{Mistake, line_of, nearest, read_toml};
 pub use result::{Curves, Ending, FORMAT, Failure, Outcome, Scores, TrialResult};
 pub use rungs::Rungs;
-pub use store::{Claim, RunStore};
+pub use store::RunStore;

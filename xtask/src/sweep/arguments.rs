@@ -53,6 +53,19 @@ pub(crate) struct SweepArguments {
     /// of scoring), and counts its trial as failed
     #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
     pub epoch_limit: u64,
+    /// For file systems without file locks: a process claims a trial by a directory, to which it
+    /// gives signs of life, and is taken for dead after SECONDS without one
+    ///
+    /// The store remembers it, so that it is said once, while no process runs trials of the store.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "180",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub heartbeat: Option<u32>,
     /// Says nothing on stderr but errors and the closing summary
     #[arg(long, short)]
     pub quiet: bool,

@@ -49,8 +49,8 @@ pub(crate) struct SweepArguments {
     /// Stops at the first trial that failed for good
     #[arg(long)]
     pub fail_fast: bool,
-    /// Kills a process that says nothing for so long (it speaks after each epoch and at each step
-    /// of scoring), and counts its trial as failed
+    /// Kills a process that says nothing for so long (it speaks after each epoch, at each step of
+    /// scoring, and every ten seconds of a step while it computes), and counts its trial as failed
     #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
     pub epoch_limit: u64,
     /// For file systems without file locks: a process claims a trial by a directory, to which it

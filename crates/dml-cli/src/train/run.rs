@@ -2,6 +2,8 @@
 
 mod at_rung;
 mod members;
+mod pulse;
+mod spent;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,7 +17,7 @@ use dml_store::{Event, Passed, RunStore, names, trial_id};
 
 use crate::train::log::{Log, panic_message};
 use crate::train::rung::{Rung, RungScore};
-use crate::train::session::{Job, Session};
+use crate::train::session::{Job, Session, Voice};
 use crate::train::trial::Trial;
 
 #[derive(Debug, Args)]
@@ -110,6 +112,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
         tensorboard: arguments.tensorboard,
         threads: arguments.threads,
         store,
+        voice: Voice { interrupted: Arc::clone(&signals.asked) },
         interrupted: signals.asked,
         rung: arguments.until_epoch.map(|epoch| Rung { epoch, score: arguments.rung_score.clone() }),
         source,

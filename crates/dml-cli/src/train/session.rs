@@ -37,6 +37,7 @@ pub(crate) struct Session {
     pub(crate) store: RunStore,
     /// Set by a signal, or when no one reads standard output any more.
     pub(crate) interrupted: Arc<AtomicBool>,
+    pub(crate) voice: Voice,
     /// Where trials stop before their end.
     pub(crate) rung: Option<Rung>,
     pub(crate) source: Source,
@@ -83,8 +84,20 @@ impl Session {
         self.loaded.as_ref().expect("loaded before the group runs")
     }
 
-    /// Tells the process that started this one. When no one reads any more it is gone, and this one
-    /// ends as after a signal.
+    pub(crate) fn say(&self, event: &Event) {
+        self.voice.say(event);
+    }
+}
+
+/// Tells the process that started this one, from any thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Voice {
+    pub(crate) interrupted: Arc<AtomicBool>,
+}
+
+impl Voice {
+    /// When no one reads any more, what started this process is gone, and it ends as after a
+    /// signal.
     pub(crate) fn say(&self, event: &Event) {
         let mut out = std::io::stdout().lock();
         if out.write_all(event.line().as_bytes()).and_then(|()| out.flush()).is_err() {

@@ -11,6 +11,8 @@ use dml_store::{Curves, Event, FORMAT, Outcome, Scores, TrialResult, names};
 use ndarray::{Array2, ArrayView2};
 
 use super::at_rung;
+use super::pulse::Pulse;
+use super::spent::{self, Spent};
 use crate::train::artifacts;
 use crate::train::evaluate::{can_be_scored, evaluated_split, fit_mixture, score};
 use crate::train::session::{Job, Member, Session};
@@ -38,15 +40,20 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
         let epochs = job.trial.train.training.epochs;
         session.say(&Event::Started { id: job.id.clone(), epochs, resumed_at: stack.epoch });
     }
-    if !run_epochs(session, jobs, &mut stack)? {
-        if let Some(rung) = session.rung.as_ref().filter(|rung| rung.epoch == stack.epoch) {
-            for (index, (job, mask)) in jobs.iter().zip(masks).enumerate() {
+    let mut spent = Spent::read(jobs, |member| stack.seconds(member));
+    let is_through = run_epochs(session, jobs, &mut stack, &mut spent)?;
+    let shares: Vec<f64> = (0..jobs.len()).map(|member| spent.of(member, stack.seconds(member))).collect();
+    if !is_through {
+        let rung = session.rung.as_ref().filter(|rung| rung.epoch == stack.epoch);
+        for (index, (job, mask)) in jobs.iter().zip(masks).enumerate() {
+            let timer = Timer::after(shares[index]);
+            if let Some(rung) = rung {
                 at_rung::stop(session, rung, job, mask, Member { stack: &stack, index })?;
             }
+            spent::write(job, timer.seconds());
         }
         return Ok(());
     }
-    let shares: Vec<f64> = (0..jobs.len()).map(|member| stack.seconds(member)).collect();
     for (index, (job, mask)) in jobs.iter().zip(masks).enumerate() {
         let timer = Timer::after(shares[index]);
         let (member, curves) = (Some(Member { stack: &stack, index }), stack.members[index].curves.clone());
@@ -116,7 +123,7 @@ fn begin(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<Stack> {
 }
 
 /// Trains to the end; false when interrupted or at the rung, with a checkpoint written.
-fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<bool> {
+fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack, spent: &mut Spent) -> Result<bool> {
     let data = &session.loaded().training;
     let epochs = jobs[0].trial.train.training.epochs;
     // A member that has diverged has its result, and needs no rung.
@@ -139,6 +146,7 @@ fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<bool
         fit_mixtures(stack, data)?;
         let Some(losses) = stack.train_epoch(data)? else { return Ok(true) };
         tell_epoch(session, jobs, &losses)?;
+        spent.note(jobs, |member| stack.seconds(member));
         for (board, terms) in boards.iter_mut().zip(&losses.terms) {
             board.add(losses.epoch, terms)?;
         }
@@ -213,7 +221,11 @@ impl Trained<'_> {
     /// Scores the trained model, writes what the report shows of it, then the result.
     fn finish(self, embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>) -> Result<()> {
         let Self { session, job, mask, member, .. } = self;
-        let say = |step: &str| session.say(&Event::Scoring { id: job.id.clone(), step: step.into() });
+        let pulse = Pulse::of(session, &job.id);
+        let say = |step: &str| {
+            pulse.step(step);
+            spent::write(job, self.timer.seconds());
+        };
         say("embedding");
         let data = &session.loaded().dataset;
         let images = evaluated_split(&job.trial, data)?.images.view();
@@ -243,6 +255,7 @@ impl Trained<'_> {
         }
         say("figures");
         artifacts::write(session.store.root(), job, data, &queries, member)?;
+        drop(pulse);
         self.write(Outcome::Scored { scores })
     }
 

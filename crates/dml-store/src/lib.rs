@@ -27,6 +27,7 @@ mod reading;
 mod result;
 mod rungs;
 mod store;
+mod training;
 
 pub use claim::Claim;
 pub use error::StoreError;
@@ -38,3 +39,4 @@ pub use reading::{Mistake, line_of, nearest, read_toml};
 pub use result::{Curves, Ending, FORMAT, Failure, Outcome, Scores, TrialResult};
 pub use rungs::Rungs;
 pub use store::RunStore;
+pub use training::Training;

@@ -13,6 +13,7 @@
 //!                 lock                held (advisory file lock) by the process that runs it
 //!                 lock-N/alive        in its place where the file system has no locks; written again and again
 //!                 *.npz, *.png        what the report shows of it
+//! STORE/trainings/NAME.json           which trial has done a training that may be others' too
 //! STORE/images/                       pictures of data sets, which trials link to
 //! STORE/stop-early/NAME.jsonl         what a sweep that stops early decided, and on what (xtask)
 //! STORE/slurm/NAME-N/                 a job of a sweep (xtask)
@@ -22,6 +23,8 @@
 pub const STORE: &str = "store.json";
 /// The folder of all trials.
 pub const TRIALS: &str = "trials";
+/// The folder of trainings that several trials may share.
+pub const TRAININGS: &str = "trainings";
 /// The folder of what trials link to.
 pub const IMAGES: &str = "images";
 /// The folder of the journals of early stopping.

@@ -27,4 +27,7 @@ pub struct Provenance {
     /// of the training of a stack a share, its time divided by its members; of scoring the trial's
     /// own.
     pub seconds: f64,
+    /// The trial whose training it took over, as no label takes part in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_as: Option<String>,
 }

@@ -12,7 +12,9 @@ use serde_json::Value;
 use toml::Table;
 
 use crate::claim::{Claim, Claims};
-use crate::{FORMAT, Failure, Provenance, Rungs, StoreError, TrialResult, canonical, names, trial_id};
+use crate::{
+    FORMAT, Failure, Provenance, Rungs, StoreError, Training, TrialResult, canonical, names, trial_id,
+};
 
 /// What to do about a damaged file of a trial.
 const RUN_AGAIN: &str = "delete it to run the trial again";
@@ -201,6 +203,28 @@ impl RunStore {
     /// When it cannot be written.
     pub fn write_provenance(&self, id: &str, provenance: &Provenance) -> Result<(), StoreError> {
         write_json(&self.file(id, names::RUN), provenance)
+    }
+
+    /// A training that a trial of this store has ended; `None` where that is not there or cannot be
+    /// read, as no result depends on it.
+    pub fn training(&self, name: &str) -> Option<Training> {
+        let training: Training =
+            serde_json::from_str(&fs::read_to_string(self.training_file(name)).ok()?).ok()?;
+        (training.format == FORMAT).then_some(training)
+    }
+
+    /// Writes that a trial has ended a training.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_training(&self, name: &str, training: &Training) -> Result<(), StoreError> {
+        let folder = self.root.join(names::TRAININGS);
+        fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
+        write_json(&self.training_file(name), training)
+    }
+
+    fn training_file(&self, name: &str) -> PathBuf {
+        self.root.join(names::TRAININGS).join(format!("{name}.json"))
     }
 
     /// The rungs that a trial has come to.

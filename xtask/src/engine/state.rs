@@ -135,6 +135,7 @@ pub(crate) mod tests {
             host: String::new(),
             finished_at: 0,
             seconds,
+            trained_as: None,
         };
         store.write_provenance(&trial.id, &provenance).unwrap();
     }

@@ -7,10 +7,11 @@ use anyhow::{Context, Result};
 use dml_data::Mask;
 use dml_eval::agreement::adjusted_mutual_information;
 use dml_models::{Baseline, EpochLosses, Stack, TrainingData, save_weights};
-use dml_store::{Curves, Event, FORMAT, Outcome, Scores, TrialResult, names};
+use dml_store::{Curves, Ending, Event, FORMAT, Outcome, Scores, TrialResult, names};
 use ndarray::{Array2, ArrayView2};
 
 use super::at_rung;
+use super::known;
 use super::pulse::Pulse;
 use super::spent::{self, Spent};
 use crate::train::artifacts;
@@ -19,23 +20,23 @@ use crate::train::session::{Job, Member, Session};
 
 /// Trains and scores the jobs, which are of one stack, unless it is interrupted.
 pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()> {
-    let data = &session.loaded().dataset;
     for job in jobs {
         job.log.line(&format!("on {}", dml_models::device_name(session.device)));
     }
     if jobs[0].trial.train.model.system.is_baseline() {
-        for (job, mask) in jobs.iter().zip(masks) {
-            let timer = Timer::after(0.0);
-            session.say(&Event::Started { id: job.id.clone(), epochs: 0, resumed_at: 0 });
-            let baseline =
-                Baseline::fit(&job.trial.train.model, job.trial.train.seed, data.train.images.view());
-            let embed = |images: ArrayView2<u8>| baseline.embed(images);
-            let curves = Curves::new();
-            Trained { session, job, mask, timer, curves, member: None }.finish(&embed)?;
-        }
-        return Ok(());
+        return run_baselines(session, jobs, masks);
     }
-    let mut stack = begin(session, jobs, masks)?;
+    let recalled = match (jobs, masks) {
+        ([job], [mask]) => known::recall(session, job, mask),
+        _ => None,
+    };
+    let (mut stack, taken_from) = match recalled {
+        Some((stack, trial)) => (stack, Some(trial)),
+        None => (begin(session, jobs, masks)?, None),
+    };
+    if let Some(trial) = &taken_from {
+        jobs[0].log.line(&format!("its training is that of {trial}: no label takes part in it"));
+    }
     for job in jobs {
         let epochs = job.trial.train.training.epochs;
         session.say(&Event::Started { id: job.id.clone(), epochs, resumed_at: stack.epoch });
@@ -57,13 +58,28 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
     for (index, (job, mask)) in jobs.iter().zip(masks).enumerate() {
         let timer = Timer::after(shares[index]);
         let (member, curves) = (Some(Member { stack: &stack, index }), stack.members[index].curves.clone());
-        let trained = Trained { session, job, mask, timer, curves, member };
+        let taken_from = taken_from.clone();
+        let trained = Trained { session, job, mask, timer, curves, member, taken_from };
         if let Some((epoch, reason)) = stack.members[index].diverged.clone() {
             trained.write(Outcome::Diverged { epoch, reason })?;
             continue;
         }
         save_weights(&stack, index, &job.directory.join(names::WEIGHTS))?;
         trained.finish(&|images| stack.embed(index, images))?;
+    }
+    Ok(())
+}
+
+/// Scores baselines, which have no epochs.
+fn run_baselines(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()> {
+    for (job, mask) in jobs.iter().zip(masks) {
+        let timer = Timer::after(0.0);
+        session.say(&Event::Started { id: job.id.clone(), epochs: 0, resumed_at: 0 });
+        let train = &job.trial.train;
+        let baseline = Baseline::fit(&train.model, train.seed, session.loaded().dataset.train.images.view());
+        let embed = |images: ArrayView2<u8>| baseline.embed(images);
+        let curves = Curves::new();
+        Trained { session, job, mask, timer, curves, member: None, taken_from: None }.finish(&embed)?;
     }
     Ok(())
 }
@@ -215,6 +231,8 @@ struct Trained<'a> {
     curves: Curves,
     /// `None` of a baseline.
     member: Option<Member<'a>>,
+    /// Whose training this was.
+    taken_from: Option<String>,
 }
 
 impl Trained<'_> {
@@ -260,12 +278,16 @@ impl Trained<'_> {
     }
 
     fn write(self, outcome: Outcome) -> Result<()> {
-        let Self { session, job, curves, .. } = self;
+        let Self { session, job, curves, taken_from, member, .. } = self;
         let (ending, seconds) = (outcome.ending(), self.timer.seconds());
-        artifacts::write_provenance(session, job, seconds)?;
+        let is_new = member.is_some() && ending == Ending::Scored && taken_from.is_none();
+        artifacts::write_provenance(session, job, seconds, taken_from)?;
         job.log.line(&format!("{ending} after {seconds:.1} s"));
         let (id, trial) = (job.id.clone(), job.table.clone());
         session.store.finish(&TrialResult { format: FORMAT, id, trial, outcome, curves })?;
+        if is_new {
+            known::remember(session, job);
+        }
         session.say(&Event::Finished { id: job.id.clone(), outcome: ending, seconds });
         Ok(())
     }

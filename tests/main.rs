@@ -10,6 +10,7 @@ mod store;
 mod check;
 mod embed;
 mod failures;
+mod known;
 mod options;
 mod resume;
 mod run;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::store::{Running, Store, files, outcome, result, run};
 
@@ -132,6 +133,25 @@ fn a_reader_who_goes_away_ends_a_trial_with_a_checkpoint() {
 }
 
 #[test]
+fn the_seconds_of_a_killed_attempt_count_even_where_nothing_is_left_of_it() {
+    let store = Store::new();
+    let trials = add(&store, 1);
+    let running = Running::start(&["--checkpoint-seconds", "3600"], &trials).read_until_epoch(2);
+    running.send(Signal::KILL);
+    assert_eq!(running.wait(), None);
+    let noted = trials[0].join("checkpoint.seconds");
+    let seconds: f64 = fs::read_to_string(&noted).unwrap().trim().parse().unwrap();
+    assert!(seconds > 0.0);
+    // As if it had trained for an hour.
+    fs::write(&noted, "3600\n").unwrap();
+    assert_eq!(go_on(&trials, &[]), [0]);
+    assert_as_if_never_interrupted(&trials[0]);
+    let run: Value = serde_json::from_slice(&fs::read(trials[0].join("run.json")).unwrap()).unwrap();
+    let all = run["seconds"].as_f64().unwrap();
+    assert!(3600.0 < all && all < 3720.0, "{all}");
+}
+
+#[test]
 fn a_stack_goes_on_as_a_stack() {
     let store = Store::new();
     let trials = add_without_memory(&store);
@@ -179,7 +199,8 @@ fn a_damaged_checkpoint_is_told_and_not_used() {
     running.send(Signal::TERM);
     assert_eq!(running.wait(), Some(143));
     let trial = &trials[0];
-    let checkpoint: Vec<String> = files(trial).into_iter().filter(|f| f.starts_with("checkpoint")).collect();
+    let is_of_it = |name: &String| name.starts_with("checkpoint") && name != "checkpoint.seconds";
+    let checkpoint: Vec<String> = files(trial).into_iter().filter(is_of_it).collect();
     let whole: Vec<Vec<u8>> = checkpoint.iter().map(|name| fs::read(trial.join(name)).unwrap()).collect();
     for damaged in &checkpoint {
         for (name, bytes) in checkpoint.iter().zip(&whole) {

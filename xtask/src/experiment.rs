@@ -5,7 +5,7 @@ pub(crate) mod expand;
 mod file;
 mod stop_early;
 mod sweep;
-mod trial;
+pub(crate) mod trial;
 
 pub(crate) use stop_early::StopEarly;
 pub(crate) use sweep::Sweep;

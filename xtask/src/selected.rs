@@ -1,5 +1,6 @@
 //! Which trials, in which store: what every command on a sweep takes.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -34,11 +35,13 @@ impl Selected {
         Ok((sweep, store))
     }
 
-    /// The same selection as words of a command line.
+    /// The same selection as words of a command line, quoted for a shell.
     pub(crate) fn words(&self) -> Vec<String> {
-        let mut words = vec![self.name.clone()];
+        let quoted = |word: &str| shlex::try_quote(word).map_or_else(|_| word.into(), Cow::into_owned);
+        let mut words = vec![quoted(&self.name)];
         words.extend(self.seeds.map(|n| format!("--seeds {n}")));
-        words.extend(self.store.as_ref().map(|store| format!("--store {}", store.display())));
+        words
+            .extend(self.store.as_ref().map(|store| format!("--store {}", quoted(&store.to_string_lossy()))));
         words
     }
 }

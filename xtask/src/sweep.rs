@@ -26,7 +26,10 @@ use arguments::Executor;
 
 /// Runs what is missing and writes the report; exit code 1 if a trial has no result in the end.
 pub(crate) fn run(root: &Path, arguments: &SweepArguments) -> Result<ExitCode> {
-    let (sweep, store) = arguments.selected.open(root).context(WrongCall)?;
+    let (sweep, mut store) = arguments.selected.open(root).context(WrongCall)?;
+    if let Some(seconds) = arguments.heartbeat {
+        store.claim_by_heartbeat(seconds).context(WrongCall)?;
+    }
     Session { root, arguments, sweep, store }.run()
 }
 
@@ -59,6 +62,9 @@ impl Session<'_> {
         if arguments.plan || arguments.dry_run {
             self.say_plan(&to_run, &standings);
             return Ok(ExitCode::SUCCESS);
+        }
+        if !to_run.is_empty() {
+            store.check_claims()?;
         }
         if arguments.retry_failed {
             to_run.iter().try_for_each(|trial| store.forget_failures(&trial.id))?;

@@ -122,6 +122,11 @@ impl LabelledBatches {
         i64::from(self.classes[&row])
     }
 
+    /// Rows whose labels are true, with their classes.
+    pub(crate) fn true_labels(&self) -> impl Iterator<Item = (usize, u8)> {
+        self.truth.iter().map(|(&row, &class)| (row, class))
+    }
+
     /// Rows whose labels are guessed, with their classes.
     pub(crate) fn guesses(&self) -> impl Iterator<Item = (usize, u8)> {
         let guessed = self.classes.iter().filter(|(row, _)| !self.truth.contains_key(row));

@@ -31,6 +31,13 @@ pub struct Member {
     pub(crate) seconds_before: f64,
 }
 
+impl Member {
+    /// The labelled rows of its training set with their classes, without those that are guessed.
+    pub fn true_labels(&self) -> Vec<(usize, u8)> {
+        self.labelled.true_labels().collect()
+    }
+}
+
 /// M models of one shape, between two epochs of their training.
 ///
 /// Pixels are u8 everywhere, and divided by 255 before a network sees them.

@@ -25,6 +25,18 @@ pub enum StoreError {
         /// What is wrong, and what would be right.
         reason: String,
     },
+    /// The file system has no file locks.
+    #[error(
+        "{}: this file system has no file locks ({cause}), by which trials are claimed; with --heartbeat, which the store \
+         remembers, they are claimed without",
+        path.display()
+    )]
+    NoLocks {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
     /// The store was written by another version.
     #[error("{}: run store of format {found}, this version reads format {FORMAT}; use another --store", path.display())]
     Format {

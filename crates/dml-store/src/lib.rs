@@ -16,21 +16,27 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod claim;
 mod error;
 mod event;
 mod identity;
 mod keys;
 pub mod names;
 mod provenance;
+mod reading;
 mod result;
 mod rungs;
 mod store;
+mod training;
 
+pub use claim::Claim;
 pub use error::StoreError;
 pub use event::{Event, Passed};
 pub use identity::{NEUTRAL, canonical, complete, trial_id};
 pub use keys::{flatten, lookup};
 pub use provenance::Provenance;
+pub use reading::{Mistake, line_of, nearest, read_toml};
 pub use result::{Curves, Ending, FORMAT, Failure, Outcome, Scores, TrialResult};
 pub use rungs::Rungs;
-pub use store::{Claim, RunStore};
+pub use store::RunStore;
+pub use training::Training;

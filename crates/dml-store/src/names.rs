@@ -1,7 +1,7 @@
 //! What files and folders of a store are called.
 //!
 //! ```text
-//! STORE/store.json                    {"format": 1}
+//! STORE/store.json                    {"format": 1}, and "heartbeat_seconds" where the file system has no locks
 //! STORE/trials/ID/trial.toml          the complete trial
 //!                 result.json         written last: the trial is done
 //!                 weights.safetensors the trained weights
@@ -11,7 +11,9 @@
 //!                 run.json            when, where, on what and for how long it ran
 //!                 log.txt             what it said
 //!                 lock                held (advisory file lock) by the process that runs it
+//!                 lock-N/alive        in its place where the file system has no locks; written again and again
 //!                 *.npz, *.png        what the report shows of it
+//! STORE/trainings/NAME.json           which trial has done a training that may be others' too
 //! STORE/images/                       pictures of data sets, which trials link to
 //! STORE/stop-early/NAME.jsonl         what a sweep that stops early decided, and on what (xtask)
 //! STORE/slurm/NAME-N/                 a job of a sweep (xtask)
@@ -21,6 +23,8 @@
 pub const STORE: &str = "store.json";
 /// The folder of all trials.
 pub const TRIALS: &str = "trials";
+/// The folder of trainings that several trials may share.
+pub const TRAININGS: &str = "trainings";
 /// The folder of what trials link to.
 pub const IMAGES: &str = "images";
 /// The folder of the journals of early stopping.

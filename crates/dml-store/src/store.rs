@@ -1,8 +1,9 @@
 //! The run store itself: entering trials, claiming them, and what is kept of each.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use dml_data::files::write_aside;
 use serde::Serialize;
@@ -10,22 +11,22 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use toml::Table;
 
-use crate::{FORMAT, Failure, Provenance, Rungs, StoreError, TrialResult, canonical, names, trial_id};
+use crate::claim::{Claim, Claims};
+use crate::{
+    FORMAT, Failure, Provenance, Rungs, StoreError, Training, TrialResult, canonical, names, trial_id,
+};
 
 /// What to do about a damaged file of a trial.
 const RUN_AGAIN: &str = "delete it to run the trial again";
 
-/// A trial that no other process runs while this value lives. The system lets go of it when the
-/// process ends, however it ends.
-#[derive(Debug)]
-pub struct Claim {
-    _lock: File,
-}
+/// The key of the marker that says how claims are made, where they are not made by locks.
+const HEARTBEAT: &str = "heartbeat_seconds";
 
 /// A directory of trials.
 #[derive(Debug, Clone)]
 pub struct RunStore {
     root: PathBuf,
+    claims: Claims,
 }
 
 impl RunStore {
@@ -37,11 +38,52 @@ impl RunStore {
         let marker = root.join(names::STORE);
         let trials = root.join(names::TRIALS);
         fs::create_dir_all(&trials).map_err(StoreError::io(&trials))?;
+        let mut claims = Claims::Locks;
         match read(&marker)? {
-            Some(text) => check_format(&marker, &text, "use another --store")?,
+            Some(text) => {
+                check_format(&marker, &text, "use another --store")?;
+                let value: Value = parse(&marker, &text, "use another --store")?;
+                if let Some(seconds) = value.get(HEARTBEAT).and_then(Value::as_u64) {
+                    claims = Claims::Heartbeat(Duration::from_secs(seconds));
+                }
+            }
             None => write(&marker, &format!("{{\"format\": {FORMAT}}}\n"))?,
         }
-        Ok(Self { root: root.to_path_buf() })
+        Ok(Self { root: root.to_path_buf(), claims })
+    }
+
+    /// From now on the trials of this store are claimed without file locks, by every process that
+    /// opens it: a claim is a directory, and one without a sign of life for so many seconds is taken
+    /// over. For file systems without locks, and while no process runs trials of the store.
+    ///
+    /// # Errors
+    /// When the store's claims go by another number of seconds, or it cannot be written.
+    pub fn claim_by_heartbeat(&mut self, seconds: u32) -> Result<(), StoreError> {
+        let (marker, claims) =
+            (self.root.join(names::STORE), Claims::Heartbeat(Duration::from_secs(seconds.into())));
+        match self.claims {
+            Claims::Locks => {
+                write(&marker, &format!("{{\"format\": {FORMAT}, \"{HEARTBEAT}\": {seconds}}}\n"))?;
+                self.claims = claims;
+            }
+            Claims::Heartbeat(limit) if self.claims != claims => {
+                let limit = limit.as_secs();
+                let reason = format!(
+                    "claims of this store are given up after {limit} s, not {seconds}; --heartbeat={limit} would be right"
+                );
+                return Err(StoreError::malformed(&marker, &reason));
+            }
+            Claims::Heartbeat(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Refuses a file system on which no trial can be claimed.
+    ///
+    /// # Errors
+    /// When it has no file locks, and claims are made by them.
+    pub fn check_claims(&self) -> Result<(), StoreError> {
+        self.claims.check(&self.root.join(names::STORE))
     }
 
     /// Where the store lies.
@@ -163,6 +205,28 @@ impl RunStore {
         write_json(&self.file(id, names::RUN), provenance)
     }
 
+    /// A training that a trial of this store has ended; `None` where that is not there or cannot be
+    /// read, as no result depends on it.
+    pub fn training(&self, name: &str) -> Option<Training> {
+        let training: Training =
+            serde_json::from_str(&fs::read_to_string(self.training_file(name)).ok()?).ok()?;
+        (training.format == FORMAT).then_some(training)
+    }
+
+    /// Writes that a trial has ended a training.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_training(&self, name: &str, training: &Training) -> Result<(), StoreError> {
+        let folder = self.root.join(names::TRAININGS);
+        fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
+        write_json(&self.training_file(name), training)
+    }
+
+    fn training_file(&self, name: &str) -> PathBuf {
+        self.root.join(names::TRAININGS).join(format!("{name}.json"))
+    }
+
     /// The rungs that a trial has come to.
     ///
     /// # Errors
@@ -186,15 +250,17 @@ impl RunStore {
     /// Takes a trial for this process; `None` if another process has it.
     ///
     /// # Errors
-    /// When the lock file cannot be made.
+    /// When the lock file cannot be made, or the file system has no locks.
     pub fn claim(&self, id: &str) -> Result<Option<Claim>, StoreError> {
-        let path = self.file(id, names::LOCK);
-        let file = File::options().create(true).append(true).open(&path).map_err(StoreError::io(&path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Claim { _lock: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(e)) => Err(StoreError::io(&path)(e)),
-        }
+        self.claims.take(&self.file(id, names::LOCK))
+    }
+
+    /// Takes what another file of the store stands for, as [`RunStore::claim`] takes a trial.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn claim_file(&self, path: &Path) -> Result<Option<Claim>, StoreError> {
+        self.claims.take(path)
     }
 }
 
@@ -239,90 +305,4 @@ fn check_format(path: &Path, text: &str, what_to_do: &str) -> Result<(), StoreEr
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Curves, Outcome, Scores};
-
-    fn store() -> (tempfile::TempDir, RunStore, String) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = RunStore::open(folder.path()).unwrap();
-        let id = store.add(&"seed = 1".parse().unwrap()).unwrap();
-        (folder, store, id)
-    }
-
-    fn result(id: &str) -> TrialResult {
-        TrialResult {
-            format: FORMAT,
-            id: id.into(),
-            trial: "seed = 1".parse().unwrap(),
-            outcome: Outcome::Scored { scores: Scores::from([("a".into(), 0.5)]) },
-            curves: Curves::new(),
-        }
-    }
-
-    #[test]
-    fn a_trial_is_done_when_its_result_is_there() {
-        let (_folder, store, id) = store();
-        assert_eq!(store.ids().unwrap(), std::slice::from_ref(&id));
-        assert!(store.result(&id).unwrap().is_none());
-        assert_eq!(store.fail(&id, "the disk is full", true, vec![]).unwrap().attempts, 1);
-        assert_eq!(store.fail(&id, "the disk is full", true, vec![]).unwrap().attempts, 2);
-        store.finish(&result(&id)).unwrap();
-        assert_eq!(store.result(&id).unwrap(), Some(result(&id)));
-        assert!(store.failure(&id).unwrap().is_none());
-    }
-
-    #[test]
-    fn a_corrupted_result_is_named_and_never_misread() {
-        let (_folder, store, id) = store();
-        let path = store.file(&id, names::RESULT);
-        fs::write(&path, "{\"format\": 1, \"id\"").unwrap();
-        assert!(store.result(&id).unwrap_err().to_string().contains("result.json"));
-        fs::write(&path, "{\"format\": 2}").unwrap();
-        let message = store.result(&id).unwrap_err().to_string();
-        assert!(message.contains("format 2, this version reads format 1"), "{message}");
-        fs::write(&path, serde_json::to_string(&result("other")).unwrap()).unwrap();
-        assert!(store.result(&id).unwrap_err().to_string().contains("of trial other"));
-    }
-
-    #[test]
-    fn a_store_of_another_format_is_refused_by_name() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(names::STORE), "{\"format\": 7}").unwrap();
-        assert!(RunStore::open(folder.path()).unwrap_err().to_string().contains("format 7"));
-    }
-
-    #[test]
-    fn rungs_and_provenance_are_read_as_they_are_written() {
-        let (_folder, store, id) = store();
-        assert_eq!((store.rungs(&id).unwrap(), store.provenance(&id)), (Rungs::default(), None));
-        let mut rungs = Rungs::default();
-        rungs.insert("knn.accuracy", 2, Some(0.5));
-        rungs.insert("knn.accuracy", 6, None);
-        store.write_rungs(&id, &rungs).unwrap();
-        let read = store.rungs(&id).unwrap();
-        let values = [2, 6, 7].map(|epoch| read.value("knn.accuracy", epoch));
-        assert_eq!(values, [Some(Some(0.5)), Some(None), None]);
-        fs::write(store.file(&id, names::RUNGS), "{\"format\": 1").unwrap();
-        let message = store.rungs(&id).unwrap_err().to_string();
-        assert!(message.contains("rungs.json: ") && message.contains("rungs again"), "{message}");
-
-        let first_version = r#"{"format": 1, "version": "0.1.0", "libtorch": "2.11", "device": "cpu",
-            "threads": 1, "host": "h", "finished_at": 7, "seconds": 1.5}"#;
-        fs::write(store.file(&id, names::RUN), first_version).unwrap();
-        let provenance = store.provenance(&id).unwrap();
-        assert!((provenance.seconds, provenance.denormals_flushed) == (1.5, false));
-        store.write_provenance(&id, &provenance).unwrap();
-        assert_eq!(store.provenance(&id), Some(provenance));
-    }
-
-    #[test]
-    fn a_trial_is_claimed_once() {
-        let (_folder, store, id) = store();
-        let claim = store.claim(&id).unwrap();
-        assert!(claim.is_some());
-        assert!(store.claim(&id).unwrap().is_none());
-        drop(claim);
-        assert!(store.claim(&id).unwrap().is_some());
-    }
-}
+mod tests;

@@ -72,6 +72,16 @@ enum Output {
     Table { bars: MultiProgress, sweep: ProgressBar },
 }
 
+impl Output {
+    /// A line for the sweep and one for each trial, each cut to the width of the terminal.
+    fn table(bars: MultiProgress, trials: usize) -> Self {
+        let sweep = bars.add(ProgressBar::new(trials as u64));
+        sweep.set_style(style("{bar:24} {pos}/{len} trials, {wide_msg}"));
+        sweep.enable_steady_tick(Duration::from_secs(1));
+        Self::Table { bars, sweep }
+    }
+}
+
 impl Progress {
     /// A live table where stderr is a terminal.
     pub(crate) fn new(tally: Tally, quiet: bool) -> Self {
@@ -79,13 +89,14 @@ impl Progress {
             Output::Quiet
         } else if std::io::stderr().is_terminal() {
             let bars = MultiProgress::new();
-            let sweep = bars.add(ProgressBar::new(tally.total as u64));
-            sweep.set_style(style("{bar:24} {pos}/{len} trials, {msg}"));
-            sweep.enable_steady_tick(Duration::from_secs(1));
-            Output::Table { bars, sweep }
+            Output::table(bars, tally.total)
         } else {
             Output::Lines { said: Instant::now() }
         };
+        Self::on(output, tally)
+    }
+
+    fn on(output: Output, tally: Tally) -> Self {
         let mut progress = Self { tally, running: BTreeMap::new(), output };
         progress.tick();
         progress
@@ -95,8 +106,8 @@ impl Progress {
         let bar = match &self.output {
             Output::Table { bars, .. } if self.running.len() < SHOWN => {
                 let bar = bars.add(ProgressBar::new(epochs.into()));
-                bar.set_style(style("  {bar:12} {pos}/{len} {prefix} {msg:.dim}"));
-                bar.set_prefix(trial.label.clone());
+                bar.set_style(style("  {bar:12} {pos}/{len} {wide_msg}"));
+                bar.set_message(trial.label.clone());
                 bar.set_position(resumed_at.into());
                 Some(bar)
             }
@@ -135,7 +146,7 @@ impl Progress {
         if let Some(bar) = &running.bar {
             bar.set_length(running.epochs.into());
             bar.set_position(running.epoch.into());
-            bar.set_message(running.text.clone());
+            bar.set_message(format!("{}  {}", running.label, running.text));
         }
     }
 
@@ -249,7 +260,68 @@ fn style(template: &str) -> ProgressStyle {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::{ProgressDrawTarget, TermLike};
+
     use super::*;
+
+    /// A terminal of forty columns that keeps the lines that it was sent.
+    #[derive(Debug, Clone, Default)]
+    struct Narrow(Arc<Mutex<Vec<String>>>);
+
+    impl TermLike for Narrow {
+        fn width(&self) -> u16 {
+            40
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, line: &str) -> io::Result<()> {
+            self.write_str(line)
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push(text.to_owned());
+            Ok(())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_line_of_a_running_trial_is_cut_to_the_width_of_the_terminal() {
+        let terminal = Narrow::default();
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 200);
+        let estimate = Estimate { seconds_per_trial: 1.0, measured: 0 };
+        let tally = Tally { total: 2, done: 0, failed: 0, stopped: 0, workers: 1, estimate };
+        let output = Output::table(MultiProgress::with_draw_target(target), 2);
+        let mut progress = Progress::on(output, tally);
+        let label = "labelled_percent=0.1 system=dml latent_dim=2".to_owned();
+        let trial = Trial { id: "a".into(), table: toml::Table::new(), label };
+        progress.started(&trial, 0, 20);
+        progress.epoch("a", 7, 20, &BTreeMap::from([("supervised".into(), Some(0.5))]));
+        let Output::Table { bars, .. } = &progress.output else { panic!("it is a table") };
+        bars.suspend(|| {}); // Draws all once more.
+        let lines = terminal.0.lock().unwrap();
+        let shown: Vec<&str> =
+            lines.iter().map(|line| line.trim_end()).filter(|line| line.contains("7/20")).collect();
+        assert_eq!(shown.last(), Some(&"  ━━━━╸─────── 7/20 labelled_percent=0.1"), "{lines:?}");
+        assert!(lines.iter().all(|line| line.chars().count() <= 40), "{lines:?}");
+    }
 
     #[test]
     fn the_eta_is_the_work_left_over_the_workers_that_have_work() {

@@ -17,8 +17,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::str::FromStr;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use dml_data::files::write_aside;
 use dml_store::{RunStore, names};
 
@@ -45,8 +46,8 @@ pub(crate) struct Request<'a> {
     /// The sweep.
     pub name: &'a str,
     pub dml: Dml,
-    /// Options for `sbatch`, as they are; they win over the script's own.
-    pub sbatch: &'a [String],
+    /// Options for `sbatch`; they win over the script's own.
+    pub sbatch: &'a [SbatchOptions],
     /// Tasks at a time.
     pub at_once: Option<u16>,
 }
@@ -61,23 +62,32 @@ pub(crate) struct Task {
     pub trials: Vec<String>,
 }
 
-/// What the user says to `sbatch`, unless it would put the logs where no sweep finds them.
-///
-/// # Errors
-/// A sentence that names the option and what to do instead.
-pub(crate) fn options(text: &str) -> Result<String, String> {
-    // Also glued to their value, behind letters that take none, or abbreviated.
-    let moves_logs = |word: &&str| {
-        let short = word.strip_prefix('-').map(|letters| letters.trim_start_matches(SHORT_WITHOUT_VALUE));
-        let long = word.split('=').next().unwrap_or_default();
-        short.is_some_and(|letters| letters.starts_with(['o', 'e']))
-            || (long.len() >= 4 && ["--output", "--error", "--open-mode"].iter().any(|o| o.starts_with(long)))
-    };
-    match text.split_whitespace().find(moves_logs) {
-        None => Ok(text.to_owned()),
-        Some(word) => Err(format!(
-            "leave out {word}: the logs are in STORE/slurm/NAME-N/logs, where the sweep reads how a task died"
-        )),
+/// Words for `sbatch`, of a text that is split as a shell splits it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SbatchOptions(Vec<String>);
+
+impl FromStr for SbatchOptions {
+    type Err = String;
+
+    /// Refuses what would put the logs where no sweep finds them.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let words = shlex::split(text).ok_or_else(|| {
+            format!("{text:?} has a quote without its end, or a backslash at its end; a shell's quotes would be right")
+        })?;
+        // Also glued to their value, behind letters that take none, or abbreviated.
+        let moves_logs = |word: &&String| {
+            let short = word.strip_prefix('-').map(|letters| letters.trim_start_matches(SHORT_WITHOUT_VALUE));
+            let long = word.split('=').next().unwrap_or_default();
+            short.is_some_and(|letters| letters.starts_with(['o', 'e']))
+                || (long.len() >= 4
+                    && ["--output", "--error", "--open-mode"].iter().any(|o| o.starts_with(long)))
+        };
+        match words.iter().find(moves_logs) {
+            None => Ok(Self(words)),
+            Some(word) => Err(format!(
+                "leave out {word}: the logs are in STORE/slurm/NAME-N/logs, where the sweep reads how a task died"
+            )),
+        }
     }
 }
 
@@ -97,6 +107,7 @@ pub(crate) fn submit(request: &Request, store: &RunStore, trials: Vec<Trial>) ->
     let mut trials = by_data_set(trials);
     // What was begun before may be what its task died of: it comes last.
     trials.sort_by_key(|trial| store.trial_directory(&trial.id).join("log.txt").exists());
+    check_folder(&root)?;
     let folder = new_folder(&root.join(names::SLURM), request.name)?;
     for part in ["tasks", "logs", "ended"] {
         fs::create_dir_all(folder.join(part)).with_context(|| folder.display().to_string())?;
@@ -125,6 +136,17 @@ pub(crate) fn submit(request: &Request, store: &RunStore, trials: Vec<Trial>) ->
     ))
 }
 
+/// Refuses a folder that no `#SBATCH` line and no list of trials can name: a backslash anywhere in a
+/// path takes the meaning from `%a` in all of it.
+fn check_folder(root: &Path) -> Result<()> {
+    ensure!(
+        root.to_str().is_some_and(|path| !path.contains(['\\', '\n'])),
+        "{}: Slurm cannot name a folder with a backslash, a line break or bytes that are no UTF-8 in its path; use another --store",
+        root.display()
+    );
+    Ok(())
+}
+
 fn write(path: &Path, text: &str) -> Result<()> {
     write_aside(path, text.as_bytes()).with_context(|| path.display().to_string())
 }
@@ -143,8 +165,8 @@ fn new_folder(parent: &Path, name: &str) -> Result<PathBuf> {
     unreachable!("some number is free")
 }
 
-fn sbatch(options: &[String], script: &Path) -> Result<String> {
-    let words = options.iter().flat_map(|option| option.split_whitespace());
+fn sbatch(options: &[SbatchOptions], script: &Path) -> Result<String> {
+    let words = options.iter().flat_map(|options| &options.0);
     let mut command = Command::new("sbatch");
     // These would win over the script's own.
     for variable in ["SBATCH_OUTPUT", "SBATCH_ERROR", "SBATCH_OPEN_MODE"] {
@@ -252,12 +274,33 @@ mod tests {
     fn what_would_move_the_logs_is_refused_in_any_spelling() {
         let moves = "--output=x|-o x|-ox|--outp x|--error=x|-e x|--err=x|--open-mode=truncate|-Hox|-QWex";
         for option in moves.split('|') {
-            let said = options(&format!("--partition=gpu {option}")).unwrap_err();
+            let said = format!("--partition=gpu {option}").parse::<SbatchOptions>().unwrap_err();
             let word = option.split(' ').next().unwrap();
             assert!(said.starts_with(&format!("leave out {word}: the logs are in ")), "{said}");
         }
         let fine = "--partition=gpu --exclusive --export=ALL --exclude=n1 --overcommit --oversubscribe -p output -Hpo -Joe -O";
-        assert_eq!(options(fine).as_deref(), Ok(fine));
+        let words = fine.split(' ').map(str::to_owned).collect();
+        assert_eq!(fine.parse(), Ok(SbatchOptions(words)));
+    }
+
+    #[test]
+    fn options_are_split_as_a_shell_splits_them() {
+        let options = r#"--comment='my run' --mail-user="it's me" -J a\ b"#;
+        let words = ["--comment=my run", "--mail-user=it's me", "-J", "a b"].map(str::to_owned).to_vec();
+        assert_eq!(options.parse(), Ok(SbatchOptions(words)));
+        let said = "--comment='my run".parse::<SbatchOptions>().unwrap_err();
+        assert_eq!(
+            said,
+            r#""--comment='my run" has a quote without its end, or a backslash at its end; a shell's quotes would be right"#
+        );
+    }
+
+    #[test]
+    fn a_store_that_no_line_of_slurms_can_name_is_refused() {
+        assert!(check_folder(Path::new("/data/my store 50%a #1 'new'")).is_ok());
+        let said = check_folder(Path::new(r"/data/a\b")).unwrap_err().to_string();
+        assert!(said.starts_with(r"/data/a\b: Slurm cannot name") && said.ends_with("--store"), "{said}");
+        assert!(check_folder(Path::new("/data/a\nb")).is_err());
     }
 
     #[test]

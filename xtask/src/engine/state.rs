@@ -105,10 +105,12 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::experiment::expand::expand;
+    use crate::experiment::trial::label;
 
     /// Four trials in an empty store.
     pub(crate) fn four_trials() -> (tempfile::TempDir, RunStore, Vec<Trial>) {
-        let trials = expand(&"seed = 0".parse().unwrap(), &[], 4).unwrap();
+        let mut trials = expand(&"seed = 0".parse().unwrap(), &[], 4).unwrap();
+        label(&mut trials, &dml_report::Ignore::new());
         let folder = tempfile::tempdir().unwrap();
         let store = RunStore::open(folder.path()).unwrap();
         for trial in &trials {
@@ -133,6 +135,7 @@ pub(crate) mod tests {
             host: String::new(),
             finished_at: 0,
             seconds,
+            trained_as: None,
         };
         store.write_provenance(&trial.id, &provenance).unwrap();
     }

@@ -2,29 +2,53 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Result, bail, ensure};
-use dml_store::{complete, lookup, trial_id};
+use dml_store::{complete, flatten, lookup, nearest, trial_id};
 use toml::{Table, Value};
 
-use super::trial::{SEED_KEY, Trial, label};
+use super::trial::{SEED_KEY, Trial};
+
+/// More trials than this are a mistake in a file: nobody waits for them, and no memory holds them.
+const MOST_TRIALS: usize = 100_000;
+
+/// What is wrong with a base or a grid.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    /// Keys, and numbers of items, on the way to it in the sweep file.
+    pub path: Vec<String>,
+    /// Names the key and says what would be right.
+    pub what: String,
+}
+
+fn wrong(path: &[&str], what: impl Into<String>) -> Wrong {
+    Wrong { path: path.iter().map(|step| (*step).to_owned()).collect(), what: what.into() }
+}
 
 /// All trials, each once: seed by seed, from the base's on, in the order of the grids. In a grid
 /// scalars and tables are fixed, arrays are varied; without a grid the base runs alone.
 ///
 /// # Errors
-/// When a grid names a key that the trial does not have, or gives it a value of another type. The
-/// sentence names the grid (counted from 1) and the key, and says what would be right.
-pub(crate) fn expand(base: &Table, grids: &[Table], seeds: u32) -> Result<Vec<Trial>> {
-    let Some(&Value::Integer(first)) = base.get(SEED_KEY) else {
-        bail!("[base] has no `seed`; `seed = 0` would be right (`seeds` then counts it up)");
-    };
+/// When a grid names a key that the trial does not have, or gives it a value of another type; when
+/// there are too many trials, or seeds that no trial can have. All of it is told.
+pub(crate) fn expand(base: &Table, grids: &[Table], seeds: u32) -> Result<Vec<Trial>, Vec<Wrong>> {
+    let mut all_wrong = Vec::new();
+    let first = first_seed(base, seeds).unwrap_or_else(|wrong| {
+        all_wrong.push(wrong);
+        0
+    });
+    if let Err(wrong) = check_number(grids, seeds) {
+        all_wrong.push(wrong);
+        return Err(all_wrong);
+    }
     let mut base = base.clone();
     complete(&mut base);
     let mut tables = Vec::new();
     for (index, grid) in grids.iter().enumerate() {
-        if let Err(error) = expand_grid(&base, grid, &mut tables) {
-            bail!("grid {}: {error}", index + 1);
+        for (key, what) in expand_grid(&base, grid, &mut tables) {
+            all_wrong.push(wrong(&["grid", &index.to_string(), &key], what));
         }
+    }
+    if !all_wrong.is_empty() {
+        return Err(all_wrong);
     }
     if grids.is_empty() {
         tables.push(base);
@@ -45,34 +69,88 @@ pub(crate) fn expand(base: &Table, grids: &[Table], seeds: u32) -> Result<Vec<Tr
             }
         }
     }
-    label(&mut trials);
     Ok(trials)
 }
 
-/// The Cartesian product of one grid over the base.
-fn expand_grid(base: &Table, grid: &Table, tables: &mut Vec<Table>) -> Result<()> {
-    ensure!(!grid.contains_key(SEED_KEY), "`{SEED_KEY}` is set by `seeds`, not by a grid");
+/// The base's seed, where so many seeds from there on are all seeds of trials.
+fn first_seed(base: &Table, seeds: u32) -> Result<i64, Wrong> {
+    let at_seed = |what: String| Err(wrong(&["base", SEED_KEY], what));
+    match base.get(SEED_KEY) {
+        Some(&Value::Integer(first)) if first < 0 => {
+            at_seed(format!("`{SEED_KEY}` is {first}; 0 or more would be right"))
+        }
+        Some(&Value::Integer(first)) if first.checked_add(i64::from(seeds)).is_none() => {
+            let largest = i64::MAX - i64::from(seeds);
+            at_seed(format!(
+                "`{SEED_KEY}` is {first}, which leaves no room for {seeds} seeds; at most {largest} would be right"
+            ))
+        }
+        Some(&Value::Integer(first)) => Ok(first),
+        Some(other) => at_seed(format!(
+            "`{SEED_KEY}` is the {} {other}; an integer from 0 on would be right",
+            other.type_str()
+        )),
+        None => Err(wrong(
+            &["base"],
+            "[base] has no `seed`; `seed = 0` would be right (`seeds` then counts it up)",
+        )),
+    }
+}
+
+/// Refuses what would make too many trials, before any is made.
+fn check_number(grids: &[Table], seeds: u32) -> Result<(), Wrong> {
+    let mut without_seeds = 0_usize;
+    for (index, grid) in grids.iter().enumerate() {
+        let lengths = grid.values().map(|value| value.as_array().map_or(1, Vec::len));
+        let of_grid = lengths.fold(1, usize::saturating_mul);
+        if of_grid > MOST_TRIALS {
+            let what =
+                format!("this grid makes {of_grid} trials a seed; at most {MOST_TRIALS} would be right");
+            return Err(wrong(&["grid", &index.to_string()], what));
+        }
+        without_seeds += of_grid;
+    }
+    let all = without_seeds.max(1).saturating_mul(seeds as usize);
+    if all > MOST_TRIALS {
+        let what = format!("{seeds} seeds make {all} trials; at most {MOST_TRIALS} would be right");
+        return Err(wrong(&["seeds"], what));
+    }
+    Ok(())
+}
+
+/// The Cartesian product of one grid over the base; what is wrong with which key.
+fn expand_grid(base: &Table, grid: &Table, tables: &mut Vec<Table>) -> Vec<(String, String)> {
+    let mut all_wrong = Vec::new();
     let mut axes: Vec<(&str, &[Value])> = Vec::new();
     for (key, value) in grid {
         let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-        ensure!(!values.is_empty(), "`{key}` is varied over an empty array; give it at least one value");
-        axes.push((key, values));
+        if key == SEED_KEY {
+            all_wrong.push((key.clone(), format!("`{SEED_KEY}` is set by `seeds`, not by a grid")));
+        } else if values.is_empty() {
+            let what = format!("`{key}` is varied over an empty array; give it at least one value");
+            all_wrong.push((key.clone(), what));
+        } else {
+            axes.push((key, values));
+        }
     }
     // Shallow keys first, so that a whole table is replaced before a key inside it is set.
     axes.sort_by_key(|(key, _)| (key.matches('.').count(), *key));
     let mut partial = vec![base.clone()];
     for (key, values) in axes {
         let product = partial.iter().flat_map(|table| values.iter().map(move |value| (table, value)));
-        partial = product.map(|(table, value)| replaced(table, key, value)).collect::<Result<_>>()?;
+        match product.map(|(table, value)| replaced(table, key, value)).collect() {
+            Ok(product) => partial = product,
+            Err(what) => all_wrong.push((key.to_owned(), what)),
+        }
     }
     tables.append(&mut partial);
-    Ok(())
+    all_wrong
 }
 
-fn replaced(table: &Table, key: &str, value: &Value) -> Result<Table> {
+fn replaced(table: &Table, key: &str, value: &Value) -> Result<Table, String> {
     let mut table = table.clone();
     let Some(slot) = slot(&mut table, key) else {
-        bail!("there is no key `{key}`; {}", alternatives(&table, key))
+        return Err(format!("there is no key `{key}`; {}", alternatives(&table, key)));
     };
     if !slot.same_type(value) {
         let hint = match (&*slot, value) {
@@ -82,7 +160,7 @@ fn replaced(table: &Table, key: &str, value: &Value) -> Result<Table> {
             }
             (old, _) => format!("{} like the base's {old} would be right", old.type_str()),
         };
-        bail!("`{key}` is given the {} {value}; {hint}", value.type_str());
+        return Err(format!("`{key}` is given the {} {value}; {hint}", value.type_str()));
     }
     *slot = value.clone();
     Ok(table)
@@ -95,14 +173,24 @@ fn slot<'a>(table: &'a mut Table, key: &str) -> Option<&'a mut Value> {
     }
 }
 
-/// What a key could have been: the keys beside it, in the deepest table on its way that is there.
+/// What a key could have been: the nearest of all keys, or else the keys beside it, in the deepest
+/// table on its way that is there.
 fn alternatives(table: &Table, key: &str) -> String {
+    let keys = flatten(table);
+    if let Some(near) = nearest(key, keys.keys().map(String::as_str).chain(table.keys().map(String::as_str)))
+    {
+        return format!("`{near}` is the nearest");
+    }
+    beside(table, key)
+}
+
+fn beside(table: &Table, key: &str) -> String {
     let parent = key.rsplit_once('.').map(|(parent, _)| parent);
     let Some(parent) = parent else { return format!("a trial has {}", list(table, "")) };
     match lookup(table, parent) {
         Some(Value::Table(inner)) => format!("`{parent}` has here {}", list(inner, parent)),
         Some(other) => format!("`{parent}` is here the {} {other}", other.type_str()),
-        None => alternatives(table, parent),
+        None => beside(table, parent),
     }
 }
 
@@ -112,100 +200,4 @@ fn list(table: &Table, parent: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BASE: &str = r#"
-seed = 0
-data = { name = "mnist", percent = 0.1 }
-model = { hidden = [512, 256], latent_dim = 10 }
-routine = { kind = "alternate", alpha = 0.5 }
-"#;
-
-    fn trials(grids: &str) -> Result<Vec<Trial>> {
-        let grids: Table = grids.parse().unwrap();
-        let grids = grids.get("grid").and_then(Value::as_array).into_iter().flatten();
-        let grids: Vec<_> = grids.map(|grid| grid.as_table().unwrap().clone()).collect();
-        expand(&BASE.parse().unwrap(), &grids, 1)
-    }
-
-    fn labels(grids: &str) -> String {
-        let lines: Vec<_> = trials(grids).unwrap().into_iter().map(|trial| trial.label).collect();
-        lines.join("\n")
-    }
-
-    fn complaint(grids: &str) -> String {
-        format!("{:#}", trials(grids).unwrap_err())
-    }
-
-    #[test]
-    fn without_a_grid_the_base_runs_alone() {
-        let all = trials("").unwrap();
-        assert_eq!(all.len(), 1);
-        assert_eq!(all[0].id, trial_id(&BASE.parse().unwrap()));
-    }
-
-    #[test]
-    fn arrays_are_varied_scalars_and_tables_are_fixed_and_equal_trials_are_one() {
-        insta::assert_snapshot!(labels(r#"
-[[grid]]
-"data.percent" = [0.1, 10.0]
-"model.latent_dim" = [2, 10]
-"routine.alpha" = 1.0
-[[grid]]
-"data.percent" = 10.0
-"routine.alpha" = [0.5, 1.0]
-[[grid]]
-"model.hidden" = [[64], [32, 16]]
-routine = { kind = "joint", gamma = 2.0 }
-"#), @"
-        percent=0.1 hidden=[512, 256] latent_dim=2 alpha=1.0 routine=alternate
-        percent=0.1 hidden=[512, 256] latent_dim=10 alpha=1.0 routine=alternate
-        percent=10.0 hidden=[512, 256] latent_dim=2 alpha=1.0 routine=alternate
-        percent=10.0 hidden=[512, 256] latent_dim=10 alpha=1.0 routine=alternate
-        percent=10.0 hidden=[512, 256] latent_dim=10 alpha=0.5 routine=alternate
-        percent=0.1 hidden=[64] latent_dim=10 routine=joint
-        percent=0.1 hidden=[32, 16] latent_dim=10 routine=joint
-        ");
-    }
-
-    #[test]
-    fn a_deep_key_is_set_inside_the_table_that_a_shallow_key_put_there() {
-        insta::assert_snapshot!(labels(r#"
-[[grid]]
-"routine.gamma" = [5.0, 10.0]
-routine = { kind = "joint", gamma = 2.0 }
-"#), @"
-        gamma=5.0
-        gamma=10.0
-        ");
-    }
-
-    #[test]
-    fn every_trial_runs_with_every_seed_one_seed_after_the_other() {
-        let mut base: Table = BASE.parse().unwrap();
-        let grids = ["'model.latent_dim' = [2, 4]".parse().unwrap()];
-        for first in [0, 7] {
-            base.insert(SEED_KEY.into(), Value::Integer(first));
-            let all = expand(&base, &grids, 2).unwrap();
-            let labels: Vec<_> = all.into_iter().map(|trial| trial.label).collect();
-            let expected = [(2, 0), (4, 0), (2, 1), (4, 1)]
-                .map(|(latent_dim, seed)| format!("latent_dim={latent_dim} seed={}", first + seed));
-            assert_eq!(labels, expected);
-        }
-    }
-
-    #[test]
-    fn mistakes_are_answered_with_grid_key_and_what_would_be_right() {
-        let fine = "[[grid]]\n'model.latent_dim' = 2\n";
-        insta::assert_snapshot!(complaint(&format!("{fine}[[grid]]\n'model.latentdim' = 2")), @"grid 2: there is no key `model.latentdim`; `model` has here `model.hidden`, `model.latent_dim`");
-        insta::assert_snapshot!(complaint("[[grid]]\nmodle = 2"), @"grid 1: there is no key `modle`; a trial has `data`, `model`, `routine`, `seed`");
-        insta::assert_snapshot!(complaint("[[grid]]\n'modle.x.y' = 2"), @"grid 1: there is no key `modle.x.y`; a trial has `data`, `model`, `routine`, `seed`");
-        insta::assert_snapshot!(complaint("[[grid]]\n'data.name.x' = 2"), @"grid 1: there is no key `data.name.x`; `data.name` is here the string \"mnist\"");
-        insta::assert_snapshot!(complaint("[[grid]]\n'data.percent' = [0.1, 10]"), @"grid 1: `data.percent` is given the integer 10; write 10.0");
-        insta::assert_snapshot!(complaint("[[grid]]\n'data.name' = 3"), @r#"grid 1: `data.name` is given the integer 3; string like the base's "mnist" would be right"#);
-        insta::assert_snapshot!(complaint("[[grid]]\n'model.hidden' = [512, 256]"), @"grid 1: `model.hidden` is given the integer 512; an array in a grid is varied: to set one array, wrap it, as in [[512, 256]]");
-        insta::assert_snapshot!(complaint("[[grid]]\nseed = [1, 2]"), @"grid 1: `seed` is set by `seeds`, not by a grid");
-        insta::assert_snapshot!(complaint("[[grid]]\n'model.latent_dim' = []"), @"grid 1: `model.latent_dim` is varied over an empty array; give it at least one value");
-    }
-}
+mod tests;

@@ -1,14 +1,14 @@
 //! A sweep file, `xtask/sweeps/NAME.toml`: what it holds.
 
-use anyhow::{Result, bail};
 use dml_report::{FigureSpec, Ignore, Selection, TableSpec, VerdictSpec};
+use dml_store::{Mistake, line_of, read_toml};
 use serde::Deserialize;
 
 use super::stop_early::StopEarly;
 
 /// A base trial, a union of grids over its dotted keys, and the tables to make of the results.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct SweepFile {
     /// One paragraph: what this sweep shows.
     pub claim: String,
@@ -18,62 +18,61 @@ pub(crate) struct SweepFile {
     pub seeds: u32,
     /// Measured seconds of one trial on one core, for the estimate before anything has run.
     pub seconds_per_trial: f64,
-    /// The sweep of the same folder whose base this one takes, under what its own says; and its
-    /// `ignore`, `baselines` and `select`, unless it has its own.
-    #[serde(default)]
+    /// The sweep whose base this one takes, under what its own says; and its `ignore`, `baselines`
+    /// and `select`, unless it has its own. It lies in the same folder, or else in `xtask/sweeps`.
     pub extends: Option<String>,
-    /// Sweeps of the same folder whose trials, tables, verdicts and figures are added.
-    #[serde(default)]
+    /// Sweeps, found in the same way, whose trials, tables, verdicts and figures are added.
     pub include: Vec<String>,
     /// A complete trial; what differs from the other's with `extends`, nothing at all for a sweep
     /// that only includes others.
-    #[serde(default)]
     pub base: toml::Table,
     /// Overrides: scalars and tables are fixed, arrays are varied. None at all: the base alone.
-    #[serde(default)]
     pub grid: Vec<toml::Table>,
     /// Keys that mean nothing for some trials, for all tables and figures of the report.
-    #[serde(default)]
     pub ignore: Option<Ignore>,
     /// Trials that stand in every table of the report, for every model to beat.
-    #[serde(default)]
     pub baselines: Option<Selection>,
     /// What all tables and figures of this file select, but for the keys that they select
     /// themselves.
-    #[serde(default)]
     pub select: Option<Selection>,
     /// How `--stop-early` stops trials.
-    #[serde(default)]
     pub stop_early: Option<StopEarly>,
     /// Tables of the report.
-    #[serde(default)]
     pub table: Vec<TableSpec>,
     /// Verdicts of the report.
-    #[serde(default)]
     pub verdict: Vec<VerdictSpec>,
     /// Figures of the report.
-    #[serde(default)]
     pub figure: Vec<FigureSpec>,
 }
 
-/// # Errors
-/// When the text is not a sweep file; the sentence names line and key.
-pub(crate) fn parse(text: &str) -> Result<SweepFile> {
-    let file: SweepFile = toml::from_str(text).map_err(|error| match error.span() {
-        Some(span) => {
-            let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
-            anyhow::anyhow!("line {line}: {}", error.message())
+/// Keys that every sweep file has.
+const NEEDED: [&str; 4] = ["claim", "command", "seeds", "seconds_per_trial"];
+
+/// A sweep file and all that is wrong with it; none where the text is no TOML.
+pub(crate) fn parse(text: &str) -> (Option<SweepFile>, Vec<Mistake>) {
+    let (file, mut mistakes) = read_toml::<SweepFile>(text);
+    let Some(file) = file else { return (None, mistakes) };
+    let missing = NEEDED.into_iter().filter(|key| line_of(text, &[key]).is_none());
+    mistakes.extend(missing.map(|key| Mistake { line: None, what: format!("`{key}` is missing") }));
+    let mut check = |path: &[&str], is_right: bool, value: String, right: &str| {
+        // What is not there, or could not be read, was told.
+        let is_told = |line| mistakes.iter().any(|mistake| mistake.line == Some(line));
+        if let Some(line) = line_of(text, path).filter(|line| !is_right && !is_told(*line)) {
+            let what = format!("`{}` is {value}; {right} would be right", path.join("."));
+            mistakes.push(Mistake { line: Some(line), what });
         }
-        None => anyhow::anyhow!("{}", error.message()),
-    })?;
-    if file.seeds == 0 {
-        bail!("`seeds` is 0; 1 or more would be right");
+    };
+    let seconds = file.seconds_per_trial;
+    let is_time = seconds.is_finite() && seconds > 0.0;
+    check(&["seeds"], file.seeds > 0, file.seeds.to_string(), "1 or more");
+    check(&["seconds_per_trial"], is_time, seconds.to_string(), "a measured time above 0");
+    if let Some(early) = &file.stop_early {
+        for (key, value, least) in early.least() {
+            check(&["stop_early", key], value >= least, value.to_string(), &format!("{least} or more"));
+        }
     }
-    if !(file.seconds_per_trial.is_finite() && file.seconds_per_trial > 0.0) {
-        bail!("`seconds_per_trial` is {}; a measured time above 0 would be right", file.seconds_per_trial);
-    }
-    file.stop_early.as_ref().map_or(Ok(()), StopEarly::check)?;
-    Ok(file)
+    mistakes.sort();
+    (Some(file), mistakes)
 }
 
 #[cfg(test)]
@@ -83,27 +82,36 @@ mod tests {
     const HEAD: &str = "claim = 'c'\ncommand = 'x'\nseeds = 1\nseconds_per_trial = 1.0\n";
 
     fn complaint(text: &str) -> String {
-        format!("{:#}", parse(text).unwrap_err())
+        parse(text).1.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
-    fn an_unknown_key_is_named_with_its_line() {
-        let message = complaint(&format!("{HEAD}sedes = 3\n[base]\nseed = 0\n"));
-        assert!(message.starts_with("line 5: unknown field `sedes`, expected one of"), "{message}");
+    fn all_mistakes_are_named_with_their_lines() {
+        insta::assert_snapshot!(complaint(&format!("{HEAD}sedes = 3\n[[table]]\nnmae = 't'\n[base]\nseed = 0\n")), @r"
+        line 5: there is no key `sedes`; `seeds` is the nearest
+        line 6: `table` has no `name`
+        line 7: there is no key `nmae`; `name` is the nearest
+        ");
+        insta::assert_snapshot!(complaint("claim = 'c'\nseeds = -2\nseconds_per_trial = 0.0\n"), @r"
+        `command` is missing
+        line 2: `seeds`: invalid value: integer `-2`, expected u32
+        line 3: `seconds_per_trial` is 0; a measured time above 0 would be right
+        ");
     }
 
     #[test]
-    fn a_missing_key_and_a_senseless_number_are_named() {
-        assert!(complaint("claim = 'c'").contains("missing field `command`"));
+    fn senseless_numbers_are_named() {
         let zero = HEAD.replace("seeds = 1", "seeds = 0") + "[base]\nseed = 0";
-        assert_eq!(complaint(&zero), "`seeds` is 0; 1 or more would be right");
+        assert_eq!(complaint(&zero), "line 3: `seeds` is 0; 1 or more would be right");
         let negative = HEAD.replace("1.0", "-1.0") + "[base]\nseed = 0";
-        assert!(complaint(&negative).contains("`seconds_per_trial` is -1"));
-        let early = |first: u32, factor: u32| {
-            let section = format!("[stop_early]\nfirst_epochs = {first}\nreduction_factor = {factor}");
-            complaint(&format!("{HEAD}[base]\nseed = 0\n{section}\nscore = 's'\nwithin = []\n"))
-        };
-        assert_eq!(early(0, 3), "`stop_early.first_epochs` is 0; 1 or more would be right");
-        assert_eq!(early(2, 1), "`stop_early.reduction_factor` is 1; 2 or more would be right");
+        assert_eq!(
+            complaint(&negative),
+            "line 4: `seconds_per_trial` is -1; a measured time above 0 would be right"
+        );
+        let section = "[stop_early]\nfirst_epochs = 0\nreduction_factor = 1\nscore = 's'\nwithin = []\n";
+        insta::assert_snapshot!(complaint(&format!("{HEAD}{section}")), @r"
+        line 6: `stop_early.first_epochs` is 0; 1 or more would be right
+        line 7: `stop_early.reduction_factor` is 1; 2 or more would be right
+        ");
     }
 }

@@ -1,7 +1,9 @@
 //! How a sweep stops trials early: the settings, and which trials compete.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, ensure};
-use dml_store::lookup;
+use dml_store::{flatten, lookup, nearest};
 use serde::{Deserialize, Serialize};
 
 use super::trial::{SEED_KEY, Trial};
@@ -23,21 +25,20 @@ pub(crate) struct StopEarly {
 }
 
 impl StopEarly {
-    /// Refuses numbers that are too small.
-    pub(crate) fn check(&self) -> Result<()> {
-        for (key, value, least) in
-            [("first_epochs", self.first_epochs, 1), ("reduction_factor", self.reduction_factor, 2)]
-        {
-            ensure!(value >= least, "`stop_early.{key}` is {value}; {least} or more would be right");
-        }
-        Ok(())
+    /// The numbers that can be too small: key, value, and the least that is right.
+    pub(crate) fn least(&self) -> [(&'static str, u32, u32); 2] {
+        [("first_epochs", self.first_epochs, 1), ("reduction_factor", self.reduction_factor, 2)]
     }
 
     /// Refuses a key of `within` that no trial has.
     pub(crate) fn check_keys(&self, trials: &[Trial]) -> Result<()> {
+        let keys: BTreeSet<String> =
+            trials.iter().flat_map(|trial| flatten(&trial.table).into_keys()).collect();
         for key in &self.within {
             let is_there = trials.iter().any(|trial| lookup(&trial.table, key).is_some());
-            ensure!(is_there, "`stop_early.within` names `{key}`, a key that no trial has");
+            let near = nearest(key, keys.iter().map(String::as_str));
+            let near = near.map(|near| format!("; `{near}` is the nearest")).unwrap_or_default();
+            ensure!(is_there, "`stop_early.within` names `{key}`, a key that no trial has{near}");
         }
         Ok(())
     }

@@ -7,7 +7,8 @@ use std::slice;
 
 use anyhow::{Context, Result, bail};
 use dml_data::files::is_path;
-use dml_report::FigureSpec;
+use dml_report::{FigureSpec, Ignore};
+use dml_store::{Mistake, line_of, nearest};
 use toml::Value;
 
 use super::expand::expand;
@@ -25,49 +26,72 @@ pub(crate) struct Sweep {
     pub trials: Vec<Trial>,
 }
 
+/// What a sweep file is read with.
+struct Reader<'a> {
+    /// The folder of the sweeps that come with the checkout.
+    shipped: &'a Path,
+    /// Wins over the number that a file has.
+    seeds: Option<u32>,
+    /// The files that led to this one, which is the last.
+    builders: Vec<PathBuf>,
+}
+
 impl Sweep {
     /// Reads the sweep of that name, or the file of that path; `seeds` wins over the file's.
     ///
     /// # Errors
-    /// When there is no such sweep, with the names that there are; when the file is none.
+    /// When there is no such sweep, with the names that there are; when the file is none, with all
+    /// that is wrong with it.
     pub(crate) fn find(root: &Path, name: &str, seeds: Option<u32>) -> Result<Self> {
-        let folder = root.join("xtask/sweeps");
-        let path = if is_path(name, "toml") { name.into() } else { folder.join(format!("{name}.toml")) };
+        let shipped = &root.join("xtask/sweeps");
+        let path = if is_path(name, "toml") { name.into() } else { shipped.join(format!("{name}.toml")) };
         if !path.is_file() {
-            let known = names(&folder).join(", ");
-            bail!("there is no sweep {name:?}; give the path of a sweep file or one of: {known}");
+            let there_are = there_are(name, &names(shipped));
+            bail!("there is no sweep {name:?}; {there_are}, and the path of a sweep file would be right too");
         }
-        Self::read(path, seeds, &[])
+        Reader { shipped, seeds, builders: vec![path] }.read()
+    }
+}
+
+impl Reader<'_> {
+    fn path(&self) -> &PathBuf {
+        self.builders.last().expect("it begins with one")
     }
 
-    /// Reads a sweep file and those that it names; `builders` are the files that led to it.
-    fn read(path: PathBuf, seeds: Option<u32>, builders: &[PathBuf]) -> Result<Self> {
+    /// Reads a sweep file and those that it names.
+    fn read(&self) -> Result<Sweep> {
+        let path = self.path().clone();
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let mut file = parse(&text).with_context(|| path.display().to_string())?;
-        file.seeds = seeds.unwrap_or(file.seeds);
+        let (file, mut mistakes) = parse(&text);
+        let Some(mut file) = file else { bail!(told(&path, &mistakes)) };
+        file.seeds = self.seeds.unwrap_or(file.seeds);
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let builders = [builders, slice::from_ref(&path)].concat();
-        if let Some(other) = &file.extends {
-            let other = Self::beside(other, file.seeds, &builders)?;
-            file.base = overlaid(other.file.base, file.base);
-            file.ignore = file.ignore.or(other.file.ignore);
-            file.baselines = file.baselines.or(other.file.baselines);
-            file.select = file.select.or(other.file.select);
+        let mut others = self.others(&file, &text, &mut mistakes)?;
+        if file.extends.is_some() && !others.is_empty() {
+            take_over(&mut file, others.remove(0).file);
         }
-        let tables = file.table.iter_mut().map(|table| &mut table.select);
-        for select in tables.chain(file.figure.iter_mut().map(FigureSpec::select_mut)) {
-            for (key, values) in file.select.iter().flat_map(|all| &all.0) {
-                select.0.entry(key.clone()).or_insert_with(|| values.clone());
-            }
-        }
+        select_everywhere(&mut file);
         let only_others = file.base.is_empty() && !file.include.is_empty();
-        let mut trials = if only_others {
+        // Without its base, what a grid says cannot be judged.
+        let mut trials = if only_others || (file.base.is_empty() && !mistakes.is_empty()) {
             vec![]
         } else {
-            expand(&file.base, &file.grid, file.seeds).with_context(|| path.display().to_string())?
+            expand(&file.base, &file.grid, file.seeds).unwrap_or_else(|all| {
+                // What the caller asks for has no line.
+                let is_asked = |path: &[String]| path == ["seeds"] && self.seeds.is_some();
+                mistakes.extend(all.into_iter().map(|wrong| {
+                    let steps: Vec<&str> = wrong.path.iter().map(String::as_str).collect();
+                    let line = line_of(&text, &steps).filter(|_| !is_asked(&wrong.path));
+                    Mistake { line, what: wrong.what }
+                }));
+                vec![]
+            })
         };
-        for other in file.include.clone() {
-            let other = Self::beside(&other, file.seeds, &builders)?;
+        if !mistakes.is_empty() {
+            mistakes.sort();
+            bail!(told(&path, &mistakes));
+        }
+        for other in others {
             let known: HashSet<String> = trials.iter().map(|trial| trial.id.clone()).collect();
             trials.extend(other.trials.into_iter().filter(|trial| !known.contains(&trial.id)));
             let context = || format!("{}: included by {}", other.path.display(), path.display());
@@ -78,27 +102,101 @@ impl Sweep {
             file.verdict.extend(other.file.verdict);
             file.figure.extend(other.file.figure);
         }
-        label(&mut trials);
-        Ok(Self { name, path, file, trials })
+        label(&mut trials, file.ignore.as_ref().unwrap_or(&Ignore::new()));
+        Ok(Sweep { name, path, file, trials })
     }
 
-    /// The sweep of that name in the folder of the last of `builders`, which names it.
-    fn beside(name: &str, seeds: u32, builders: &[PathBuf]) -> Result<Self> {
-        let by = &builders[builders.len() - 1];
+    /// Reads the sweeps that a file names: that which it extends, then those that it includes. None
+    /// where one of them is not there, which is a mistake of this file.
+    fn others(&self, file: &SweepFile, text: &str, mistakes: &mut Vec<Mistake>) -> Result<Vec<Sweep>> {
+        let extended = file.extends.iter().map(|name| (vec!["extends".to_owned()], name));
+        let included = file.include.iter().enumerate();
+        let included = included.map(|(i, name)| (vec!["include".to_owned(), i.to_string()], name));
+        let mut paths = Vec::new();
+        for (place, name) in extended.chain(included) {
+            match self.locate(name) {
+                Ok(path) => paths.push(path),
+                Err(what) => {
+                    let steps: Vec<&str> = place.iter().map(String::as_str).collect();
+                    mistakes.push(Mistake { line: line_of(text, &steps), what });
+                }
+            }
+        }
+        if paths.len() < file.include.len() + usize::from(file.extends.is_some()) {
+            return Ok(vec![]);
+        }
+        let read = |other: PathBuf| {
+            let builders = [self.builders.as_slice(), slice::from_ref(&other)].concat();
+            let reader = Reader { seeds: Some(file.seeds), builders, ..*self };
+            reader.read().with_context(|| format!("named by {}", self.path().display()))
+        };
+        paths.into_iter().map(read).collect()
+    }
+
+    /// The file of a sweep that this file names: beside it, or else one that comes with the
+    /// checkout.
+    fn locate(&self, name: &str) -> Result<PathBuf, String> {
         if is_path(name, "toml") {
-            bail!(
-                "{}: {name:?} is a path; the name of a sweep of the same folder would be right",
-                by.display()
-            );
+            return Err(format!(
+                "{name:?} is a path; the name of a sweep of the same folder or of xtask/sweeps would be right"
+            ));
         }
-        let beside = by.with_file_name(format!("{name}.toml"));
-        if builders.contains(&beside) {
-            bail!(
-                "{}: builds on {name:?}, which builds on it in turn; sweeps may not build on each other",
-                by.display()
-            );
+        let own = self.path();
+        let [beside, shipped] =
+            [own.with_file_name(format!("{name}.toml")), self.shipped.join(format!("{name}.toml"))];
+        // A file may be called what the shipped one is called that it extends.
+        let is_shipped = own.parent().is_some_and(|folder| is_same(folder, self.shipped));
+        let found = if (beside == *own && !is_shipped) || !beside.is_file() { shipped } else { beside };
+        if !found.is_file() {
+            let mut known = names(own.parent().unwrap_or(Path::new(".")));
+            known.extend(names(self.shipped));
+            known.sort();
+            known.dedup();
+            return Err(format!("there is no sweep {name:?}; {}", there_are(name, &known)));
         }
-        Self::read(beside, Some(seeds), builders).with_context(|| format!("named by {}", by.display()))
+        if self.builders.iter().any(|builder| is_same(builder, &found)) {
+            return Err(format!(
+                "this builds on {name:?}, which builds on it in turn; sweeps may not build on each other"
+            ));
+        }
+        Ok(found)
+    }
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+/// What a sweep takes from that which it extends, unless it has its own.
+fn take_over(file: &mut SweepFile, other: SweepFile) {
+    file.base = overlaid(other.base, std::mem::take(&mut file.base));
+    file.ignore = file.ignore.take().or(other.ignore);
+    file.baselines = file.baselines.take().or(other.baselines);
+    file.select = file.select.take().or(other.select);
+}
+
+/// Gives all tables and figures what the file selects for all of them.
+fn select_everywhere(file: &mut SweepFile) {
+    let tables = file.table.iter_mut().map(|table| &mut table.select);
+    for select in tables.chain(file.figure.iter_mut().map(FigureSpec::select_mut)) {
+        for (key, values) in file.select.iter().flat_map(|all| &all.0) {
+            select.0.entry(key.clone()).or_insert_with(|| values.clone());
+        }
+    }
+}
+
+/// All mistakes of a file, a line each.
+fn told(path: &Path, mistakes: &[Mistake]) -> String {
+    let lines: Vec<_> = mistakes.iter().map(|mistake| format!("{}: {mistake}", path.display())).collect();
+    lines.join("\n")
+}
+
+/// The sweeps that there are, and which of them may have been meant.
+fn there_are(name: &str, known: &[String]) -> String {
+    let all = known.join(", ");
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => format!("{near} is the nearest of {all}"),
+        None => format!("there are {all}"),
     }
 }
 
@@ -138,99 +236,4 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HEAD: &str = "claim = 'c'\ncommand = 'x'\nseeds = 1\nseconds_per_trial = 1.0\n";
-
-    #[test]
-    fn an_unknown_sweep_is_answered_with_the_known_ones() {
-        let root = sweeps(&[("table-1", "[base]\nseed = 0\n"), ("quick", "[base]\nseed = 0\n")]);
-        fs::write(root.path().join("xtask/sweeps/notes.md"), "").unwrap();
-        assert_eq!(Sweep::find(root.path(), "quick", None).unwrap().name, "quick");
-        let message = Sweep::find(root.path(), "quik", None).unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "there is no sweep \"quik\"; give the path of a sweep file or one of: quick, table-1"
-        );
-    }
-
-    fn sweeps(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("xtask/sweeps");
-        fs::create_dir_all(&folder).unwrap();
-        for (name, text) in files {
-            fs::write(folder.join(format!("{name}.toml")), format!("{HEAD}{text}")).unwrap();
-        }
-        root
-    }
-
-    #[test]
-    fn a_sweep_takes_anothers_base_and_says_only_what_differs() {
-        let base = "[base]\nseed = 0\nmodel = { system = 'dml', encoder = { kind = 'mlp', hidden = [8] } }\nepochs = 20\n";
-        let small = "extends = 'whole'\n[base]\nepochs = 2\nmodel = { encoder = { kind = 'conv', channels = [4] } }\n";
-        let smaller = "extends = 'small'\n[base]\nepochs = 1\n";
-        let root = sweeps(&[("whole", base), ("small", small), ("smaller", smaller)]);
-        let trials = Sweep::find(root.path(), "small", Some(2)).unwrap().trials;
-        assert_eq!(trials.len(), 2);
-        let expected =
-            "seed = 1\nmodel = { system = 'dml', encoder = { kind = 'conv', channels = [4] } }\nepochs = 2";
-        assert_eq!(trials[1].table, expected.parse().unwrap());
-        let smaller = &Sweep::find(root.path(), "smaller", None).unwrap().trials[0].table;
-        assert_eq!(smaller["epochs"], 1.into());
-        assert_eq!(smaller["model"], trials[0].table["model"]);
-    }
-
-    #[test]
-    fn what_all_tables_select_is_said_once_and_each_has_the_last_word() {
-        let table = |name: &str, select: &str| {
-            format!(
-                "[[table]]\nname = '{name}'\ntitle = 't'\nrows = ['seed']\nscores = ['s']\nselect = {select}\n"
-            )
-        };
-        let base = "[base]\nseed = 0\nepochs = 20\n[select]\nepochs = 20\n";
-        let own =
-            "extends = 'whole'\n".to_string() + &table("a", "{ seed = 0 }") + &table("b", "{ epochs = 10 }");
-        let root = sweeps(&[("whole", base), ("own", &own), ("none", &format!("select = {{}}\n{own}"))]);
-        let selected = |name: &str| {
-            let tables = Sweep::find(root.path(), name, None).unwrap().file.table;
-            tables.iter().map(|table| toml::to_string(&table.select.0).unwrap()).collect::<Vec<_>>()
-        };
-        assert_eq!(selected("own"), ["epochs = 20\nseed = 0\n", "epochs = 10\n"]);
-        assert_eq!(selected("none"), ["seed = 0\n", "epochs = 10\n"]);
-    }
-
-    #[test]
-    fn a_sweep_of_sweeps_has_each_trial_once() {
-        let one = "[base]\nseed = 0\na = 1\n[[grid]]\na = [1, 2]\n";
-        let other = "[base]\nseed = 0\na = 1\n[[grid]]\na = [2, 3]\n";
-        let root = sweeps(&[("one", one), ("other", other), ("all", "include = ['one', 'other']\n")]);
-        let values: Vec<_> = Sweep::find(root.path(), "all", None)
-            .unwrap()
-            .trials
-            .iter()
-            .map(|trial| trial.table["a"].as_integer().unwrap())
-            .collect();
-        assert_eq!(values, [1, 2, 3]);
-    }
-
-    #[test]
-    fn sweeps_that_build_on_each_other_are_refused() {
-        let root = sweeps(&[
-            ("a", "extends = 'b'\n"),
-            ("b", "extends = 'a'\n"),
-            ("c", "include = ['d']\n"),
-            ("d", "include = ['c']\n"),
-        ]);
-        for name in ["a", "c"] {
-            let message = format!("{:#}", Sweep::find(root.path(), name, None).unwrap_err());
-            assert!(message.contains("may not build on each other"), "{message}");
-        }
-        let root = sweeps(&[("a", "extends = '../sweeps/a'\n")]);
-        let message = format!("{:#}", Sweep::find(root.path(), "a", None).unwrap_err());
-        assert!(message.contains("is a path"), "{message}");
-        let root = sweeps(&[("a", "extends = 'nowhere'\n")]);
-        let message = format!("{:#}", Sweep::find(root.path(), "a", None).unwrap_err());
-        assert!(message.contains("named by") && message.contains("nowhere.toml"), "{message}");
-    }
-}
+mod tests;

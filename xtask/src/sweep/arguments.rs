@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use crate::engine::slurm;
+use crate::engine::slurm::SbatchOptions;
 use crate::selected::Selected;
 
 /// The help of `--stop-early`.
@@ -49,10 +49,23 @@ pub(crate) struct SweepArguments {
     /// Stops at the first trial that failed for good
     #[arg(long)]
     pub fail_fast: bool,
-    /// Kills a process that says nothing for so long (it speaks after each epoch and at each step
-    /// of scoring), and counts its trial as failed
+    /// Kills a process that says nothing for so long (it speaks after each epoch, at each step of
+    /// scoring, and every ten seconds of a step while it computes), and counts its trial as failed
     #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
     pub epoch_limit: u64,
+    /// For file systems without file locks: a process claims a trial by a directory, to which it
+    /// gives signs of life, and is taken for dead after SECONDS without one
+    ///
+    /// The store remembers it, so that it is said once, while no process runs trials of the store.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "180",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub heartbeat: Option<u32>,
     /// Says nothing on stderr but errors and the closing summary
     #[arg(long, short)]
     pub quiet: bool,
@@ -76,12 +89,13 @@ pub(crate) struct SweepArguments {
     /// Where processes run: here, or as the tasks of one Slurm array job
     #[arg(long, value_enum, default_value_t)]
     pub executor: Executor,
-    /// Options for sbatch, as in --sbatch="--partition=gpu --time=4:00:00"
+    /// Options for sbatch, as in --sbatch="--partition=gpu --comment='my run'"
     ///
+    /// They are split as a shell splits them.
     /// Not --output, --error and --open-mode: a task's log is where the sweep reads how the task
     /// died.
-    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true, value_parser = slurm::options)]
-    pub sbatch: Vec<String>,
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
+    pub sbatch: Vec<SbatchOptions>,
     /// Slurm tasks at a time [default: as many as Slurm likes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub at_once: Option<u16>,

@@ -21,7 +21,7 @@ struct Proof {
 /// Its standard library makes the data.
 const PYTHON3: Need = Need::Programs { programs: &["python3"], debian: &["python3"] };
 
-const PROOFS: [Proof; 6] = [
+const PROOFS: [Proof; 7] = [
     Proof {
         name: "what we write, opened with Python's packages",
         needs: &[Need::Python(&[
@@ -45,6 +45,11 @@ const PROOFS: [Proof; 6] = [
         name: "full disks, read-only stores, damaged files",
         needs: &[PYTHON3, Need::Mount],
         script: "xtask/tests/damage.sh",
+    },
+    Proof {
+        name: "a file system without locks",
+        needs: &[PYTHON3, Need::Programs { programs: &["cc"], debian: &["gcc", "libc6-dev"] }],
+        script: "xtask/tests/no_flock.sh",
     },
     Proof { name: "a stand-in for CUDA", needs: &[PYTHON3], script: "xtask/tests/stand_in/check.sh" },
     Proof { name: "three kill -9 of everything", needs: &[PYTHON3], script: "xtask/tests/kill.sh 3" },

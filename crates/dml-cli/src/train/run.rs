@@ -1,7 +1,10 @@
 //! `dml run`: trials in, results out.
 
 mod at_rung;
+mod known;
 mod members;
+mod pulse;
+mod spent;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,7 +18,7 @@ use dml_store::{Event, Passed, RunStore, names, trial_id};
 
 use crate::train::log::{Log, panic_message};
 use crate::train::rung::{Rung, RungScore};
-use crate::train::session::{Job, Session};
+use crate::train::session::{Job, Session, Voice};
 use crate::train::trial::Trial;
 
 #[derive(Debug, Args)]
@@ -36,6 +39,19 @@ pub(crate) struct RunArguments {
     /// and weights; pays on a GPU
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
     stack: u16,
+    /// For file systems without file locks: a trial is claimed by a directory, which gets signs of
+    /// life, and is given up after SECONDS without one
+    ///
+    /// The store remembers it, so that it is said once, while no process runs trials of the store.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "180",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    heartbeat: Option<u32>,
     /// Use only data that is on this machine
     #[arg(long)]
     offline: bool,
@@ -85,7 +101,11 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     tch::set_num_threads(i32::from(arguments.threads));
     rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.into()).build_global()?;
     let signals = watch_signals()?;
-    let store = store_of(&arguments.directories)?;
+    let mut store = store_of(&arguments.directories)?;
+    if let Some(seconds) = arguments.heartbeat {
+        store.claim_by_heartbeat(seconds)?;
+    }
+    store.check_claims()?;
     let source = Source::from_env(arguments.offline)?;
     let mut session = Session {
         device,
@@ -93,6 +113,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
         tensorboard: arguments.tensorboard,
         threads: arguments.threads,
         store,
+        voice: Voice { interrupted: Arc::clone(&signals.asked) },
         interrupted: signals.asked,
         rung: arguments.until_epoch.map(|epoch| Rung { epoch, score: arguments.rung_score.clone() }),
         source,

@@ -1,11 +1,13 @@
 //! What a process that runs trials has at hand. What it does with them is in `run`.
 
+use std::cell::OnceCell;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
+use dml_data::files::sha256;
 use dml_data::{Dataset, Source};
 use dml_models::{Stack, TrainingData};
 use dml_store::{Claim, Event, RunStore};
@@ -37,6 +39,7 @@ pub(crate) struct Session {
     pub(crate) store: RunStore,
     /// Set by a signal, or when no one reads standard output any more.
     pub(crate) interrupted: Arc<AtomicBool>,
+    pub(crate) voice: Voice,
     /// Where trials stop before their end.
     pub(crate) rung: Option<Rung>,
     pub(crate) source: Source,
@@ -49,6 +52,19 @@ pub(crate) struct Loaded {
     images: ImageChoice,
     pub(crate) dataset: Dataset,
     pub(crate) training: TrainingData,
+    /// Of the training images, once it was asked for.
+    images_sha256: OnceCell<String>,
+}
+
+impl Loaded {
+    /// Names the training images by their content and their shape.
+    pub(crate) fn images_sha256(&self) -> &str {
+        self.images_sha256.get_or_init(|| {
+            let images = self.dataset.train.images.as_standard_layout();
+            let pixels = sha256(images.as_slice().expect("it is in standard layout"));
+            sha256(format!("{:?} {:?} {pixels}", self.dataset.shape, images.dim()).as_bytes())
+        })
+    }
 }
 
 /// A model of a stack.
@@ -75,7 +91,7 @@ impl Session {
             dataset.n_classes,
             self.device,
         );
-        self.loaded = Some(Loaded { images, dataset, training });
+        self.loaded = Some(Loaded { images, dataset, training, images_sha256: OnceCell::new() });
         Ok(())
     }
 
@@ -83,8 +99,20 @@ impl Session {
         self.loaded.as_ref().expect("loaded before the group runs")
     }
 
-    /// Tells the process that started this one. When no one reads any more it is gone, and this one
-    /// ends as after a signal.
+    pub(crate) fn say(&self, event: &Event) {
+        self.voice.say(event);
+    }
+}
+
+/// Tells the process that started this one, from any thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Voice {
+    pub(crate) interrupted: Arc<AtomicBool>,
+}
+
+impl Voice {
+    /// When no one reads any more, what started this process is gone, and it ends as after a
+    /// signal.
     pub(crate) fn say(&self, event: &Event) {
         let mut out = std::io::stdout().lock();
         if out.write_all(event.line().as_bytes()).and_then(|()| out.flush()).is_err() {

@@ -26,15 +26,15 @@ pub(crate) fn script(job: &Job) -> String {
     let throttle = job.at_once.map(|n| format!("%{n}")).unwrap_or_default();
     let last = job.n_tasks.saturating_sub(1);
     let environment = ENVIRONMENT.map(|(name, value)| format!("{name}={value}")).join(" ");
+    let program = job.dml.program.display().to_string();
     let command: Vec<String> =
-        [job.dml.program.display().to_string()].into_iter().chain(job.dml.arguments()).collect();
-    let command = command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+        [program].iter().chain(&job.dml.arguments()).map(|word| for_shell(word)).collect();
     let folder = job.folder.display().to_string();
     format!(
         r#"#!/bin/bash
-#SBATCH --job-name=dml-{name}
+#SBATCH --job-name={name}
 #SBATCH --array=0-{last}{throttle}
-#SBATCH --output={folder}/logs/%a
+#SBATCH --output={logs}
 #SBATCH --open-mode=append
 #SBATCH --cpus-per-task=1
 #SBATCH --requeue
@@ -65,18 +65,25 @@ done
 [ -z "$again" ] || scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"
 exit "$code"
 "#,
-        name = job.name,
-        tasks = quoted(&format!("{folder}/tasks")),
+        name = for_sbatch(&format!("dml-{}", job.name)),
+        // In a file's name a % begins a pattern, as %a, the task's number.
+        logs = for_sbatch(&format!("{}/logs/%a", folder.replace('%', "%%"))),
+        command = command.join(" "),
+        tasks = for_shell(&format!("{folder}/tasks")),
     )
 }
 
 /// A word as the shell reads it back.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
+fn for_shell(word: &str) -> String {
+    shlex::try_quote(word).expect("no path and no argument has a NUL").into_owned()
+}
+
+/// A value as `sbatch` reads it back from an `#SBATCH` line, where # begins a comment even between
+/// quotes.
+fn for_sbatch(value: &str) -> String {
+    let escaped =
+        value.chars().flat_map(|c| ['"', '\\', '#'].contains(&c).then_some('\\').into_iter().chain([c]));
+    format!("\"{}\"", escaped.collect::<String>())
 }
 
 #[cfg(test)]
@@ -86,19 +93,19 @@ mod tests {
     #[test]
     fn the_script_says_all_there_is_to_a_task() {
         let dml = Dml { program: "/work place/dml".into(), device: "auto".into(), stack: 1, more: vec![] };
-        let folder = Path::new("/store/slurm/quick-1");
+        let folder = Path::new("/my store 50%a/slurm/quick-1");
         let text = script(&Job { name: "quick", folder, dml: &dml, n_tasks: 12, at_once: Some(4) });
         insta::assert_snapshot!(text, @r##"
         #!/bin/bash
-        #SBATCH --job-name=dml-quick
+        #SBATCH --job-name="dml-quick"
         #SBATCH --array=0-11%4
-        #SBATCH --output=/store/slurm/quick-1/logs/%a
+        #SBATCH --output="/my store 50%%a/slurm/quick-1/logs/%a"
         #SBATCH --open-mode=append
         #SBATCH --cpus-per-task=1
         #SBATCH --requeue
         #SBATCH --signal=B:USR1@120
         export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=20000
-        list=/store/slurm/quick-1/tasks/$SLURM_ARRAY_TASK_ID
+        list='/my store 50%a/slurm/quick-1/tasks'/$SLURM_ARRAY_TASK_ID
         mapfile -t trials < "$list"
 
         # Shortly before the time limit: a checkpoint, and back into the queue.
@@ -127,6 +134,13 @@ mod tests {
 
     #[test]
     fn words_reach_the_shell_as_they_are() {
-        assert_eq!(["a/b-c", "", "it's"].map(quoted), ["a/b-c", "''", r"'it'\''s'"]);
+        let words = ["a/b-c", "", "it's", "50%", "a b$c"];
+        let read: Vec<_> = words.iter().map(|word| shlex::split(&for_shell(word)).unwrap()).collect();
+        assert_eq!(read, words.map(|word| vec![word.to_owned()]));
+    }
+
+    #[test]
+    fn values_reach_sbatch_as_they_are() {
+        assert_eq!(for_sbatch(r#"a 'b' "c" #1 \"#), r#""a 'b' \"c\" \#1 \\""#);
     }
 }

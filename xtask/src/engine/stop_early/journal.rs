@@ -1,11 +1,11 @@
 //! `STORE/stop-early/NAME.jsonl`: what happened in a sweep that stops early, line by line.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use dml_store::{RunStore, names::STOP_EARLY};
+use dml_store::{Claim, RunStore, names::STOP_EARLY};
 
 use super::rule::{History, Line};
 
@@ -54,8 +54,8 @@ fn whole(bytes: &[u8]) -> usize {
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
-    /// Locked until the process ends, however it ends.
     file: File,
+    _claim: Claim,
     /// Bytes of its whole lines.
     length: u64,
     pub history: History,
@@ -71,17 +71,13 @@ impl Journal {
         let context = || path.display().to_string();
         fs::create_dir_all(path.parent().expect("it lies in a folder")).with_context(context)?;
         let file = File::options().create(true).append(true).open(&path).with_context(context)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                bail!("{}: another sweep with --stop-early writes it", path.display())
-            }
-            Err(TryLockError::Error(error)) => return Err(error).with_context(context),
-        }
+        let Some(claim) = store.claim_file(&path.with_extension("lock"))? else {
+            bail!("{}: another sweep with --stop-early writes it", path.display())
+        };
         let history = history(&path)?;
         let length = whole(&fs::read(&path).with_context(context)?) as u64;
         file.set_len(length).with_context(context)?;
-        Ok(Self { path, file, length, history })
+        Ok(Self { path, file, _claim: claim, length, history })
     }
 
     /// Lets something happen and writes it down, whole or not at all.

@@ -8,7 +8,12 @@ use dml_store::{FORMAT, Provenance};
 
 use crate::train::session::{Job, Session};
 
-pub(crate) fn write_provenance(session: &Session, job: &Job, seconds: f64) -> Result<()> {
+pub(crate) fn write_provenance(
+    session: &Session,
+    job: &Job,
+    seconds: f64,
+    trained_as: Option<String>,
+) -> Result<()> {
     let provenance = Provenance {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").into(),
@@ -19,6 +24,7 @@ pub(crate) fn write_provenance(session: &Session, job: &Job, seconds: f64) -> Re
         host: fs::read_to_string("/etc/hostname").unwrap_or_default().trim().to_string(),
         finished_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         seconds,
+        trained_as,
     };
     Ok(session.store.write_provenance(&job.id, &provenance)?)
 }

@@ -5,6 +5,7 @@ use dml_data::Mask;
 use dml_store::Event;
 use ndarray::ArrayView2;
 
+use super::pulse::Pulse;
 use crate::train::evaluate::{can_be_scored, evaluated_split, score};
 use crate::train::rung::Rung;
 use crate::train::session::{Job, Member, Session};
@@ -20,7 +21,8 @@ pub(super) fn recall(session: &Session, rung: &Rung, job: &Job) -> Result<bool> 
 
 /// Scores a member that stops at the rung, and writes that down.
 pub(super) fn stop(session: &Session, rung: &Rung, job: &Job, mask: &Mask, member: Member) -> Result<()> {
-    let say = |step: &str| session.say(&Event::Scoring { id: job.id.clone(), step: step.into() });
+    let pulse = Pulse::of(session, &job.id);
+    let say = |step: &str| pulse.step(step);
     say("embedding");
     let (data, trial) = (&session.loaded().dataset, rung.evaluating(&job.trial));
     let (epoch, name) = (rung.epoch, &rung.score.name);

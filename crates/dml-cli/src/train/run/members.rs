@@ -7,56 +7,79 @@ use anyhow::{Context, Result};
 use dml_data::Mask;
 use dml_eval::agreement::adjusted_mutual_information;
 use dml_models::{Baseline, EpochLosses, Stack, TrainingData, save_weights};
-use dml_store::{Curves, Event, FORMAT, Outcome, Scores, TrialResult, names};
+use dml_store::{Curves, Ending, Event, FORMAT, Outcome, Scores, TrialResult, names};
 use ndarray::{Array2, ArrayView2};
 
 use super::at_rung;
+use super::known;
+use super::pulse::Pulse;
+use super::spent::{self, Spent};
 use crate::train::artifacts;
 use crate::train::evaluate::{can_be_scored, evaluated_split, fit_mixture, pseudo_labels, score};
 use crate::train::session::{Job, Member, Session};
 
 /// Trains and scores the jobs, which are of one stack, unless it is interrupted.
 pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()> {
-    let data = &session.loaded().dataset;
     for job in jobs {
         job.log.line(&format!("on {}", dml_models::device_name(session.device)));
     }
     if jobs[0].trial.train.model.system.is_baseline() {
-        for (job, mask) in jobs.iter().zip(masks) {
-            let timer = Timer::after(0.0);
-            session.say(&Event::Started { id: job.id.clone(), epochs: 0, resumed_at: 0 });
-            let baseline =
-                Baseline::fit(&job.trial.train.model, job.trial.train.seed, data.train.images.view());
-            let embed = |images: ArrayView2<u8>| baseline.embed(images);
-            let curves = Curves::new();
-            Trained { session, job, mask, timer, curves, member: None }.finish(&embed)?;
-        }
-        return Ok(());
+        return run_baselines(session, jobs, masks);
     }
-    let mut stack = begin(session, jobs, masks)?;
+    let recalled = match (jobs, masks) {
+        ([job], [mask]) => known::recall(session, job, mask),
+        _ => None,
+    };
+    let (mut stack, taken_from) = match recalled {
+        Some((stack, trial)) => (stack, Some(trial)),
+        None => (begin(session, jobs, masks)?, None),
+    };
+    if let Some(trial) = &taken_from {
+        jobs[0].log.line(&format!("its training is that of {trial}: no label takes part in it"));
+    }
     for job in jobs {
         let epochs = job.trial.train.training.epochs;
         session.say(&Event::Started { id: job.id.clone(), epochs, resumed_at: stack.epoch });
     }
-    if !run_epochs(session, jobs, &mut stack, masks)? {
-        if let Some(rung) = session.rung.as_ref().filter(|rung| rung.epoch == stack.epoch) {
-            for (index, (job, mask)) in jobs.iter().zip(masks).enumerate() {
+    let mut spent = Spent::read(jobs, |member| stack.seconds(member));
+    let is_through = run_epochs(session, jobs, &mut stack, &mut spent)?;
+    let shares: Vec<f64> = (0..jobs.len()).map(|member| spent.of(member, stack.seconds(member))).collect();
+    if !is_through {
+        let rung = session.rung.as_ref().filter(|rung| rung.epoch == stack.epoch);
+        for (index, (job, mask)) in jobs.iter().zip(masks).enumerate() {
+            let timer = Timer::after(shares[index]);
+            if let Some(rung) = rung {
                 at_rung::stop(session, rung, job, mask, Member { stack: &stack, index })?;
             }
+            spent::write(job, timer.seconds());
         }
         return Ok(());
     }
-    let shares: Vec<f64> = (0..jobs.len()).map(|member| stack.seconds(member)).collect();
     for (index, (job, mask)) in jobs.iter().zip(masks).enumerate() {
         let timer = Timer::after(shares[index]);
         let (member, curves) = (Some(Member { stack: &stack, index }), stack.members[index].curves.clone());
-        let trained = Trained { session, job, mask, timer, curves, member };
+        let taken_from = taken_from.clone();
+        let trained = Trained { session, job, mask, timer, curves, member, taken_from };
         if let Some((epoch, reason)) = stack.members[index].diverged.clone() {
             trained.write(Outcome::Diverged { epoch, reason })?;
             continue;
         }
         save_weights(&stack, index, &job.directory.join(names::WEIGHTS))?;
         trained.finish(&|images| stack.embed(index, images))?;
+    }
+    Ok(())
+}
+
+/// Scores baselines, which have no epochs.
+fn run_baselines(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()> {
+    for (job, mask) in jobs.iter().zip(masks) {
+        let timer = Timer::after(0.0);
+        session.say(&Event::Started { id: job.id.clone(), epochs: 0, resumed_at: 0 });
+        let train = &job.trial.train;
+        let baseline = Baseline::fit(&train.model, train.seed, session.loaded().dataset.train.images.view());
+        let embed = |images: ArrayView2<u8>| baseline.embed(images);
+        let curves = Curves::new();
+        Trained { session, job, mask, timer, curves, member: None, taken_from: None }.finish(&embed)?;
     }
     Ok(())
 }
@@ -116,7 +139,7 @@ fn begin(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<Stack> {
 }
 
 /// Trains to the end; false when interrupted or at the rung, with a checkpoint written.
-fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack, masks: &[Mask]) -> Result<bool> {
+fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack, spent: &mut Spent) -> Result<bool> {
     let data = &session.loaded().training;
     let epochs = jobs[0].trial.train.training.epochs;
     // A member that has diverged has its result, and needs no rung.
@@ -137,9 +160,10 @@ fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack, masks: &[Mask]
     }
     loop {
         fit_mixtures(stack, data)?;
-        guess_labels(session, jobs, stack, masks)?;
+        guess_labels(session, jobs, stack)?;
         let Some(losses) = stack.train_epoch(data)? else { return Ok(true) };
         tell_epoch(session, jobs, &losses)?;
+        spent.note(jobs, |member| stack.seconds(member));
         for (board, terms) in boards.iter_mut().zip(&losses.terms) {
             board.add(losses.epoch, terms)?;
         }
@@ -183,34 +207,31 @@ fn fit_mixtures(stack: &mut Stack, data: &TrainingData) -> Result<()> {
 }
 
 /// The step between two epochs that guesses labels: each member's, by its embeddings of the training images.
-fn guess_labels(session: &Session, jobs: &[Job], stack: &mut Stack, masks: &[Mask]) -> Result<()> {
+fn guess_labels(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<()> {
     let Some(share) = stack.pseudo_labels_due() else { return Ok(()) };
     let loaded = session.loaded();
-    let guess = |(member, (job, mask)): (usize, (&Job, &Mask))| {
-        let dml_models::Member { config, diverged, .. } = &stack.members[member];
-        if diverged.is_some() {
+    let labels = &loaded.dataset.train.labels;
+    let of_class = (share * labels.len() as f64 / loaded.dataset.n_classes as f64) as usize;
+    let guess = |(index, job): (usize, &Job)| {
+        let member = &stack.members[index];
+        if member.diverged.is_some() {
             return Ok(None);
         }
-        session.say(&Event::Scoring { id: job.id.clone(), step: "guessing labels".into() });
-        let embeddings = stack.embed_training(member, &loaded.training);
+        let pulse = Pulse::of(session, &job.id);
+        pulse.step("guessing labels");
+        let embeddings = stack.embed_training(index, &loaded.training);
         if !can_be_scored(&embeddings) {
             return Ok(None);
         }
-        let labels = &loaded.dataset.train.labels;
-        let given: Vec<(usize, u8)> = mask.rows().iter().map(|&row| (row, labels[row])).collect();
-        let of_class = (share * labels.len() as f64 / loaded.dataset.n_classes as f64) as usize;
-        let guessed = pseudo_labels(&config.pseudo_labels, embeddings.view(), &given, of_class)?;
-        // Said, never used: the hidden labels are the yardstick only.
+        let config = &member.config.pseudo_labels;
+        let guessed = pseudo_labels(config, embeddings.view(), &member.true_labels(), of_class)?;
+        // Said, never used: hidden labels are the yardstick only.
         let right = guessed.iter().filter(|&&(row, class)| labels[row] == class).count();
-        job.log.line(&format!(
-            "after epoch {}: {} labels guessed, of which {right} are right",
-            stack.epoch,
-            guessed.len()
-        ));
+        let (epoch, n) = (stack.epoch, guessed.len());
+        job.log.line(&format!("after epoch {epoch}: {n} labels guessed, of which {right} are right"));
         Ok(Some(guessed))
     };
-    let members = jobs.iter().zip(masks).enumerate();
-    let guessed: Result<_> = members.map(guess).collect();
+    let guessed: Result<_> = jobs.iter().enumerate().map(guess).collect();
     stack.set_pseudo_labels(guessed.context("guessing labels from the embeddings")?);
     Ok(())
 }
@@ -241,13 +262,19 @@ struct Trained<'a> {
     curves: Curves,
     /// `None` of a baseline.
     member: Option<Member<'a>>,
+    /// Whose training this was.
+    taken_from: Option<String>,
 }
 
 impl Trained<'_> {
     /// Scores the trained model, writes what the report shows of it, then the result.
     fn finish(self, embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>) -> Result<()> {
         let Self { session, job, mask, member, .. } = self;
-        let say = |step: &str| session.say(&Event::Scoring { id: job.id.clone(), step: step.into() });
+        let pulse = Pulse::of(session, &job.id);
+        let say = |step: &str| {
+            pulse.step(step);
+            spent::write(job, self.timer.seconds());
+        };
         say("embedding");
         let data = &session.loaded().dataset;
         let images = evaluated_split(&job.trial, data)?.images.view();
@@ -277,16 +304,21 @@ impl Trained<'_> {
         }
         say("figures");
         artifacts::write(session.store.root(), job, data, &queries, member)?;
+        drop(pulse);
         self.write(Outcome::Scored { scores })
     }
 
     fn write(self, outcome: Outcome) -> Result<()> {
-        let Self { session, job, curves, .. } = self;
+        let Self { session, job, curves, taken_from, member, .. } = self;
         let (ending, seconds) = (outcome.ending(), self.timer.seconds());
-        artifacts::write_provenance(session, job, seconds)?;
+        let is_new = member.is_some() && ending == Ending::Scored && taken_from.is_none();
+        artifacts::write_provenance(session, job, seconds, taken_from)?;
         job.log.line(&format!("{ending} after {seconds:.1} s"));
         let (id, trial) = (job.id.clone(), job.table.clone());
         session.store.finish(&TrialResult { format: FORMAT, id, trial, outcome, curves })?;
+        if is_new {
+            known::remember(session, job);
+        }
         session.say(&Event::Finished { id: job.id.clone(), outcome: ending, seconds });
         Ok(())
     }

@@ -1,0 +1,297 @@
+//! Reading TOML that people write: all mistakes of a text at once, each with its line and, for a
+//! word that is not known, the nearest one that is.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeArray, DeString, DeTable, DeValue, Deserializer, Error};
+
+/// What is wrong with a text, in one place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mistake {
+    /// Counted from 1; `None` where there is no such place, as that of a key that is missing.
+    pub line: Option<usize>,
+    /// Names key and value, and says what would be right.
+    pub what: String,
+}
+
+impl fmt::Display for Mistake {
+    /// As in `line 5: there is no sedes`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+/// Reads a value from a text, and tells all that is wrong with it, in the order of its lines.
+///
+/// With mistakes, the value is what the text says without the entries that have them; `None` where
+/// nothing can be made of the rest. Of a table that lacks keys, the first that it lacks is told.
+///
+/// ```
+/// # #[derive(serde::Deserialize)]
+/// # #[serde(default, deny_unknown_fields)]
+/// # #[derive(Default)]
+/// struct Plan { seeds: u32, claim: String }
+///
+/// let (plan, mistakes) = dml_store::read_toml::<Plan>("sedes = 3\nseeds = -1\nclaim = 'c'");
+/// assert_eq!(mistakes[0].to_string(), "line 1: there is no key `sedes`; `seeds` is the nearest");
+/// assert!(mistakes[1].to_string().starts_with("line 2: `seeds`: invalid value: integer `-1`"));
+/// assert_eq!(plan.unwrap().claim, "c");
+/// ```
+pub fn read_toml<T: DeserializeOwned>(text: &str) -> (Option<T>, Vec<Mistake>) {
+    let (mut table, errors) = DeTable::parse_recoverable(text);
+    let line = |at: usize| Some(text[..at.min(text.len())].matches('\n').count() + 1);
+    let mut mistakes: Vec<Mistake> = errors
+        .iter()
+        .map(|error| Mistake {
+            line: error.span().and_then(|span| line(span.start)),
+            what: error.message().to_owned(),
+        })
+        .collect();
+    let (mut value, mut all_taken) = (None, Vec::<Taken>::new());
+    // What is no TOML has no keys to look at.
+    while mistakes.is_empty() || errors.is_empty() {
+        let error = match T::deserialize(Deserializer::from(table.clone())) {
+            Ok(all) => {
+                value = Some(all);
+                break;
+            }
+            Err(error) => error,
+        };
+        let span = error.span().unwrap_or_default();
+        let taken = take_out(table.get_mut(), &(0..0), &span, unknown(&error));
+        let place = taken.as_ref().and_then(|taken| line(taken.at));
+        // A key that was taken out is missing by our own doing.
+        let is_ours = |taken: &Taken| taken.of == span && missing(&error) == taken.key.as_deref();
+        if !all_taken.iter().any(is_ours) {
+            mistakes.push(Mistake { line: place, what: sentence(&error, taken.as_ref()) });
+        }
+        let Some(taken) = taken else { break };
+        all_taken.push(taken);
+    }
+    mistakes.sort();
+    mistakes.dedup();
+    (value, mistakes)
+}
+
+/// The line of an entry, by the keys and the numbers of items on the way to it.
+///
+/// ```
+/// let text = "a = 1\n[[grid]]\n[[grid]]\n'b.c' = 2\n";
+/// assert_eq!(dml_store::line_of(text, &["grid", "1", "b.c"]), Some(4));
+/// assert_eq!(dml_store::line_of(text, &["grid", "2"]), None);
+/// ```
+pub fn line_of(text: &str, path: &[&str]) -> Option<usize> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let (mut here, mut at) = (&DeValue::Table(table.into_inner()), 0);
+    for step in path {
+        match here {
+            DeValue::Table(table) => {
+                let (key, value) = table.get_key_value(*step)?;
+                (here, at) = (value.get_ref(), key.span().start);
+            }
+            DeValue::Array(items) => {
+                let item = items.get(step.parse::<usize>().ok()?)?;
+                (here, at) = (item.get_ref(), item.span().start);
+            }
+            _ => return None,
+        }
+    }
+    Some(text[..at].matches('\n').count() + 1)
+}
+
+/// The known word that one may have been meant to be, if any is near.
+///
+/// ```
+/// assert_eq!(dml_store::nearest("tabel-1", ["table-1", "table-2"]), Some("table-1"));
+/// assert_eq!(dml_store::nearest("quick", ["table-1"]), None);
+/// ```
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let far = |known: &&str| strsim::damerau_levenshtein(word, known);
+    let nearest = known.into_iter().min_by_key(far)?;
+    (far(&nearest) <= word.chars().count().div_ceil(3)).then_some(nearest)
+}
+
+/// An entry that was taken out of a text.
+struct Taken {
+    /// Bytes before it.
+    at: usize,
+    /// Its key, or that of the array it stood in.
+    key: Option<String>,
+    /// The table that it stood in.
+    of: Range<usize>,
+}
+
+/// Takes out the entry that an error is about, so that what follows is looked at too. Of a table
+/// that was read as a whole before its keys, an unknown key alone.
+fn take_out(
+    table: &mut DeTable,
+    own: &Range<usize>,
+    span: &Range<usize>,
+    unknown: Option<&str>,
+) -> Option<Taken> {
+    if let (true, Some(unknown)) = (own == span, unknown)
+        && let Some((key, _)) = table.remove_entry(unknown)
+    {
+        return Some(Taken { at: key.span().start, key: Some(unknown.to_owned()), of: own.clone() });
+    }
+    for (key, value) in table.iter_mut() {
+        if let Some(taken) = take_from(value, span, unknown) {
+            let key = taken.key.or_else(|| Some(key.get_ref().to_string()));
+            return Some(Taken { key, ..taken });
+        }
+    }
+    let is_meant =
+        |(key, value): &(&Spanned<DeString>, &Spanned<DeValue>)| key.span() == *span || value.span() == *span;
+    let (key, at) =
+        table.iter().find(is_meant).map(|(key, _)| (key.get_ref().to_string(), key.span().start))?;
+    table.remove(key.as_str());
+    Some(Taken { at, key: Some(key), of: own.clone() })
+}
+
+fn take_from(value: &mut Spanned<DeValue>, span: &Range<usize>, unknown: Option<&str>) -> Option<Taken> {
+    let own = value.span();
+    match value.get_mut() {
+        DeValue::Table(table) => take_out(table, &own, span, unknown),
+        DeValue::Array(items) => {
+            if let Some(taken) = items.iter_mut().find_map(|item| take_from(item, span, unknown)) {
+                return Some(taken);
+            }
+            items.iter().any(|item| item.span() == *span).then(|| {
+                let all = std::mem::replace(items, DeArray::new()).into_iter();
+                *items = all.filter(|item| item.span() != *span).collect();
+                Taken { at: span.start, key: None, of: own }
+            })
+        }
+        _ => None,
+    }
+}
+
+/// The key that an error says is not known.
+fn unknown(error: &Error) -> Option<&str> {
+    error.message().strip_prefix("unknown field `")?.split('`').next()
+}
+
+/// The key that an error says is missing.
+fn missing(error: &Error) -> Option<&str> {
+    error.message().strip_prefix("missing field `")?.split('`').next()
+}
+
+fn sentence(error: &Error, taken: Option<&Taken>) -> String {
+    let message = error.message();
+    let key = taken.and_then(|taken| taken.key.as_deref());
+    for (kind, what) in [("unknown field `", "key "), ("unknown variant `", "")] {
+        let Some((word, known)) = message.strip_prefix(kind).and_then(|rest| rest.split_once('`')) else {
+            continue;
+        };
+        let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+        let of = key.filter(|_| what.is_empty()).map(|key| format!("`{key}`: ")).unwrap_or_default();
+        return match nearest(word, known.iter().copied()) {
+            Some(near) => format!("{of}there is no {what}`{word}`; `{near}` is the nearest"),
+            None if known.is_empty() => format!("{of}there is no {what}`{word}`, nor any other here"),
+            None => format!("{of}there is no {what}`{word}`; there are `{}`", known.join("`, `")),
+        };
+    }
+    match (missing(error), key) {
+        (Some(missing), Some(key)) => format!("`{key}` has no `{missing}`"),
+        (Some(missing), None) => format!("`{missing}` is missing"),
+        (None, Some(key)) => format!("`{key}`: {message}"),
+        (None, None) => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct File {
+        name: String,
+        seeds: u32,
+        table: Vec<Part>,
+        figure: Vec<Figure>,
+        grid: BTreeMap<String, f64>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Part {
+        title: String,
+        #[serde(default)]
+        rows: Vec<String>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+    enum Figure {
+        Score { x: String },
+        Images { file: String },
+    }
+
+    fn read(text: &str) -> (Option<File>, String) {
+        let (file, mistakes) = read_toml::<File>(text);
+        (file, mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+
+    #[test]
+    fn all_mistakes_are_told_in_the_order_of_their_lines_and_the_rest_is_read() {
+        let text = "sedes = 3\nname = 7\nseeds = 4\n\
+            [grid]\na = 1.0\nb = 'x'\n\
+            [[table]]\ntitle = 't'\nrow = []\nrows = ['a', 2]\n\
+            [[table]]\nrows = []\n\
+            [[figure]]\nkind = 'score'\nx = 'a'\nlines = []\n\
+            [[figure]]\nkind = 'picture'\n";
+        let (file, told) = read(text);
+        insta::assert_snapshot!(told, @r#"
+        line 1: there is no key `sedes`; `seeds` is the nearest
+        line 2: `name`: invalid type: integer `7`, expected a string
+        line 6: `b`: invalid type: string "x", expected f64
+        line 9: there is no key `row`; `rows` is the nearest
+        line 10: `rows`: invalid type: integer `2`, expected a string
+        line 11: `table` has no `title`
+        line 16: there is no key `lines`; there are `x`
+        line 18: `kind`: there is no `picture`; there are `score`, `images`
+        "#);
+        let file = file.unwrap();
+        assert_eq!((file.seeds, file.grid.len(), file.table.len(), file.figure.len()), (4, 1, 1, 1));
+        assert_eq!(file.figure, [Figure::Score { x: "a".into() }]);
+    }
+
+    #[test]
+    fn what_is_no_toml_is_told_line_by_line_and_nothing_is_read() {
+        let (file, told) = read("name = \nseeds = 3\nx = = 2\n");
+        insta::assert_snapshot!(told, @r"
+        line 1: string values must be quoted, expected literal string
+        line 3: extra `=`, expected nothing
+        line 3: unexpected key or value, expected newline, `#`
+        ");
+        assert_eq!(file, None);
+    }
+
+    #[test]
+    fn a_word_is_near_where_a_third_of_its_letters_would_have_to_change() {
+        let known = ["seeds", "claim", "command"];
+        assert_eq!(nearest("sedes", known), Some("seeds"));
+        assert_eq!(nearest("comand", known), Some("command"));
+        assert_eq!(nearest("epochs", known), None);
+        assert_eq!(nearest("x", []), None);
+    }
+
+    #[test]
+    fn a_text_without_mistakes_has_none() {
+        let text = "name = 'n'\nseeds = 1\n";
+        assert_eq!(read(text), (Some(File { name: "n".into(), seeds: 1, ..File::default() }), String::new()));
+        assert_eq!(line_of(text, &["seeds"]), Some(2));
+        assert_eq!(line_of("a = 1", &["a", "b"]), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! A training in which no label takes part is done once, and no result shows it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::store::{Store, files, id, outcome, run};
+
+fn add(store: &Store, system: &str, percent: f64, seed: u32) -> PathBuf {
+    store.add(&format!(
+        "seed = {seed}
+        model.system = '{system}'
+        model.embedding = 'sample'
+        data.labelled_percent = {percent:?}
+        evaluation.protocols = ['test_folds', 'labelled']"
+    ))
+}
+
+/// The bytes of a trial's result and weights in a store of its own.
+fn alone(system: &str, percent: f64, seed: u32) -> [Vec<u8>; 2] {
+    let store = Store::new();
+    let trial = add(&store, system, percent, seed);
+    run(&[], &[&trial]).well();
+    outcome(&trial)
+}
+
+fn trained_as(trial: &Path) -> Value {
+    let run: Value = serde_json::from_slice(&fs::read(trial.join("run.json")).unwrap()).unwrap();
+    run["trained_as"].clone()
+}
+
+#[test]
+fn trials_that_differ_in_labels_alone_are_trained_once_and_have_the_results_that_they_have_alone() {
+    for system in ["autoencoder", "vae"] {
+        let store = Store::new();
+        let trials = [10.0, 20.0].map(|percent| add(&store, system, percent, 0));
+        let ran = run(&[], &trials).well();
+        assert_eq!(ran.told(&trials[0])[..2], ["started with 0 of 3", "epoch 1 of 3"]);
+        assert_eq!(ran.told(&trials[1])[..2], ["started with 3 of 3", "scoring embedding"]);
+        assert_eq!(
+            [&trials[0], &trials[1]].map(|trial| trained_as(trial)),
+            [Value::Null, id(&trials[0]).into()]
+        );
+        assert_eq!(files(&trials[0]), files(&trials[1]));
+        for (trial, percent) in trials.iter().zip([10.0, 20.0]) {
+            assert!(outcome(trial) == alone(system, percent, 0), "{system}, {percent} percent");
+        }
+    }
+}
+
+#[test]
+fn a_training_is_no_other_trials_where_labels_or_seeds_or_images_differ() {
+    let store = Store::new();
+    let with_labels = [10.0, 20.0].map(|percent| add(&store, "dml_autoencoder", percent, 0));
+    let seeds = [0, 1].map(|seed| add(&store, "autoencoder", 10.0, seed));
+    let binary =
+        store.add("model.system = 'autoencoder'\ndata.binarize = true\ndata.labelled_percent = 30.0");
+    let trials: Vec<&PathBuf> = with_labels.iter().chain(&seeds).chain([&binary]).collect();
+    let ran = run(&[], &trials).well();
+    for trial in trials {
+        assert_eq!(ran.told(trial)[0], "started with 0 of 3");
+    }
+}
+
+#[test]
+fn what_is_damaged_is_trained_again_and_what_is_watched_is_trained_anyway() {
+    let store = Store::new();
+    let first = add(&store, "autoencoder", 10.0, 0);
+    run(&[], &[&first]).well();
+    let watched = add(&store, "autoencoder", 20.0, 0);
+    assert_eq!(run(&["--tensorboard"], &[&watched]).well().told(&watched)[0], "started with 0 of 3");
+    // The last to end has left its name.
+    let mut weights = fs::read(watched.join("weights.safetensors")).unwrap();
+    *weights.last_mut().unwrap() ^= 1;
+    fs::write(watched.join("weights.safetensors"), weights).unwrap();
+    let other = add(&store, "autoencoder", 30.0, 0);
+    assert_eq!(run(&[], &[&other]).well().told(&other)[0], "started with 0 of 3");
+    assert!(outcome(&other) == alone("autoencoder", 30.0, 0));
+    let log = fs::read_to_string(other.join("log.txt")).unwrap();
+    assert!(log.contains(&format!("its training is that of {}, but ", id(&watched))), "{log}");
+    assert!(log.contains("weights.safetensors is another file now"), "{log}");
+}

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dml_data::npz::NpzWriter;
+use ndarray::Array2;
 use npyz::half::f16;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -231,6 +233,34 @@ fn what_is_wrong_with_a_file_is_one_sentence_that_names_file_and_member() {
         assert_eq!(complaint, format!("error: {}: {sentence}\n", path.display()));
         assert_eq!(code, Some(1));
     }
+}
+
+#[test]
+fn a_flipped_byte_is_refused_and_not_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("embeddings.npz");
+    let mut npz = NpzWriter::create(&path).unwrap();
+    let labels = |n: usize| (0..n as i64).map(|i| i % 2 + 700).collect::<Vec<_>>();
+    for (split, n) in [("train", 40), ("test", 60)] {
+        let embeddings = Array2::from_shape_vec((n, 2), points(n)).unwrap();
+        npz.add_f32(&format!("{split}_embeddings"), embeddings.view()).unwrap();
+        npz.add_i64(&format!("{split}_labels"), &labels(n)).unwrap();
+    }
+    npz.finish().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    // The last label of the test set becomes the other class.
+    let at = bytes.windows(8).rposition(|window| window == 701_i64.to_le_bytes()).unwrap();
+    bytes[at] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let (code, complaint) = complaint_of(&["score", text(&path), "--only", "nearest"]);
+    assert_eq!(
+        complaint,
+        format!(
+            "error: {}: test_labels is damaged (its bytes do not have the CRC-32 that the file states): copy or download the file again\n",
+            path.display()
+        )
+    );
+    assert_eq!(code, Some(1));
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! `NumPy`'s npz format: a zip of npy arrays, read by name, stored or deflated, and written.
+//! `NumPy`'s npz format: a zip of npy arrays, read by name, stored or
+//! deflated, checksums compared, and written.
 
 use std::{
     fmt,
     fs::File,
-    io::{BufReader, BufWriter, Write},
+    io::{self, BufReader, BufWriter, Write},
     path::{Path, PathBuf},
 };
 
@@ -55,8 +56,8 @@ impl Npz {
     /// The two-dimensional array `name` of any number type as `f32`. `[n, d]`
     ///
     /// # Errors
-    /// When there is no such array, or it is not two-dimensional or not of numbers that fit an
-    /// `f32`.
+    /// When there is no such array, it is damaged, or it is not two-dimensional or not of numbers that
+    /// fit an `f32`.
     pub fn read_f32(&mut self, name: &str) -> Result<Array2<f32>, DataError> {
         self.member(name, |reader| npy::parse_f32(reader))
     }
@@ -65,17 +66,17 @@ impl Npz {
     /// 1]`.
     ///
     /// # Errors
-    /// When there is no such array, or it is not of that shape or not of integers that fit an
-    /// `i64`.
+    /// When there is no such array, it is damaged, or it is not of that shape or not of integers that
+    /// fit an `i64`.
     pub fn read_labels(&mut self, name: &str) -> Result<Vec<i64>, DataError> {
         self.member(name, |reader| npy::parse_labels(reader))
     }
 
-    /// Gives `parse` the bytes of the array `name`.
+    /// Gives `parse` the bytes of the array `name`, and checks their CRC-32.
     pub(crate) fn member<T>(
         &mut self,
         name: &str,
-        parse: impl FnOnce(BufReader<ZipFile>) -> Result<T, String>,
+        parse: impl FnOnce(&mut BufReader<ZipFile>) -> Result<T, String>,
     ) -> Result<T, DataError> {
         let names = self.names().join(", ");
         let member = self.archive.by_name(&format!("{name}.npy")).map_err(|error| match error {
@@ -85,11 +86,23 @@ impl Npz {
         // Without this buffer every element would go through inflate and checksum on its own.
         member
             .and_then(|member| {
-                let reader = BufReader::with_capacity(1 << 16, member);
-                parse(reader).map_err(|reason| format!("{name} {reason}"))
+                let mut reader = BufReader::with_capacity(1 << 16, member);
+                let parsed = parse(&mut reader);
+                // The checksum is looked at where a member ends, so all of it is read. What cannot be
+                // parsed is too, because damage is then a better reason than what it did.
+                io::copy(&mut reader, &mut io::sink()).map_err(|error| damaged(name, &error))?;
+                parsed.map_err(|reason| format!("{name} {reason}"))
             })
             .map_err(DataError::format(&self.path))
     }
+}
+
+/// What is said of a member whose checksum or compressed bytes are not right.
+fn damaged(name: &str, error: &io::Error) -> String {
+    let crc = error.to_string() == "Invalid checksum";
+    let cause =
+        if crc { "its bytes do not have the CRC-32 that the file states".into() } else { error.to_string() };
+    format!("{name} is damaged ({cause}): copy or download the file again")
 }
 
 /// Writes an npz file that `NumPy` opens, aside, and gives it its name at the end.

@@ -3,12 +3,12 @@
 //! Scores follow scikit-learn's `metrics.cluster`, special cases included, and are symmetric unless said otherwise.
 //! Names of classes do not matter, except to [`accuracy`].
 
+mod assignment;
 mod contingency;
 mod expected;
 
-use pathfinding::prelude::{Matrix, kuhn_munkres};
-
 use crate::label::{Classes, Label};
+use assignment::most_agreeing;
 use contingency::Contingency;
 use expected::expected_mutual_information;
 
@@ -22,15 +22,16 @@ pub fn accuracy<L: Label>(truth: &[L], predicted: &[L]) -> f64 {
 /// Adjusted mutual information (Vinh, Epps & Bailey 2010), at most 1, and 0 on average for chance:
 /// (MI - E\[MI\]) / ((H(a) + H(b)) / 2 - E\[MI\]).
 ///
-/// The expectation is exact, under the hypergeometric model. Special cases, as scikit-learn has them: 1 where both
-/// labelings have one class or no points; 0 where one of them has one class; numerator and denominator are kept an
-/// epsilon from zero, so that a perfect match of singletons scores 1.
+/// The expectation is exact, under the hypergeometric model. Special cases: 1 where the labelings are the same but for
+/// names, also where each has one class, or no points; as scikit-learn has it, 0 where one of them has one class, and
+/// numerator and denominator are kept an epsilon from zero.
 pub fn adjusted_mutual_information<A: Label, B: Label>(a: &[A], b: &[B]) -> f64 {
     let table = Contingency::of(a, b);
-    match (table.a.len(), table.b.len()) {
-        (0, 0) | (1, 1) => return 1.0,
-        (1, _) | (_, 1) => return 0.0,
-        _ => {}
+    if table.is_one_to_one() {
+        return 1.0;
+    }
+    if table.a.len() == 1 || table.b.len() == 1 {
+        return 0.0;
     }
     let expected = expected_mutual_information(&table.a, &table.b);
     let mean_entropy = f64::midpoint(table.entropy_a(), table.entropy_b());
@@ -38,11 +39,11 @@ pub fn adjusted_mutual_information<A: Label, B: Label>(a: &[A], b: &[B]) -> f64 
     off_zero(table.mutual_information() - expected) / off_zero(mean_entropy - expected)
 }
 
-/// Normalized mutual information, in [0, 1]: MI / ((H(a) + H(b)) / 2); 1 where both labelings have one class or no
-/// points.
+/// Normalized mutual information, in [0, 1]: MI / ((H(a) + H(b)) / 2); 1 where the labelings are the same but for
+/// names, also where each has one class, or no points.
 pub fn normalized_mutual_information<A: Label, B: Label>(a: &[A], b: &[B]) -> f64 {
     let table = Contingency::of(a, b);
-    if table.a.len() <= 1 && table.b.len() <= 1 {
+    if table.is_one_to_one() {
         return 1.0;
     }
     table.mutual_information() / f64::midpoint(table.entropy_a(), table.entropy_b())
@@ -81,6 +82,9 @@ pub struct Homogeneity {
 /// Without entropy a part is 1. Not symmetric.
 pub fn homogeneity_completeness_v<A: Label, B: Label>(truth: &[A], predicted: &[B]) -> Homogeneity {
     let table = Contingency::of(truth, predicted);
+    if table.is_one_to_one() {
+        return Homogeneity { homogeneity: 1.0, completeness: 1.0, v_measure: 1.0 };
+    }
     let information = table.mutual_information();
     let share = |entropy: f64| if entropy == 0.0 { 1.0 } else { information / entropy };
     let (homogeneity, completeness) = (share(table.entropy_a()), share(table.entropy_b()));
@@ -92,21 +96,10 @@ pub fn homogeneity_completeness_v<A: Label, B: Label>(truth: &[A], predicted: &[
 /// Clustering accuracy, in [0, 1]: the share of points that agree under the best one-to-one assignment of clusters
 /// to classes (Yang et al. 2010); 1 where there are no points.
 ///
-/// Takes memory for every pair of class and cluster, and time cubic in their number (15 us at 10).
+/// Takes memory for the pairs of class and cluster that occur, and seldom more than a few looks at each.
 pub fn clustering_accuracy<A: Label, B: Label>(truth: &[A], predicted: &[B]) -> f64 {
     let table = Contingency::of(truth, predicted);
-    if truth.is_empty() {
-        return 1.0;
-    }
-    // The assignment wants at least as many columns as rows.
-    let flip = table.a.len() > table.b.len();
-    let (rows, columns) = (table.a.len().min(table.b.len()), table.a.len().max(table.b.len()));
-    let mut counts = Matrix::new(rows, columns, 0_i64);
-    for cell in &table.cells {
-        let at = if flip { (cell.b, cell.a) } else { (cell.a, cell.b) };
-        counts[at] = cell.n.into();
-    }
-    kuhn_munkres(&counts).0 as f64 / truth.len() as f64
+    if truth.is_empty() { 1.0 } else { most_agreeing(&table) as f64 / truth.len() as f64 }
 }
 
 #[cfg(test)]

@@ -137,6 +137,45 @@ fn what_f32_cannot_hold_is_named_and_infinity_stays_what_it_is() {
 }
 
 #[test]
+fn a_flipped_byte_is_refused_whatever_the_member_is_read_as() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("flipped.npz");
+    let mut writer = NpzWriter::create(&path).unwrap();
+    writer.add_f32("embeddings", array![[1.0_f32, 2.0], [3.0, 0.1]].view()).unwrap();
+    writer.add_i64("labels", &[5, 77]).unwrap();
+    writer.finish().unwrap();
+    let whole = fs::read(&path).unwrap();
+    let flip = |bytes: &[u8]| {
+        let mut file = whole.clone();
+        let at = file.windows(bytes.len()).position(|window| window == bytes).unwrap();
+        file[at] ^= 1;
+        fs::write(&path, file).unwrap();
+        Npz::open(&path).unwrap()
+    };
+    let sentence = |name: &str| {
+        format!(
+            "{}: {name} is damaged (its bytes do not have the CRC-32 that the file states): copy or download the file again",
+            path.display()
+        )
+    };
+    // A value that is still a number, and a header that no longer is one.
+    for bytes in [&0.1_f32.to_le_bytes()[..], b"NUMPY"] {
+        let mut npz = flip(bytes);
+        assert_eq!(npz.read_f32("embeddings").unwrap_err().to_string(), sentence("embeddings"));
+        assert_eq!(npz.read_labels("labels").unwrap(), [5, 77], "the others are whole");
+    }
+    let mut npz = flip(&77_i64.to_le_bytes());
+    assert_eq!(npz.read_labels("labels").unwrap_err().to_string(), sentence("labels"));
+    let deflated = fs::read(fixture("grey.npz")).unwrap();
+    // What the central directory says of the first member's CRC-32, 16 bytes into its entry.
+    let directory = deflated.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    let mut file = deflated.clone();
+    file[directory + 16] ^= 1;
+    fs::write(&path, file).unwrap();
+    assert_eq!(load_path(&path).unwrap_err().to_string(), sentence("train_images"));
+}
+
+#[test]
 fn one_name_twice_is_an_error_and_leaves_the_first() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("twice.npz");

@@ -8,7 +8,7 @@ pub(super) struct Cell {
     pub(super) n: u32,
 }
 
-/// The non-empty cells of a contingency table, and its margins.
+/// The non-empty cells of a contingency table, ordered by `a`, then `b`, and its margins.
 #[derive(Debug)]
 pub(super) struct Contingency {
     pub(super) cells: Vec<Cell>,
@@ -30,6 +30,11 @@ impl Contingency {
             table.cells.push(cell);
         }
         table
+    }
+
+    /// Whether the labelings are the same but for the names of classes.
+    pub(super) fn is_one_to_one(&self) -> bool {
+        self.cells.len() == self.a.len() && self.cells.len() == self.b.len()
     }
 
     /// Mutual information in nats, at least 0.

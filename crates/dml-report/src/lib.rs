@@ -18,6 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod effects;
 mod error;
 mod estimate;
 mod evidence;
@@ -40,5 +41,5 @@ mod synthetic;
 pub use error::ReportError;
 pub use report::{Report, ReportPaths};
 pub use select::Selection;
-pub use spec::{ChoiceSpec, FigureSpec, Ignore, ReportSpecs, TableSpec, VerdictSpec};
+pub use spec::{ChoiceSpec, EffectsSpec, FigureSpec, Ignore, ReportSpecs, TableSpec, VerdictSpec};
 pub use write::write_report;

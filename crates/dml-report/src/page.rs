@@ -6,6 +6,7 @@ mod data;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use dml_store::RunStore;
 
+use crate::effects::Effects;
 use crate::error::ReportError;
 use crate::estimate::SCOPE;
 use crate::evidence::Evidence;
@@ -29,6 +30,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) verdicts: &'a [Verdict],
     /// Why there are none, although the sweep asks for some.
     pub(crate) unjudged: Option<&'a str>,
+    pub(crate) effects: &'a [Effects],
     pub(crate) figures: &'a [Figure],
 }
 
@@ -47,6 +49,7 @@ pub(crate) fn page(parts: &Parts, store: &RunStore) -> Result<String, ReportErro
         "progress" => progress(parts),
         "command" => escape_html(report.command),
         "verdicts" => or_none(verdicts(parts), "verdict"),
+        "effects" => effects(parts.effects),
         "figures" => or_none(parts.figures.iter().map(figure).collect(), "figure"),
         "tables" => or_none(parts.tables.iter().map(table).collect(), "table"),
         "left-out" => attachments.left_out.clone(),
@@ -119,6 +122,12 @@ fn verdict(verdict: &Verdict, scale: f64) -> String {
         interval_bar(verdict, scale),
         escape_html(&verdict.words())
     )
+}
+
+/// With its own head, which is there only where there are effects.
+fn effects(effects: &[Effects]) -> String {
+    let head = if effects.is_empty() { "" } else { "<h2 id=\"effects\">Effects</h2>\n" };
+    head.to_string() + &effects.iter().map(Effects::html).collect::<String>()
 }
 
 /// The interval of the difference as a bar around 0.

@@ -5,6 +5,7 @@ use std::path::Path;
 use dml_store::{RunStore, TrialResult, trial_id};
 use rayon::prelude::*;
 
+use crate::effects::{self, Effects};
 use crate::error::ReportError;
 use crate::evidence::{Ranks, join};
 use crate::figure::{self, Figure};
@@ -35,13 +36,20 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
     let unjudged = (report.stopped > 0 && !specs.verdict.is_empty()).then_some(UNJUDGED);
     let judged = if unjudged.is_none() { &specs.verdict[..] } else { &[] };
     let verdicts = verdict::judge(judged, &trials, &ranks);
-    let figures: Vec<Figure> = specs
-        .figure
-        .iter()
-        .map(|spec| figure::draw(spec, &trials, &ranks, store))
-        .collect::<Result<_, _>>()?;
-    let parts =
-        Parts { report, trials: &trials, tables: &tables, verdicts: &verdicts, unjudged, figures: &figures };
+    let effects: Vec<Effects> =
+        specs.effects.iter().map(|spec| Effects::build(spec, &trials, &ranks)).collect::<Result<_, _>>()?;
+    let drawn = specs.figure.iter().map(|spec| figure::draw(spec, &trials, &ranks, store));
+    let figures: Vec<Figure> =
+        effects.iter().map(figure::draw_effects).chain(drawn).collect::<Result<_, _>>()?;
+    let parts = Parts {
+        report,
+        trials: &trials,
+        tables: &tables,
+        verdicts: &verdicts,
+        unjudged,
+        effects: &effects,
+        figures: &figures,
+    };
 
     let mut folder = Folder::new(out);
     for table in &tables {
@@ -56,7 +64,11 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
         }
     }
     folder.write("verdicts.csv", verdict::csv(&verdicts))?;
-    let all_tables = tables.iter().map(Table::markdown).collect::<Vec<_>>().join("\n");
+    if !effects.is_empty() {
+        folder.write("effects.csv", effects::csv(&effects))?;
+    }
+    let all_tables = tables.iter().map(Table::markdown).chain(effects.iter().map(Effects::markdown));
+    let all_tables = all_tables.collect::<Vec<_>>().join("\n");
     let paths = ReportPaths {
         page: folder.write("index.html", page(&parts, store)?)?,
         tables: folder.write("tables.md", all_tables)?,

@@ -1,7 +1,7 @@
 //! A sweep file, `xtask/sweeps/NAME.toml`: what it holds.
 
 use anyhow::{Result, bail};
-use dml_report::{FigureSpec, Ignore, Selection, TableSpec, VerdictSpec};
+use dml_report::{EffectsSpec, FigureSpec, Ignore, Selection, TableSpec, VerdictSpec};
 use serde::Deserialize;
 
 use super::stop_early::StopEarly;
@@ -22,7 +22,7 @@ pub(crate) struct SweepFile {
     /// `ignore`, `baselines` and `select`, unless it has its own.
     #[serde(default)]
     pub extends: Option<String>,
-    /// Sweeps of the same folder whose trials, tables, verdicts and figures are added.
+    /// Sweeps of the same folder whose trials, tables, verdicts, effects and figures are added.
     #[serde(default)]
     pub include: Vec<String>,
     /// A complete trial; what differs from the other's with `extends`, nothing at all for a sweep
@@ -38,7 +38,7 @@ pub(crate) struct SweepFile {
     /// Trials that stand in every table of the report, for every model to beat.
     #[serde(default)]
     pub baselines: Option<Selection>,
-    /// What all tables and figures of this file select, but for the keys that they select
+    /// What all tables, effects and figures of this file select, but for the keys that they select
     /// themselves.
     #[serde(default)]
     pub select: Option<Selection>,
@@ -51,6 +51,9 @@ pub(crate) struct SweepFile {
     /// Verdicts of the report.
     #[serde(default)]
     pub verdict: Vec<VerdictSpec>,
+    /// Analyses of variance of the report.
+    #[serde(default)]
+    pub effects: Vec<EffectsSpec>,
     /// Figures of the report.
     #[serde(default)]
     pub figure: Vec<FigureSpec>,

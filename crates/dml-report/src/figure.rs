@@ -4,6 +4,7 @@ mod bars;
 mod chart;
 mod curves;
 mod images;
+mod information;
 mod latent;
 mod raster;
 mod score;
@@ -83,6 +84,10 @@ pub(crate) fn draw(
             let groups = groups(trials, select, lines, ranks);
             let shown = [lines.as_slice(), std::slice::from_ref(x)].concat();
             score::draw(&groups, x, score).saying(&varying_words(&groups, &shown))
+        }
+        FigureSpec::Information { select, ami, kl, classes, lines, .. } => {
+            let axes = information::Axes { ami, kl, entropy: f64::from(*classes).ln() };
+            information::draw(&groups(trials, select, lines, ranks), &axes)
         }
         FigureSpec::Images { select, file, panels, .. } => {
             images::draw(&groups(trials, select, panels, ranks), file, store)?

@@ -1,8 +1,9 @@
-//! What a sweep file says about its report: `[[table]]`, `[[verdict]]`, `[[effects]]` and
-//! `[[figure]]`.
+//! What a sweep file says about its report: `[[table]]`, `[[verdict]]`, `[[prediction]]`,
+//! `[[effects]]` and `[[figure]]`.
 
 mod check;
 mod figure;
+mod prediction;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use serde::Deserialize;
 
 use crate::select::Selection;
 pub use figure::FigureSpec;
+pub use prediction::PredictionSpec;
 
 /// A key, its values, and for each the keys that mean nothing for trials of this value:
 /// `{ "model.system" = { pixels = ["model.latent_dim"] } }`.
@@ -28,6 +30,8 @@ pub struct ReportSpecs {
     pub table: Vec<TableSpec>,
     /// `[[verdict]]`
     pub verdict: Vec<VerdictSpec>,
+    /// `[[prediction]]`
+    pub prediction: Vec<PredictionSpec>,
     /// `[[effects]]`
     pub effects: Vec<EffectsSpec>,
     /// `[[figure]]`

@@ -12,6 +12,7 @@ use crate::figure::{self, Figure};
 use crate::folder::Folder;
 use crate::interchange;
 use crate::page::{Parts, page};
+use crate::prediction;
 use crate::report::{Report, ReportPaths, UNJUDGED};
 use crate::table::Table;
 use crate::verdict;
@@ -36,6 +37,7 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
     let unjudged = (report.stopped > 0 && !specs.verdict.is_empty()).then_some(UNJUDGED);
     let judged = if unjudged.is_none() { &specs.verdict[..] } else { &[] };
     let verdicts = verdict::judge(judged, &trials, &ranks);
+    let predictions = prediction::check(&specs.prediction, &trials, &ranks);
     let effects: Vec<Effects> =
         specs.effects.iter().map(|spec| Effects::build(spec, &trials, &ranks)).collect::<Result<_, _>>()?;
     let drawn = specs.figure.iter().map(|spec| figure::draw(spec, &trials, &ranks, store));
@@ -47,6 +49,7 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
         tables: &tables,
         verdicts: &verdicts,
         unjudged,
+        predictions: &predictions,
         effects: &effects,
         figures: &figures,
     };
@@ -64,6 +67,10 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
         }
     }
     folder.write("verdicts.csv", verdict::csv(&verdicts))?;
+    if !predictions.is_empty() {
+        folder.write("predictions.csv", prediction::csv(&predictions))?;
+        folder.write("predictions.md", prediction::markdown(&predictions))?;
+    }
     if !effects.is_empty() {
         folder.write("effects.csv", effects::csv(&effects))?;
     }

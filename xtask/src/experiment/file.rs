@@ -1,7 +1,7 @@
 //! A sweep file, `xtask/sweeps/NAME.toml`: what it holds.
 
 use anyhow::{Result, bail};
-use dml_report::{EffectsSpec, FigureSpec, Ignore, Selection, TableSpec, VerdictSpec};
+use dml_report::{EffectsSpec, FigureSpec, Ignore, PredictionSpec, Selection, TableSpec, VerdictSpec};
 use serde::Deserialize;
 
 use super::stop_early::StopEarly;
@@ -22,7 +22,8 @@ pub(crate) struct SweepFile {
     /// `ignore`, `baselines` and `select`, unless it has its own.
     #[serde(default)]
     pub extends: Option<String>,
-    /// Sweeps of the same folder whose trials, tables, verdicts, effects and figures are added.
+    /// Sweeps of the same folder whose trials, tables, verdicts, predictions, effects and figures are
+    /// added.
     #[serde(default)]
     pub include: Vec<String>,
     /// A complete trial; what differs from the other's with `extends`, nothing at all for a sweep
@@ -38,7 +39,7 @@ pub(crate) struct SweepFile {
     /// Trials that stand in every table of the report, for every model to beat.
     #[serde(default)]
     pub baselines: Option<Selection>,
-    /// What all tables, effects and figures of this file select, but for the keys that they select
+    /// What all tables, predictions, effects and figures of this file select, but for the keys that they select
     /// themselves.
     #[serde(default)]
     pub select: Option<Selection>,
@@ -51,6 +52,9 @@ pub(crate) struct SweepFile {
     /// Verdicts of the report.
     #[serde(default)]
     pub verdict: Vec<VerdictSpec>,
+    /// Predictions that the report finds held or failed.
+    #[serde(default)]
+    pub prediction: Vec<PredictionSpec>,
     /// Analyses of variance of the report.
     #[serde(default)]
     pub effects: Vec<EffectsSpec>,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dml_store::flatten;
 
-use super::{ChoiceSpec, FigureSpec, ReportSpecs};
+use super::{ChoiceSpec, FigureSpec, PredictionSpec, ReportSpecs};
 use crate::ReportError;
 use crate::select::is_in;
 
@@ -72,10 +72,19 @@ impl ReportSpecs {
                 FigureSpec::Latent { select, panels, .. } | FigureSpec::Images { select, panels, .. } => {
                     (select, panels, None)
                 }
-                FigureSpec::Curves { select, lines, .. } => (select, lines, None),
+                FigureSpec::Curves { select, lines, .. } | FigureSpec::Information { select, lines, .. } => {
+                    (select, lines, None)
+                }
                 FigureSpec::Score { select, lines, x, .. } => (select, lines, Some(x)),
             };
             ("figure", figure.name(), select.0.keys().chain(keys).chain(x).collect())
+        });
+        let predictions = self.prediction.iter().map(|prediction| {
+            let each = match prediction {
+                PredictionSpec::Range { each, .. } => each.as_slice(),
+                PredictionSpec::Information { .. } => &[],
+            };
+            ("prediction", prediction.name(), prediction.select().0.keys().chain(each).collect())
         });
         let effects = self
             .effects
@@ -84,6 +93,6 @@ impl ReportSpecs {
         let sections =
             [("baselines", self.baselines.0.keys().collect()), ("ignore", self.ignore.keys().collect())];
         let sections = sections.into_iter().map(|(name, keys)| ("section", name, keys));
-        sections.chain(tables).chain(verdicts).chain(effects).chain(figures).collect()
+        sections.chain(tables).chain(verdicts).chain(predictions).chain(effects).chain(figures).collect()
     }
 }

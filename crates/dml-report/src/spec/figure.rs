@@ -51,6 +51,24 @@ pub enum FigureSpec {
         /// One line for each combination of these keys' values.
         lines: Vec<String>,
     },
+    /// The AMI of each trial's read-out against what its embedding can hold.
+    Information {
+        /// File stem and anchor.
+        name: String,
+        /// One line.
+        title: String,
+        /// Which trials.
+        #[serde(default)]
+        select: Selection,
+        /// The score that is the AMI of the read-out's labels.
+        ami: String,
+        /// The score that is the KL at the end of training, in nats.
+        kl: String,
+        /// Number of classes, which are about equally many.
+        classes: u32,
+        /// One colour for each combination of these keys' values.
+        lines: Vec<String>,
+    },
     /// Pictures that trials left in their directories, side by side.
     Images {
         /// File stem and anchor.
@@ -74,6 +92,7 @@ impl FigureSpec {
             Self::Latent { name, .. }
             | Self::Curves { name, .. }
             | Self::Score { name, .. }
+            | Self::Information { name, .. }
             | Self::Images { name, .. } => name,
         }
     }
@@ -84,6 +103,7 @@ impl FigureSpec {
             Self::Latent { title, .. }
             | Self::Curves { title, .. }
             | Self::Score { title, .. }
+            | Self::Information { title, .. }
             | Self::Images { title, .. } => title,
         }
     }
@@ -94,6 +114,7 @@ impl FigureSpec {
             Self::Latent { select, .. }
             | Self::Curves { select, .. }
             | Self::Score { select, .. }
+            | Self::Information { select, .. }
             | Self::Images { select, .. } => select,
         }
     }

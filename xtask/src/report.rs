@@ -65,6 +65,8 @@ fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<ReportPaths> {
         baselines: file.baselines.clone().unwrap_or_default(),
         table: file.table.clone(),
         verdict: file.verdict.clone(),
+        prediction: file.prediction.clone(),
+        effects: file.effects.clone(),
         figure: file.figure.clone(),
     };
     let expected: Vec<toml::Table> = sweep.trials.iter().map(|trial| trial.table.clone()).collect();

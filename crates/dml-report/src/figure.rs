@@ -1,8 +1,10 @@
 //! Figures: SVG by plotters, PNG from it, each for a light and a dark ground.
 
+mod bars;
 mod chart;
 mod curves;
 mod images;
+mod information;
 mod latent;
 mod raster;
 mod score;
@@ -13,6 +15,7 @@ use std::collections::BTreeSet;
 use dml_store::RunStore;
 use toml::Value;
 
+use crate::effects::Effects;
 use crate::error::ReportError;
 use crate::evidence::{Evidence, Ranks, group, varying_keys};
 use crate::select::{Selection, key_text, value_text};
@@ -82,16 +85,31 @@ pub(crate) fn draw(
             let shown = [lines.as_slice(), std::slice::from_ref(x)].concat();
             score::draw(&groups, x, score).saying(&varying_words(&groups, &shown))
         }
+        FigureSpec::Information { select, ami, kl, classes, lines, .. } => {
+            let axes = information::Axes { ami, kl, entropy: f64::from(*classes).ln() };
+            information::draw(&groups(trials, select, lines, ranks), &axes)
+        }
         FigureSpec::Images { select, file, panels, .. } => {
             images::draw(&groups(trials, select, panels, ranks), file, store)?
         }
     };
-    let picture = |svg: String| raster::png(&svg).map(|png| Picture { svg, png });
-    let pictures = drawn
-        .svgs
-        .map(|[light, dark]| Ok::<_, ReportError>([picture(light)?, picture(dark)?]))
-        .transpose()?;
-    Ok(Figure { name: spec.name().into(), title: spec.title().into(), caption: drawn.caption, pictures })
+    Figure::of(spec.name(), spec.title(), drawn)
+}
+
+/// Draws the shares of an analysis of effects.
+pub(crate) fn draw_effects(effects: &Effects) -> Result<Figure, ReportError> {
+    Figure::of(&effects.name, &effects.title, bars::draw(&effects.rows))
+}
+
+impl Figure {
+    fn of(name: &str, title: &str, drawn: Drawn) -> Result<Self, ReportError> {
+        let picture = |svg: String| raster::png(&svg).map(|png| Picture { svg, png });
+        let pictures = drawn
+            .svgs
+            .map(|[light, dark]| Ok::<_, ReportError>([picture(light)?, picture(dark)?]))
+            .transpose()?;
+        Ok(Self { name: name.into(), title: title.into(), caption: drawn.caption, pictures })
+    }
 }
 
 /// Trials under one label.

@@ -18,14 +18,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod effects;
 mod error;
 mod estimate;
 mod evidence;
 mod figure;
 mod folder;
+mod information;
 mod interchange;
 mod latent;
 mod page;
+mod prediction;
 mod published;
 mod report;
 mod select;
@@ -40,5 +43,7 @@ mod synthetic;
 pub use error::ReportError;
 pub use report::{Report, ReportPaths};
 pub use select::Selection;
-pub use spec::{ChoiceSpec, FigureSpec, Ignore, ReportSpecs, TableSpec, VerdictSpec};
+pub use spec::{
+    ChoiceSpec, EffectsSpec, FigureSpec, Ignore, PredictionSpec, ReportSpecs, TableSpec, VerdictSpec,
+};
 pub use write::write_report;

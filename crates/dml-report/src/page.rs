@@ -6,10 +6,12 @@ mod data;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use dml_store::RunStore;
 
+use crate::effects::Effects;
 use crate::error::ReportError;
 use crate::estimate::SCOPE;
 use crate::evidence::Evidence;
 use crate::figure::{DARK, Figure, LIGHT, Rgb, Theme};
+use crate::prediction::{self, Prediction};
 use crate::report::Report;
 use crate::table::{Table, escape_html};
 use crate::verdict::{Verdict, by_proposal, summary};
@@ -29,6 +31,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) verdicts: &'a [Verdict],
     /// Why there are none, although the sweep asks for some.
     pub(crate) unjudged: Option<&'a str>,
+    pub(crate) predictions: &'a [Prediction],
+    pub(crate) effects: &'a [Effects],
     pub(crate) figures: &'a [Figure],
 }
 
@@ -47,6 +51,8 @@ pub(crate) fn page(parts: &Parts, store: &RunStore) -> Result<String, ReportErro
         "progress" => progress(parts),
         "command" => escape_html(report.command),
         "verdicts" => or_none(verdicts(parts), "verdict"),
+        "predictions" => predictions(parts.predictions),
+        "effects" => effects(parts.effects),
         "figures" => or_none(parts.figures.iter().map(figure).collect(), "figure"),
         "tables" => or_none(parts.tables.iter().map(table).collect(), "table"),
         "left-out" => attachments.left_out.clone(),
@@ -119,6 +125,18 @@ fn verdict(verdict: &Verdict, scale: f64) -> String {
         interval_bar(verdict, scale),
         escape_html(&verdict.words())
     )
+}
+
+/// With its own head, which is there only where there are predictions.
+fn predictions(predictions: &[Prediction]) -> String {
+    let head = if predictions.is_empty() { "" } else { "<h2 id=\"predictions\">Predictions</h2>\n" };
+    head.to_string() + &prediction::html(predictions)
+}
+
+/// With its own head, which is there only where there are effects.
+fn effects(effects: &[Effects]) -> String {
+    let head = if effects.is_empty() { "" } else { "<h2 id=\"effects\">Effects</h2>\n" };
+    head.to_string() + &effects.iter().map(Effects::html).collect::<String>()
 }
 
 /// The interval of the difference as a bar around 0.

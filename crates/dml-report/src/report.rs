@@ -30,7 +30,7 @@ pub(crate) const UNJUDGED: &str = "Trials were stopped early because they looked
 pub struct ReportPaths {
     /// The page.
     pub page: PathBuf,
-    /// All tables as Markdown, one under the other.
+    /// All tables as Markdown, one under the other, those of effects last.
     pub tables: PathBuf,
     /// Verdicts as Markdown.
     pub verdicts: PathBuf,

@@ -1,12 +1,17 @@
-//! What a sweep file says about its report: `[[table]]`, `[[verdict]]` and `[[figure]]`.
+//! What a sweep file says about its report: `[[table]]`, `[[verdict]]`, `[[prediction]]`,
+//! `[[effects]]` and `[[figure]]`.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod check;
+mod figure;
+mod prediction;
 
-use dml_store::flatten;
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
-use crate::ReportError;
-use crate::select::{Selection, is_in};
+use crate::select::Selection;
+pub use figure::FigureSpec;
+pub use prediction::PredictionSpec;
 
 /// A key, its values, and for each the keys that mean nothing for trials of this value:
 /// `{ "model.system" = { pixels = ["model.latent_dim"] } }`.
@@ -25,6 +30,10 @@ pub struct ReportSpecs {
     pub table: Vec<TableSpec>,
     /// `[[verdict]]`
     pub verdict: Vec<VerdictSpec>,
+    /// `[[prediction]]`
+    pub prediction: Vec<PredictionSpec>,
+    /// `[[effects]]`
+    pub effects: Vec<EffectsSpec>,
     /// `[[figure]]`
     pub figure: Vec<FigureSpec>,
 }
@@ -115,172 +124,30 @@ pub struct ChoiceSpec {
     pub on: Option<Selection>,
 }
 
-/// A figure.
+/// An analysis of variance of a score over a full factorial: every combination of the factors'
+/// values once for each seed, which is the block.
+///
+/// An effect's share is its eta², its sum of squares divided by the total one; in a balanced
+/// factorial the shares of all effects, of the seed and of what is left add up to 1. An interval is
+/// that of the 2.5% and 97.5% percentiles of the share over 2,000 draws of as many seeds with
+/// replacement (Efron 1979). Seeds of which a trial has no score (yet) are left out whole.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum FigureSpec {
-    /// Latent spaces side by side.
-    Latent {
-        /// File stem and anchor.
-        name: String,
-        /// One line.
-        title: String,
-        /// Which trials.
-        #[serde(default)]
-        select: Selection,
-        /// One panel for each combination of these keys' values.
-        panels: Vec<String>,
-    },
-    /// Loss curves over epochs.
-    Curves {
-        /// File stem and anchor.
-        name: String,
-        /// One line.
-        title: String,
-        /// Which trials.
-        #[serde(default)]
-        select: Selection,
-        /// One panel each.
-        curves: Vec<String>,
-        /// One line for each combination of these keys' values.
-        lines: Vec<String>,
-    },
-    /// A score against a numeric key.
-    Score {
-        /// File stem and anchor.
-        name: String,
-        /// One line.
-        title: String,
-        /// Which trials.
-        #[serde(default)]
-        select: Selection,
-        /// The numeric key.
-        x: String,
-        /// The score.
-        score: String,
-        /// One line for each combination of these keys' values.
-        lines: Vec<String>,
-    },
-    /// Pictures that trials left in their directories, side by side.
-    Images {
-        /// File stem and anchor.
-        name: String,
-        /// One line.
-        title: String,
-        /// Which trials.
-        #[serde(default)]
-        select: Selection,
-        /// The picture's file name in a trial directory.
-        file: String,
-        /// One picture for each combination of these keys' values.
-        panels: Vec<String>,
-    },
-}
-
-impl FigureSpec {
-    /// File stem and anchor.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Latent { name, .. }
-            | Self::Curves { name, .. }
-            | Self::Score { name, .. }
-            | Self::Images { name, .. } => name,
-        }
-    }
-
+#[serde(deny_unknown_fields)]
+pub struct EffectsSpec {
+    /// File stem of its figure, and anchor.
+    pub name: String,
     /// One line.
-    pub fn title(&self) -> &str {
-        match self {
-            Self::Latent { title, .. }
-            | Self::Curves { title, .. }
-            | Self::Score { title, .. }
-            | Self::Images { title, .. } => title,
-        }
-    }
-
+    pub title: String,
     /// Which trials.
-    pub fn select_mut(&mut self) -> &mut Selection {
-        match self {
-            Self::Latent { select, .. }
-            | Self::Curves { select, .. }
-            | Self::Score { select, .. }
-            | Self::Images { select, .. } => select,
-        }
-    }
-}
-
-impl ReportSpecs {
-    /// Names become file names and anchors, so they must be plain and told apart; keys must be
-    /// those of trials.
-    ///
-    /// # Errors
-    /// Names the offending one, and says what would be right.
-    pub(crate) fn check(&self, trials: &[toml::Table]) -> Result<(), ReportError> {
-        let known: BTreeSet<String> = trials.iter().flat_map(|trial| flatten(trial).into_keys()).collect();
-        let mut seen = BTreeSet::new();
-        for (kind, name, keys) in self.parts() {
-            let wrong = |why: String| Err(ReportError::Spec(format!("{kind} \"{name}\": {why}")));
-            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            if name.is_empty() || !name.chars().all(plain) {
-                return wrong("a name has only a-z, 0-9 and - in it".to_string());
-            }
-            if !seen.insert((kind, name)) {
-                return wrong("it is there twice; give the second another name".to_string());
-            }
-            if let Some(key) = keys.into_iter().find(|key| !known.is_empty() && !known.contains(*key)) {
-                let table = key.split_once('.').map_or("", |(table, _)| table);
-                let beside = |other: &&String| other.split_once('.').is_some_and(|(of, _)| of == table);
-                let beside: Vec<String> =
-                    known.iter().filter(beside).map(|key| format!("\"{key}\"")).collect();
-                let there = if beside.is_empty() { "none like it".to_string() } else { beside.join(", ") };
-                return wrong(format!("no trial of the sweep has the key \"{key}\"; there are {there}"));
-            }
-        }
-        for verdict in &self.verdict {
-            let unknown = |of: &&String| !known.is_empty() && !known.iter().any(|key| is_in(key, of));
-            if let Some(key) = verdict.unpaired.iter().find(unknown) {
-                return Err(ReportError::Spec(format!(
-                    "verdict \"{}\": unpaired has \"{key}\", which is neither a key nor a table of the sweep's trials",
-                    verdict.name
-                )));
-            }
-        }
-        for table in &self.table {
-            if let Some(key) = table.best_within.iter().find(|key| !table.rows.contains(key)) {
-                let name = &table.name;
-                return Err(ReportError::Spec(format!(
-                    "table \"{name}\": best_within has \"{key}\", which is not among its rows"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// Kind and name of each part, and the trial keys that it speaks of. What `[ignore]` lists may
-    /// be a key of another sweep, which takes it over.
-    fn parts<'a>(&'a self) -> Vec<(&'static str, &'a str, Vec<&'a String>)> {
-        let tables = self.table.iter();
-        let tables = tables.map(|t| ("table", t.name.as_str(), t.select.0.keys().chain(&t.rows).collect()));
-        let verdicts = self.verdict.iter().map(|v| {
-            let selected = [&v.treatment, &v.control, &v.select].into_iter().flat_map(|s| s.0.keys());
-            let on = |choose: &'a ChoiceSpec| choose.on.iter().flat_map(|on| on.0.keys());
-            let chosen = v.choose.iter().flat_map(|choose| choose.keys.iter().chain(on(choose)));
-            ("verdict", v.name.as_str(), selected.chain(&v.each).chain(chosen).collect())
-        });
-        let figures = self.figure.iter().map(|figure| {
-            let (select, keys, x) = match figure {
-                FigureSpec::Latent { select, panels, .. } | FigureSpec::Images { select, panels, .. } => {
-                    (select, panels, None)
-                }
-                FigureSpec::Curves { select, lines, .. } => (select, lines, None),
-                FigureSpec::Score { select, lines, x, .. } => (select, lines, Some(x)),
-            };
-            ("figure", figure.name(), select.0.keys().chain(keys).chain(x).collect())
-        });
-        let sections =
-            [("baselines", self.baselines.0.keys().collect()), ("ignore", self.ignore.keys().collect())];
-        let sections = sections.into_iter().map(|(name, keys)| ("section", name, keys));
-        sections.chain(tables).chain(verdicts).chain(figures).collect()
-    }
+    #[serde(default)]
+    pub select: Selection,
+    /// What varies.
+    pub score: String,
+    /// Keys whose values are crossed.
+    pub factors: Vec<String>,
+    /// Effects of so many factors at most are named; those of more are left, with chance.
+    pub order: usize,
+    /// The share that named effects are to explain together, as 0.8, the lower end of the interval
+    /// included.
+    pub bar: f64,
 }

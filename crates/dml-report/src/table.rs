@@ -1,7 +1,7 @@
 //! A table of scores: ours beside the published, holes as holes.
 
 mod render;
-pub(crate) use render::escape_html;
+pub(crate) use render::{escape_html, pipes};
 
 use std::collections::{BTreeMap, BTreeSet};
 

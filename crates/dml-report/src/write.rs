@@ -5,12 +5,14 @@ use std::path::Path;
 use dml_store::{RunStore, TrialResult, trial_id};
 use rayon::prelude::*;
 
+use crate::effects::{self, Effects};
 use crate::error::ReportError;
 use crate::evidence::{Ranks, join};
 use crate::figure::{self, Figure};
 use crate::folder::Folder;
 use crate::interchange;
 use crate::page::{Parts, page};
+use crate::prediction;
 use crate::report::{Report, ReportPaths, UNJUDGED};
 use crate::table::Table;
 use crate::verdict;
@@ -35,13 +37,22 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
     let unjudged = (report.stopped > 0 && !specs.verdict.is_empty()).then_some(UNJUDGED);
     let judged = if unjudged.is_none() { &specs.verdict[..] } else { &[] };
     let verdicts = verdict::judge(judged, &trials, &ranks);
-    let figures: Vec<Figure> = specs
-        .figure
-        .iter()
-        .map(|spec| figure::draw(spec, &trials, &ranks, store))
-        .collect::<Result<_, _>>()?;
-    let parts =
-        Parts { report, trials: &trials, tables: &tables, verdicts: &verdicts, unjudged, figures: &figures };
+    let predictions = prediction::check(&specs.prediction, &trials, &ranks);
+    let effects: Vec<Effects> =
+        specs.effects.iter().map(|spec| Effects::build(spec, &trials, &ranks)).collect::<Result<_, _>>()?;
+    let drawn = specs.figure.iter().map(|spec| figure::draw(spec, &trials, &ranks, store));
+    let figures: Vec<Figure> =
+        effects.iter().map(figure::draw_effects).chain(drawn).collect::<Result<_, _>>()?;
+    let parts = Parts {
+        report,
+        trials: &trials,
+        tables: &tables,
+        verdicts: &verdicts,
+        unjudged,
+        predictions: &predictions,
+        effects: &effects,
+        figures: &figures,
+    };
 
     let mut folder = Folder::new(out);
     for table in &tables {
@@ -56,7 +67,15 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
         }
     }
     folder.write("verdicts.csv", verdict::csv(&verdicts))?;
-    let all_tables = tables.iter().map(Table::markdown).collect::<Vec<_>>().join("\n");
+    if !predictions.is_empty() {
+        folder.write("predictions.csv", prediction::csv(&predictions))?;
+        folder.write("predictions.md", prediction::markdown(&predictions))?;
+    }
+    if !effects.is_empty() {
+        folder.write("effects.csv", effects::csv(&effects))?;
+    }
+    let all_tables = tables.iter().map(Table::markdown).chain(effects.iter().map(Effects::markdown));
+    let all_tables = all_tables.collect::<Vec<_>>().join("\n");
     let paths = ReportPaths {
         page: folder.write("index.html", page(&parts, store)?)?,
         tables: folder.write("tables.md", all_tables)?,

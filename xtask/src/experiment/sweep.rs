@@ -7,7 +7,7 @@ use std::slice;
 
 use anyhow::{Context, Result, bail};
 use dml_data::files::is_path;
-use dml_report::{FigureSpec, Ignore};
+use dml_report::{FigureSpec, Ignore, PredictionSpec};
 use dml_store::{Mistake, line_of, nearest};
 use toml::Value;
 
@@ -100,6 +100,8 @@ impl Reader<'_> {
                 agreed("baselines", file.baselines, other.file.baselines).with_context(context)?;
             file.table.extend(other.file.table);
             file.verdict.extend(other.file.verdict);
+            file.prediction.extend(other.file.prediction);
+            file.effects.extend(other.file.effects);
             file.figure.extend(other.file.figure);
         }
         label(&mut trials, file.ignore.as_ref().unwrap_or(&Ignore::new()));
@@ -175,10 +177,13 @@ fn take_over(file: &mut SweepFile, other: SweepFile) {
     file.select = file.select.take().or(other.select);
 }
 
-/// Gives all tables and figures what the file selects for all of them.
+/// Gives all tables, predictions, effects and figures what the file selects for all of them.
 fn select_everywhere(file: &mut SweepFile) {
     let tables = file.table.iter_mut().map(|table| &mut table.select);
-    for select in tables.chain(file.figure.iter_mut().map(FigureSpec::select_mut)) {
+    let predictions = file.prediction.iter_mut().map(PredictionSpec::select_mut);
+    let effects = file.effects.iter_mut().map(|effects| &mut effects.select);
+    let figures = file.figure.iter_mut().map(FigureSpec::select_mut);
+    for select in tables.chain(predictions).chain(effects).chain(figures) {
         for (key, values) in file.select.iter().flat_map(|all| &all.0) {
             select.0.entry(key.clone()).or_insert_with(|| values.clone());
         }

@@ -26,6 +26,14 @@ title = "Latent spaces"
 select = { "data.labelled_percent" = 10 }
 panels = ["model.system"]
 [[figure]]
+kind = "information"
+name = "information"
+title = "Information"
+ami = "test_folds.knn.ami"
+kl = "test_folds.knn.accuracy"
+classes = 10
+lines = ["model.system"]
+[[figure]]
 kind = "images"
 name = "decoded"
 title = "Decoded"
@@ -81,7 +89,8 @@ fn every_kind_of_figure_is_drawn_for_both_grounds_and_the_same_twice() {
         figures[1].caption
     );
     assert!(figures[2].caption.contains("standard deviation as radius"), "{}", figures[2].caption);
-    assert!(figures[3].pictures.as_ref().unwrap()[0].svg.matches("<image ").count() == 3);
+    assert!(figures[3].caption.contains("H = 2.30 nats"), "{}", figures[3].caption);
+    assert!(figures[4].pictures.as_ref().unwrap()[0].svg.matches("<image ").count() == 3);
 }
 
 #[test]
@@ -92,7 +101,7 @@ fn a_figure_without_its_inputs_says_what_is_missing() {
     let figures = draw_all(&synthetic, &store);
     assert!(figures[0].caption.contains("One seed, so without intervals"));
     assert!(figures[2].pictures.is_none() && figures[2].caption.contains("latent.npz"));
-    assert!(figures[3].pictures.is_none() && figures[3].caption.contains("decoded.png"));
+    assert!(figures[4].pictures.is_none() && figures[4].caption.contains("decoded.png"));
     synthetic.results.clear();
     let figures = draw_all(&synthetic, &store);
     assert!(figures.iter().all(|figure| figure.pictures.is_none()));

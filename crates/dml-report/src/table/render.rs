@@ -189,7 +189,8 @@ fn concat(parts: impl Iterator<Item = String>) -> String {
     parts.collect()
 }
 
-fn pipes(cells: &[impl AsRef<str>]) -> String {
+/// A row of a Markdown table.
+pub(crate) fn pipes(cells: &[impl AsRef<str>]) -> String {
     format!("| {} |", cells.iter().map(|c| c.as_ref().replace('|', "\\|")).collect::<Vec<_>>().join(" | "))
 }
 

@@ -1,0 +1,98 @@
+//! Whether a sweep file asks for what can be made.
+
+use std::collections::BTreeSet;
+
+use dml_store::flatten;
+
+use super::{ChoiceSpec, FigureSpec, PredictionSpec, ReportSpecs};
+use crate::ReportError;
+use crate::select::is_in;
+
+impl ReportSpecs {
+    /// Names become file names and anchors, so they must be plain and told apart; keys must be
+    /// those of trials.
+    ///
+    /// # Errors
+    /// Names the offending one, and says what would be right.
+    pub(crate) fn check(&self, trials: &[toml::Table]) -> Result<(), ReportError> {
+        let known: BTreeSet<String> = trials.iter().flat_map(|trial| flatten(trial).into_keys()).collect();
+        let mut seen = BTreeSet::new();
+        for (kind, name, keys) in self.parts() {
+            let wrong = |why: String| Err(ReportError::Spec(format!("{kind} \"{name}\": {why}")));
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if name.is_empty() || !name.chars().all(plain) {
+                return wrong("a name has only a-z, 0-9 and - in it".to_string());
+            }
+            // An analysis of effects has a figure, too.
+            if !seen.insert((if kind == "effects" { "figure" } else { kind }, name)) {
+                return wrong("it is there twice; give the second another name".to_string());
+            }
+            if let Some(key) = keys.into_iter().find(|key| !known.is_empty() && !known.contains(*key)) {
+                let table = key.split_once('.').map_or("", |(table, _)| table);
+                let beside = |other: &&String| other.split_once('.').is_some_and(|(of, _)| of == table);
+                let beside: Vec<String> =
+                    known.iter().filter(beside).map(|key| format!("\"{key}\"")).collect();
+                let there = if beside.is_empty() { "none like it".to_string() } else { beside.join(", ") };
+                return wrong(format!("no trial of the sweep has the key \"{key}\"; there are {there}"));
+            }
+        }
+        for verdict in &self.verdict {
+            let unknown = |of: &&String| !known.is_empty() && !known.iter().any(|key| is_in(key, of));
+            if let Some(key) = verdict.unpaired.iter().find(unknown) {
+                return Err(ReportError::Spec(format!(
+                    "verdict \"{}\": unpaired has \"{key}\", which is neither a key nor a table of the sweep's trials",
+                    verdict.name
+                )));
+            }
+        }
+        for table in &self.table {
+            if let Some(key) = table.best_within.iter().find(|key| !table.rows.contains(key)) {
+                let name = &table.name;
+                return Err(ReportError::Spec(format!(
+                    "table \"{name}\": best_within has \"{key}\", which is not among its rows"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Kind and name of each part, and the trial keys that it speaks of. What `[ignore]` lists may
+    /// be a key of another sweep, which takes it over.
+    fn parts<'a>(&'a self) -> Vec<(&'static str, &'a str, Vec<&'a String>)> {
+        let tables = self.table.iter();
+        let tables = tables.map(|t| ("table", t.name.as_str(), t.select.0.keys().chain(&t.rows).collect()));
+        let verdicts = self.verdict.iter().map(|v| {
+            let selected = [&v.treatment, &v.control, &v.select].into_iter().flat_map(|s| s.0.keys());
+            let on = |choose: &'a ChoiceSpec| choose.on.iter().flat_map(|on| on.0.keys());
+            let chosen = v.choose.iter().flat_map(|choose| choose.keys.iter().chain(on(choose)));
+            ("verdict", v.name.as_str(), selected.chain(&v.each).chain(chosen).collect())
+        });
+        let figures = self.figure.iter().map(|figure| {
+            let (select, keys, x) = match figure {
+                FigureSpec::Latent { select, panels, .. } | FigureSpec::Images { select, panels, .. } => {
+                    (select, panels, None)
+                }
+                FigureSpec::Curves { select, lines, .. } | FigureSpec::Information { select, lines, .. } => {
+                    (select, lines, None)
+                }
+                FigureSpec::Score { select, lines, x, .. } => (select, lines, Some(x)),
+            };
+            ("figure", figure.name(), select.0.keys().chain(keys).chain(x).collect())
+        });
+        let predictions = self.prediction.iter().map(|prediction| {
+            let each = match prediction {
+                PredictionSpec::Range { each, .. } => each.as_slice(),
+                PredictionSpec::Information { .. } => &[],
+            };
+            ("prediction", prediction.name(), prediction.select().0.keys().chain(each).collect())
+        });
+        let effects = self
+            .effects
+            .iter()
+            .map(|e| ("effects", e.name.as_str(), e.select.0.keys().chain(&e.factors).collect()));
+        let sections =
+            [("baselines", self.baselines.0.keys().collect()), ("ignore", self.ignore.keys().collect())];
+        let sections = sections.into_iter().map(|(name, keys)| ("section", name, keys));
+        sections.chain(tables).chain(verdicts).chain(predictions).chain(effects).chain(figures).collect()
+    }
+}

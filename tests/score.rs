@@ -1,16 +1,16 @@
 //! `dml score` and `dml agreement` on embeddings and labels from anywhere.
 
-use std::fs;
+mod agreement;
+mod files;
+
 use std::path::{Path, PathBuf};
 
-use dml_data::npz::NpzWriter;
-use ndarray::Array2;
 use npyz::half::f16;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::arrays::{npy, write_npz};
-use crate::call::{complaint_of, stdout_of, text};
+use crate::call::{complaint_of, dml, stdout_of, text};
 
 /// Name and npy file.
 type Member = (&'static str, Vec<u8>);
@@ -142,125 +142,61 @@ fn people_get_a_table() {
 }
 
 #[test]
-fn what_is_wrong_with_a_file_is_one_sentence_that_names_file_and_member() {
+fn f64_far_from_0_is_scored_as_it_is_near_0_and_what_f32_cannot_tell_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let with = |n: usize, at: usize, value: f64| {
-        let mut values: Vec<f64> = points(n).into_iter().map(f64::from).collect();
-        values[at] = value;
-        npy(&[n, 2], &values)
+    let asked = ["--only", "knn,nearest,linear,clustering,retrieval"];
+    // Differences of quarters, which f32 does not have beside the offset.
+    let near = |n: usize| points(n).iter().map(|x| (x * 4.0).round() / 4.0).collect::<Vec<f32>>();
+    let far = |n: usize| near(n).iter().map(|&x| f64::from(x) + 1e9).collect::<Vec<f64>>();
+    let embeddings = |of: [Vec<u8>; 2]| {
+        let [train, test] = of;
+        file(&folder, &[("train_embeddings", train), ("test_embeddings", test)])
     };
-    let with_label = |n: usize, at: usize| {
-        let mut labels = labels(n);
-        labels[at] = -1;
-        npy(&[n], &labels)
-    };
-    let mask = "a mask of 40 booleans is wanted, one a training row, and true where its label was seen";
-    let expected = "expected are test_embeddings and test_labels, for read-outs train_embeddings and train_labels, and if you like labelled";
-    let unlabelled = "and labels are 0 or more: a row without a label cannot be scored; a row whose label the model did not see keeps its label and is \
-        false in `labelled`, an array of 0 and 1 over the training rows";
-    let nothing = |n| npy::<f32>(&[n, 0], &[]);
-    let dimensions = "have no dimensions; they need at least one";
-    let cases: [(&[Member], String); 18] = [
-        (
-            &[("test_labels", vec![])],
-            format!("has no array test_labels: it has test_embeddings, train_embeddings, train_labels; {expected}"),
-        ),
-        (
-            &[("train_embeddings", vec![]), ("train_labels", vec![])],
-            format!("has no array train_embeddings and train_labels: it has test_embeddings, test_labels; {expected}"),
-        ),
-        (
-            &[("test_labels", npy(&[59], &labels(59)))],
-            "test_embeddings have 60 rows and test_labels 59; there must be one label a row".into(),
-        ),
-        (
-            &[("train_labels", npy(&[40], &[0.5_f32; 40]))],
-            "train_labels has the type '<f4': integers, as labels.astype(int) makes of whole numbers and np.unique(labels, \
-             return_inverse=True)[1] of names, are expected"
-                .into(),
-        ),
-        (
-            &[("test_embeddings", npy(&[60, 1], &[0.5_f32; 60]))],
-            "train_embeddings have 2 dimensions and test_embeddings 1; both need the same".into(),
-        ),
-        (&[("test_embeddings", nothing(60))], format!("test_embeddings {dimensions}")),
-        (&[("train_embeddings", nothing(40))], format!("train_embeddings {dimensions}")),
-        (
-            &[("train_embeddings", npy::<f32>(&[0, 2], &[])), ("train_labels", npy::<i64>(&[0], &[]))],
-            "train_embeddings have 0 rows, and a read-out needs at least 1".into(),
-        ),
-        (
-            &[("test_embeddings", npy(&[2, 2], &points(2))), ("test_labels", npy(&[2], &labels(2)))],
-            "test_embeddings have 2 rows, and test_folds need at least 3".into(),
-        ),
-        (&[("train_labels", with_label(40, 3))], format!("train_labels has -1 in row 3, {unlabelled}")),
-        (&[("test_labels", with_label(60, 5))], format!("test_labels has -1 in row 5, {unlabelled}")),
-        (&[("labelled", npy(&[3], &[0_i64, 7, 9]))], format!("labelled has 3 values and train_labels 40; {mask}")),
-        (&[("labelled", npy(&[40], &[7_i64; 40]))], format!("labelled holds 7; {mask}")),
-        (&[("labelled", npy(&[40], &[false; 40]))], format!("labelled is false everywhere; {mask}")),
-        (
-            &[("test_embeddings", with(60, 7, f64::NAN))],
-            "embedding 3 of the test set has a coordinate that is not finite; every coordinate must be a finite number".into(),
-        ),
-        (
-            &[("train_embeddings", with(40, 7, 1e300))],
-            "train_embeddings holds 1e300: numbers up to 3.4028235e38 are expected".into(),
-        ),
-        (
-            &[("train_embeddings", with(40, 7, 1e20))],
-            "embedding 3 of the training set has a coordinate beyond 1e15, whose squared distances would overflow; embeddings must be scaled \
-             to the order of 1"
-                .into(),
-        ),
-        (
-            &[("test_labels", npy(&[60], &(0..60).collect::<Vec<i64>>()))],
-            "none of 60 points shares its class with another, which retrieval needs; --only knn,nearest,random_forest,mlp,linear,clustering \
-             leaves it out"
-                .into(),
-        ),
-    ];
-    for (changed, sentence) in cases {
-        let path = file(&folder, changed);
-        let (code, complaint) = complaint_of(&["score", text(&path)]);
-        assert_eq!(complaint, format!("error: {}: {sentence}\n", path.display()));
-        assert_eq!(code, Some(1), "{complaint}");
-    }
-    for (path, sentence) in [
-        (folder.path().join("missing.npz"), "No such file or directory (os error 2)"),
-        (folder.path().to_owned(), "is a folder: an npz file is expected"),
-    ] {
-        let (code, complaint) = complaint_of(&["score", text(&path)]);
-        assert_eq!(complaint, format!("error: {}: {sentence}\n", path.display()));
-        assert_eq!(code, Some(1));
-    }
-}
-
-#[test]
-fn a_flipped_byte_is_refused_and_not_scored() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("embeddings.npz");
-    let mut npz = NpzWriter::create(&path).unwrap();
-    let labels = |n: usize| (0..n as i64).map(|i| i % 2 + 700).collect::<Vec<_>>();
-    for (split, n) in [("train", 40), ("test", 60)] {
-        let embeddings = Array2::from_shape_vec((n, 2), points(n)).unwrap();
-        npz.add_f32(&format!("{split}_embeddings"), embeddings.view()).unwrap();
-        npz.add_i64(&format!("{split}_labels"), &labels(n)).unwrap();
-    }
-    npz.finish().unwrap();
-    let mut bytes = fs::read(&path).unwrap();
-    // The last label of the test set becomes the other class.
-    let at = bytes.windows(8).rposition(|window| window == 701_i64.to_le_bytes()).unwrap();
-    bytes[at] ^= 1;
-    fs::write(&path, bytes).unwrap();
-    let (code, complaint) = complaint_of(&["score", text(&path), "--only", "nearest"]);
+    let expected = score(&embeddings([npy(&[40, 2], &near(40)), npy(&[60, 2], &near(60))]), &asked);
+    let path = embeddings([npy(&[40, 2], &far(40)), npy(&[60, 2], &far(60))]);
+    let output = dml(&[&["score", text(&path), "--json"], &asked[..]].concat()).output().unwrap();
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found, expected);
     assert_eq!(
-        complaint,
+        String::from_utf8(output.stderr).unwrap(),
         format!(
-            "error: {}: test_labels is damaged (its bytes do not have the CRC-32 that the file states): copy or download the file again\n",
+            "note: {}: it lies far from 0 for f32, so each column's mean over both splits is subtracted; that changes no distance, and of the \
+             scores only those of mlp depend on it\n",
             path.display()
         )
     );
+    let whole = |n: usize| far(n).iter().map(|&x| (x * 4.0) as i64).collect::<Vec<_>>();
+    let path = embeddings([npy(&[40, 2], &whole(40)), npy(&[60, 2], &whole(60))]);
+    assert_eq!(score(&path, &asked)["readout"]["knn"], expected["readout"]["knn"], "wide integers as well");
+    let groups = |n: usize| {
+        (0..2 * n).map(|i| f64::from(i as u8 % 4 / 2) * 1e12 + f64::from(i as u8)).collect::<Vec<_>>()
+    };
+    let path = embeddings([npy(&[40, 2], &groups(40)), npy(&[60, 2], &groups(60))]);
+    let (code, complaint) = complaint_of(&[&["score", text(&path)], &asked[..]].concat());
     assert_eq!(code, Some(1));
+    let part = ": scores are computed in f32, to which rounding moves 60 of 60 rows looked at by up to ";
+    assert!(complaint.contains(part), "{complaint}");
+}
+
+#[test]
+fn a_score_that_cannot_be_had_is_null_and_takes_no_other_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, &[("test_labels", npy(&[60], &(0..60).collect::<Vec<i64>>()))]);
+    let output = dml(&["score", text(&path), "--json", "--only", "nearest,retrieval"]).output().unwrap();
+    let scores: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(scores["retrieval"], Value::Null);
+    assert_eq!(
+        scores["readout"]["nearest"]["accuracy"],
+        json!(2.0 / 60.0),
+        "classes 0 and 1 have a point each"
+    );
+    let why = "none of 60 points shares its class with another, which retrieval needs";
+    let expected = format!("note: {}: retrieval is null: {why}\n", path.display());
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
+    let table = stdout_of(&["score", text(&path), "--only", "nearest,retrieval"]);
+    assert!(table.contains("\nretrieval                   null\n"), "{table}");
+    let (code, complaint) = complaint_of(&["score", text(&path), "--only", "retrieval"]);
+    assert_eq!((code, complaint), (Some(1), format!("error: {}: {why}\n", path.display())));
 }
 
 #[test]
@@ -289,72 +225,4 @@ fn help_says_what_the_words_of_a_table_mean() {
     assert_eq!(code, Some(2));
     let parts = "[possible values: knn, nearest, random_forest, mlp, linear, clustering, retrieval]";
     assert!(complaint.contains(parts), "{complaint}");
-}
-
-/// Labels of four things, and clusters that split one class.
-fn labellings(folder: &TempDir) -> [PathBuf; 2] {
-    let write = |name: &str, bytes: Vec<u8>| {
-        let path = folder.path().join(name);
-        fs::write(&path, bytes).unwrap();
-        path
-    };
-    [
-        write("truth.npy", npy(&[4], &[3_u8, 3, 9, 9])),
-        write("predicted.npy", npy(&[4, 1], &[3_i32, 3, 9, -4])),
-    ]
-}
-
-#[test]
-fn agreement_is_what_is_worked_out_by_hand() {
-    let folder = tempfile::tempdir().unwrap();
-    let [truth, predicted] = labellings(&folder);
-    let printed = stdout_of(&["agreement", text(&truth), text(&predicted), "--json"]);
-    let scores: Value = serde_json::from_str(&printed).unwrap();
-    assert_eq!(scores["n"], json!(4));
-    assert_eq!(scores.as_object().unwrap().len(), 9);
-    // Entropies ln 2 of the classes and 1.5 ln 2 of the clusters, mutual information ln 2, of which 2/3 ln 2 are
-    // expected by chance. Of six pairs one is together in both, two in the first, one in the second.
-    for (name, expected) in [
-        ("accuracy", 0.75),
-        ("clustering_accuracy", 0.75),
-        ("homogeneity", 1.0),
-        ("completeness", 2.0 / 3.0),
-        ("v_measure", 0.8),
-        ("nmi", 0.8),
-        ("ami", 4.0 / 7.0),
-        ("ari", 4.0 / 7.0),
-    ] {
-        let score = scores[name].as_f64().unwrap();
-        assert!((score - expected).abs() < 1e-12, "{name} is {score}, not {expected}");
-    }
-    let table = stdout_of(&["agreement", text(&truth), text(&predicted)]);
-    insta::assert_snapshot!(table, @r"
-    accuracy                    0.7500
-    ami                         0.5714
-    ari                         0.5714
-    clustering_accuracy         0.7500
-    completeness                0.6667
-    homogeneity                 1.0000
-    n                           4
-    nmi                         0.8000
-    v_measure                   0.8000
-    ");
-}
-
-#[test]
-fn labellings_of_different_lengths_or_none_are_named_both() {
-    let folder = tempfile::tempdir().unwrap();
-    let [truth_path, predicted_path] = labellings(&folder);
-    fs::write(&predicted_path, npy(&[3], &[0_i64; 3])).unwrap();
-    let (code, complaint) = complaint_of(&["agreement", text(&truth_path), text(&predicted_path)]);
-    assert_eq!(code, Some(1));
-    let (truth, predicted) = (truth_path.display(), predicted_path.display());
-    let expected = format!("error: {truth} has 4 labels and {predicted} has 3; both need the same number\n");
-    assert_eq!(complaint, expected);
-    for path in [&truth_path, &predicted_path] {
-        fs::write(path, npy::<i64>(&[0], &[])).unwrap();
-    }
-    let (code, complaint) = complaint_of(&["agreement", text(&truth_path), text(&predicted_path)]);
-    assert_eq!(code, Some(1));
-    assert_eq!(complaint, format!("error: {truth} and {predicted} have no labels; they need at least one\n"));
 }

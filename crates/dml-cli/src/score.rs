@@ -1,24 +1,30 @@
 //! `dml score` and `dml agreement`: scores of embeddings and labels that come from anywhere.
 
-use std::path::{Path, PathBuf};
+mod embeddings;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use dml_data::DataError;
 use dml_data::npy::{compact, read_labels};
-use dml_data::npz::Npz;
 use dml_eval::{Embedded, EvalError, Evaluation, Protocol, Readout, agreement};
-use ndarray::Array2;
 use serde_json::{Map, Value, json};
+
+use embeddings::Embeddings;
 
 #[derive(Debug, Args)]
 pub(crate) struct ScoreArguments {
     /// An npz with `train_embeddings` (n, d), `train_labels` (n), `test_embeddings` (m, d) and `test_labels` (m); any float and integer
     /// types. Labels are 0 or more: -1 for "none" is refused. A boolean `labelled` (n), true for the training rows whose label a model saw,
-    /// adds scores of read-outs fitted on those rows alone
+    /// adds scores of read-outs fitted on those rows alone. Or what `dml embed` writes: `embeddings` and `labels` of one split
     file: PathBuf,
+    /// Training rows of a file of their own, which `dml embed --split train` writes, with their `labelled`
+    #[arg(long, value_name = "FILE")]
+    train: Option<PathBuf>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -49,24 +55,41 @@ pub(crate) struct AgreementArguments {
     json: bool,
 }
 
-/// What a file of embeddings holds, with labels renumbered from 0 over both splits.
-struct Embeddings {
-    /// No rows where no read-out is asked for.
-    train: Array2<f32>,
-    train_labels: Vec<u32>,
-    test: Array2<f32>,
-    test_labels: Vec<u32>,
-    labelled: Option<Vec<usize>>,
-    n_classes: usize,
+/// Scores by dotted name, and why some are none.
+#[derive(Default)]
+struct Found {
+    scores: BTreeMap<String, Option<f64>>,
+    refused: Vec<(String, EvalError)>,
+}
+
+impl Found {
+    /// Takes the scores whose names begin with `name`. What is wrong with these alone does not take the others with it.
+    fn take(&mut self, name: String, scores: Result<dml_eval::Scores, EvalError>) -> Result<()> {
+        match scores {
+            Ok(scores) => self.scores.extend(scores.into_iter().map(|(name, score)| (name, Some(score)))),
+            Err(
+                error @ (EvalError::NoPair { .. }
+                | EvalError::Diverged { .. }
+                | EvalError::TooMuchMemory { .. }),
+            ) => {
+                self.scores.insert(name.clone(), None);
+                self.refused.push((name, error));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
 }
 
 pub(crate) fn score(arguments: &ScoreArguments) -> Result<ExitCode> {
     if let Some(threads) = arguments.threads {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
     }
+    let file = arguments.file.display().to_string();
     let scores = scores(arguments).map_err(|error| {
-        let names_the_file = error.is::<DataError>();
-        if names_the_file { error } else { error.context(arguments.file.display().to_string()) }
+        // What is wrong with one file names it.
+        let names_the_file = error.is::<DataError>() || error.chain().nth(1).is_some();
+        if names_the_file { error } else { error.context(file) }
     })?;
     print(&scores, arguments.json)?;
     Ok(ExitCode::SUCCESS)
@@ -75,133 +98,56 @@ pub(crate) fn score(arguments: &ScoreArguments) -> Result<ExitCode> {
 fn scores(arguments: &ScoreArguments) -> Result<Value> {
     let asked = |part: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == part);
     let readouts: Vec<Readout> = Readout::ALL.into_iter().filter(|readout| asked(readout.name())).collect();
-    let data = read(&arguments.file, !readouts.is_empty())?;
+    let data = Embeddings::read(&arguments.file, arguments.train.as_deref(), !readouts.is_empty())?;
+    let note = |note: &str| eprintln!("note: {}: {note}", arguments.file.display());
+    data.notes.iter().for_each(|text| note(text));
     let evaluation = Evaluation {
         train: Embedded { embeddings: data.train.view(), labels: &data.train_labels },
-        labelled: data.labelled.as_deref().unwrap_or_default(),
+        labelled: &data.labelled,
         test: Embedded { embeddings: data.test.view(), labels: &data.test_labels },
         seed: arguments.seed,
     };
-    let mut flat = dml_eval::Scores::new();
+    let mut found = Found::default();
     // First, because what it refuses it refuses at once.
     if asked("retrieval") {
-        flat.extend(evaluation.retrieval().map_err(|error| {
-            let others: Vec<&str> = parts().filter(|&part| asked(part) && part != "retrieval").collect();
-            match error {
-                EvalError::NoPair { .. } if !others.is_empty() => {
-                    anyhow!("{error}; --only {} leaves it out", others.join(","))
-                }
-                error => error.into(),
-            }
-        })?);
+        found.take("retrieval".into(), evaluation.retrieval())?;
     }
-    if !readouts.is_empty() {
-        flat.extend(evaluation.readouts(Protocol::Train, &readouts)?);
-        flat.extend(evaluation.readouts(Protocol::TestFolds, &readouts)?);
-        if data.labelled.is_some() {
-            flat.extend(evaluation.readouts(Protocol::Labelled, &readouts)?);
+    for &protocol in &data.protocols {
+        for readout in &readouts {
+            let name = format!("{}.{}", protocol.name(), readout.name());
+            found.take(name, evaluation.readouts(protocol, &[*readout]))?;
         }
     }
     if asked("clustering") {
-        flat.extend(evaluation.clustering()?);
+        found.take("clustering.k_means".into(), evaluation.k_means())?;
+        found.take("clustering.gaussian_mixture".into(), evaluation.gaussian_mixture())?;
+    }
+    if found.scores.values().all(Option::is_none)
+        && let Some((_, error)) = found.refused.pop()
+    {
+        return Err(error.into());
+    }
+    for (name, error) in found.refused {
+        note(&format!("{} is null: {error}", public(&name)));
     }
     let mut object = json!({"n_test": data.test_labels.len(), "n_classes": data.n_classes});
-    if !readouts.is_empty() {
+    if data.protocols.contains(&Protocol::Train) {
         object["n_train"] = json!(data.train_labels.len());
     }
-    for (name, value) in flat {
-        // What is fitted on the whole training set is what others call the read-out.
-        let name = name.strip_prefix("train.").map_or(name.clone(), |rest| format!("readout.{rest}"));
-        insert(&mut object, &name, value);
+    for (name, value) in found.scores {
+        insert(&mut object, &public(&name), value);
     }
     Ok(object)
 }
 
-fn insert(object: &mut Value, dotted: &str, value: f64) {
+/// What is fitted on the whole training set is what others call the read-out.
+fn public(name: &str) -> String {
+    name.strip_prefix("train.").map_or(name.to_owned(), |rest| format!("readout.{rest}"))
+}
+
+fn insert(object: &mut Value, dotted: &str, value: Option<f64>) {
     let place = dotted.split('.').fold(object, |object, key| &mut object[key]);
     *place = json!(value);
-}
-
-/// Reads the test split, and the training split where it is needed.
-fn read(path: &Path, for_readouts: bool) -> Result<Embeddings> {
-    let mut npz = Npz::open(path)?;
-    let [of_train, of_test] =
-        ["train", "test"].map(|split| ["embeddings", "labels"].map(|kind| format!("{split}_{kind}")));
-    let wanted = of_train.iter().filter(|_| for_readouts).chain(&of_test);
-    let missing: Vec<&str> = wanted.filter(|name| !npz.has(name)).map(String::as_str).collect();
-    if !missing.is_empty() {
-        bail!(
-            "has no array {}: it has {}; expected are {}, for read-outs {}, and if you like labelled",
-            missing.join(" and "),
-            npz.names().join(", "),
-            of_test.join(" and "),
-            of_train.join(" and "),
-        );
-    }
-    let least = if for_readouts { (3, "test_folds need") } else { (1, "a score needs") };
-    let (test, test_labels) = read_split(&mut npz, &of_test, least)?;
-    let d = test.ncols();
-    let (mut train, mut train_labels, mut labelled) = (Array2::zeros((0, d)), Vec::new(), None);
-    if for_readouts {
-        (train, train_labels) = read_split(&mut npz, &of_train, (1, "a read-out needs"))?;
-        if train.ncols() != d {
-            let d_train = train.ncols();
-            bail!("train_embeddings have {d_train} dimensions and test_embeddings {d}; both need the same");
-        }
-        if npz.has("labelled") {
-            labelled = Some(read_mask(&mut npz, train_labels.len())?);
-        }
-    }
-    let n_train = train_labels.len();
-    let (mut labels, classes) = compact(&[train_labels, test_labels].concat());
-    let test_labels = labels.split_off(n_train);
-    Ok(Embeddings { train, train_labels: labels, test, test_labels, labelled, n_classes: classes.len() })
-}
-
-/// Embeddings and labels of these names, at least as many as somebody needs.
-fn read_split(
-    npz: &mut Npz,
-    names: &[String; 2],
-    (least, who_needs): (usize, &str),
-) -> Result<(Array2<f32>, Vec<i64>)> {
-    let [of_embeddings, of_labels] = names;
-    let (embeddings, labels) = (npz.read_f32(of_embeddings)?, npz.read_labels(of_labels)?);
-    let ((n, d), n_labels) = (embeddings.dim(), labels.len());
-    if d == 0 {
-        bail!("{of_embeddings} have no dimensions; they need at least one");
-    }
-    if n != n_labels {
-        bail!("{of_embeddings} have {n} rows and {of_labels} {n_labels}; there must be one label a row");
-    }
-    if n < least {
-        bail!("{of_embeddings} have {n} rows, and {who_needs} at least {least}");
-    }
-    if let Some(row) = labels.iter().position(|&label| label < 0) {
-        let label = labels[row];
-        bail!(
-            "{of_labels} has {label} in row {row}, and labels are 0 or more: a row without a label cannot be scored; a row whose label the \
-             model did not see keeps its label and is false in `labelled`, an array of 0 and 1 over the training rows"
-        );
-    }
-    Ok((embeddings, labels))
-}
-
-/// The rows that `labelled` marks, of `n`.
-fn read_mask(npz: &mut Npz, n: usize) -> Result<Vec<usize>> {
-    let mask = npz.read_labels("labelled")?;
-    let wanted =
-        format!("a mask of {n} booleans is wanted, one a training row, and true where its label was seen");
-    if mask.len() != n {
-        bail!("labelled has {} values and train_labels {n}; {wanted}", mask.len());
-    }
-    if let Some(other) = mask.iter().find(|value| !(0..=1).contains(*value)) {
-        bail!("labelled holds {other}; {wanted}");
-    }
-    let rows: Vec<usize> = (0..n).filter(|&row| mask[row] == 1).collect();
-    if rows.is_empty() {
-        bail!("labelled is false everywhere; {wanted}");
-    }
-    Ok(rows)
 }
 
 pub(crate) fn agree(arguments: &AgreementArguments) -> Result<ExitCode> {
@@ -273,12 +219,16 @@ mod tests {
     #[test]
     fn dotted_scores_become_nested_objects_and_lines() {
         let mut object = json!({"n_test": 3});
-        insert(&mut object, "readout.knn.accuracy", 0.5);
-        insert(&mut object, "readout.knn.ami", 0.25);
+        insert(&mut object, "readout.knn.accuracy", Some(0.5));
+        insert(&mut object, "readout.knn.ami", Some(0.25));
+        insert(&mut object, "readout.mlp", None);
+        insert(&mut object, "retrieval", None);
         assert_eq!(object["readout"]["knn"]["ami"], json!(0.25));
         let text = lines("", object.as_object().unwrap()).join("\n");
         insta::assert_snapshot!(text, @r"
         n_test                      3
+        retrieval                   null
+        readout                     mlp null
         readout knn                 accuracy 0.5000    ami 0.2500
         ");
     }

@@ -34,6 +34,9 @@ impl Manifest {
     pub fn fetch(&self, name: &str, source: &Source, progress: bool) -> Result<Files, DataError> {
         let entry = self.entry(name)?;
         let mut search = Search { entry, source, progress: Progress::new(progress), reasons: Vec::new() };
+        for folder in source.folders.iter().filter(|folder| !folder.is_dir()) {
+            search.reason(format!("{} of DML_DATASETS is no folder", folder.display()));
+        }
         if let Some(found) = search.here()? {
             return Ok(found);
         }

@@ -8,8 +8,8 @@ use crate::{DataError, Dataset, ImageShape, Split, dataset, npy, npz::Npz};
 
 /// Reads a data set from an npz file in `MedMNIST`'s layout; its name is the file's.
 ///
-/// Images are unsigned bytes of shape `[n, height, width]` or `[n, height, width, 3]`, labels
-/// integers 0 to 255 of shape `[n]` or `[n, 1]`; `val_` may be missing.
+/// Images are unsigned bytes of shape `[n, height, width]`, `[n, height, width, 1]` or `[n, height,
+/// width, 3]`, labels integers 0 to 255 of shape `[n]` or `[n, 1]`; `val_` may be missing.
 pub(crate) fn read(path: &Path) -> Result<Dataset, DataError> {
     let mut npz = Npz::open(path)?;
     let (train, shape) = read_split(&mut npz, path, "train")?;
@@ -35,11 +35,15 @@ fn read_split(npz: &mut Npz, path: &Path, name: &str) -> Result<(Split, ImageSha
     let labels = npz.member(&member, |reader| {
         npy::parse_labels(reader)?.into_iter().map(class).collect::<Result<Vec<u8>, _>>()
     })?;
-    if labels.len() != images.nrows() || labels.is_empty() {
+    let (n, n_labels) = (images.nrows(), labels.len());
+    if n == 0 && name == "val" {
+        return Err(DataError::format(path)(
+            "has no image in val_images: leave val_images and val_labels out where there is no validation split".to_owned(),
+        ));
+    }
+    if n_labels != n || n == 0 {
         return Err(DataError::format(path)(format!(
-            "has {} labels for {} images in {name}: there should be as many, and at least one",
-            labels.len(),
-            images.nrows()
+            "has {n_labels} labels for {n} images in {name}: there should be as many, and at least one"
         )));
     }
     Ok((Split { images, labels }, shape))
@@ -49,17 +53,18 @@ fn class(label: i64) -> Result<u8, String> {
     u8::try_from(label).map_err(|_| format!("holds the label {label}: labels are 0 to 255"))
 }
 
-/// One image a row, channel first. `[n, height, width]` or `[n, height, width, 3]` to `[n, pixels]`
+/// One image a row, channel first. `[n, height, width]` or `[n, height, width, 1 or 3]` to `[n,
+/// pixels]`
 fn channel_first(array: ArrayD<u8>) -> Result<(Array2<u8>, ImageShape), String> {
     let (n, shape, array) = match *array.shape() {
-        [n, height, width] => (n, ImageShape { channels: 1, height, width }, array),
+        [n, height, width] | [n, height, width, 1] => (n, ImageShape { channels: 1, height, width }, array),
         [n, height, width, 3] => {
             let array = array.permuted_axes(&[0, 3, 1, 2][..]).as_standard_layout().into_owned();
             (n, ImageShape { channels: 3, height, width }, array)
         }
         ref other => {
             return Err(format!(
-                "has the shape {other:?}: [n, height, width] or [n, height, width, 3] is expected"
+                "has the shape {other:?}: [n, height, width] is expected, or [n, height, width, 1 or 3]"
             ));
         }
     };

@@ -23,10 +23,17 @@ const LONGEST_HEADER: usize = 10_000;
 const MOST_BRACKETS: usize = 16;
 /// What labels should be, and how to get there.
 const LABELS: &str = "integers, as labels.astype(int) makes of whole numbers and np.unique(labels, return_inverse=True)[1] of names, are";
+/// What a mask should be, and how to get there.
+const MASK: &str = "booleans, or 0 and 1, as labelled.astype(bool) makes of numbers, are";
+/// What embeddings should be.
+const NUMBERS: &str = "numbers of at most 64 bits are";
+/// Up to here an `f64` holds every whole number.
+const LARGEST_WHOLE_F64: u64 = 1 << 53;
 /// No buffer is reserved beyond this before the bytes are there.
 const RESERVED_AT_MOST: usize = 1 << 20;
 
-/// Reads a two-dimensional array of any number type as `f32`. `[n, d]`
+/// Reads a two-dimensional array of any number type as `f32`, rounded where it must be (an npz also
+/// has [`read_numbers`](crate::npz::Npz::read_numbers), which does not round). `[n, d]`
 ///
 /// # Errors
 /// When the file cannot be read, or is no two-dimensional npy array of numbers that fit an `f32`.
@@ -54,6 +61,33 @@ pub fn compact(labels: &[i64]) -> (Vec<u32>, Vec<i64>) {
     (labels.iter().map(number).collect(), names)
 }
 
+/// A two-dimensional array of numbers, in `f32` where that holds each of them exactly.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Numbers {
+    /// Nothing is rounded. `[n, d]`
+    F32(Array2<f32>),
+    /// In `f32` some would be. `[n, d]`
+    F64(Array2<f64>),
+}
+
+impl Numbers {
+    /// Rows and columns.
+    pub fn dim(&self) -> (usize, usize) {
+        match self {
+            Numbers::F32(array) => array.dim(),
+            Numbers::F64(array) => array.dim(),
+        }
+    }
+
+    /// All of them in `f64`. `[n, d]`
+    pub fn into_f64(self) -> Array2<f64> {
+        match self {
+            Numbers::F32(array) => array.mapv(f64::from),
+            Numbers::F64(array) => array,
+        }
+    }
+}
+
 fn open(path: &Path) -> Result<BufReader<File>, String> {
     File::open(path).map(|file| BufReader::with_capacity(1 << 16, file)).map_err(|error| error.to_string())
 }
@@ -70,8 +104,39 @@ pub(crate) fn parse_f32(reader: impl Read) -> Result<Array2<f32>, String> {
             fits.then_some(narrow)
                 .ok_or_else(|| format!("holds {x:e}: numbers up to {:e} are expected", f32::MAX))
         }),
-        _ => collect_integers(file, "numbers of at most 64 bits are", |x| Ok(x as f32)),
+        _ => collect_integers(file, NUMBERS, |x| Ok(x as f32)),
     }?;
+    rows_and_columns(array)
+}
+
+/// An npy array of numbers, as `f32` where that is exact.
+pub(crate) fn parse_numbers(reader: impl Read) -> Result<Numbers, String> {
+    let file = header(reader)?;
+    let wide = match kind(&file)? {
+        (TypeChar::Float, 2) => {
+            return rows_and_columns(collect(file, |x: npyz::half::f16| Ok(x.to_f32()))?).map(Numbers::F32);
+        }
+        (TypeChar::Float, 4) => {
+            return rows_and_columns(collect(file, |x: f32| Ok(x))?).map(Numbers::F32);
+        }
+        (TypeChar::Float, 8) => collect(file, |x: f64| Ok(x)),
+        _ => collect_integers(file, NUMBERS, |x| {
+            let fits = x.unsigned_abs() <= LARGEST_WHOLE_F64;
+            let large = || {
+                format!(
+                    "holds {x}: whole numbers up to {LARGEST_WHOLE_F64} are expected, subtract what all have in common"
+                )
+            };
+            fits.then_some(x as f64).ok_or_else(large)
+        }),
+    }?;
+    let wide = rows_and_columns(wide)?;
+    // Written so that NaN is exact.
+    let is_exact = |&x: &f64| x.is_nan() || f64::from(x as f32).total_cmp(&x).is_eq();
+    Ok(if wide.iter().all(is_exact) { Numbers::F32(wide.mapv(|x| x as f32)) } else { Numbers::F64(wide) })
+}
+
+fn rows_and_columns<T>(array: ArrayD<T>) -> Result<Array2<T>, String> {
     let shape = array.shape().to_vec();
     array
         .into_dimensionality::<Ix2>()
@@ -80,11 +145,23 @@ pub(crate) fn parse_f32(reader: impl Read) -> Result<Array2<f32>, String> {
 
 /// An npy array of integers of shape `[n]` or `[n, 1]`.
 pub(crate) fn parse_labels(reader: impl Read) -> Result<Vec<i64>, String> {
-    let array = collect_integers(header(reader)?, LABELS, Ok)?;
+    one_a_row(collect_integers(header(reader)?, LABELS, Ok)?, "label")
+}
+
+fn one_a_row<T>(array: ArrayD<T>, what: &str) -> Result<Vec<T>, String> {
     match array.shape() {
         [_] | [_, 1] => Ok(array.into_raw_vec_and_offset().0),
-        shape => Err(format!("has the shape {shape:?}: one label a row is expected, [n] or [n, 1]")),
+        shape => Err(format!("has the shape {shape:?}: one {what} a row is expected, [n] or [n, 1]")),
     }
+}
+
+/// An npy array of booleans, or of integers that are 0 or 1, of shape `[n]` or `[n, 1]`.
+pub(crate) fn parse_mask(reader: impl Read) -> Result<Vec<bool>, String> {
+    let array = collect_integers(header(reader)?, MASK, |x| match x {
+        0 | 1 => Ok(x == 1),
+        other => Err(format!("holds {other}: {MASK} expected")),
+    })?;
+    one_a_row(array, "value")
 }
 
 /// An npy array of unsigned bytes, of any shape.
@@ -156,6 +233,10 @@ fn check_shape(text: &str) -> Result<(), String> {
 /// Type and size of the elements.
 fn kind<R: Read>(file: &NpyFile<R>) -> Result<(TypeChar, u64), String> {
     match file.dtype() {
+        DType::Plain(kind) if (kind.type_char(), kind.size_field()) == (TypeChar::RawData, 2) => Err(
+            "has the type |V2, which is how NumPy writes bfloat16: save it as float32, by array.astype('float32') or tensor.float()"
+                .to_owned(),
+        ),
         DType::Plain(kind) => Ok((kind.type_char(), kind.size_field())),
         other => Err(format!("has the type {}: a plain number type is expected", other.descr())),
     }

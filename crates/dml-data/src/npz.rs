@@ -1,16 +1,17 @@
-//! `NumPy`'s npz format: a zip of npy arrays, read by name, stored or
-//! deflated, checksums compared, and written.
+//! `NumPy`'s npz format: a zip of npy arrays, read by name, checksums compared, and written.
+
+mod member;
 
 use std::{
     fmt,
     fs::File,
-    io::{self, BufReader, BufWriter, Write},
+    io::{self, BufReader, BufWriter, Read, Write},
     path::{Path, PathBuf},
 };
 
 use ndarray::{Array2, ArrayView2};
 use npyz::{AutoSerialize, WriterBuilder};
-use zip::{CompressionMethod, ZipArchive, ZipWriter, read::ZipFile, result::ZipError, write::FileOptions};
+use zip::{CompressionMethod, ZipArchive, ZipWriter, result::ZipError, write::FileOptions};
 
 use crate::{DataError, files::Aside, npy};
 
@@ -30,36 +31,66 @@ impl Npz {
         if path.is_dir() {
             return Err(DataError::format(path)("is a folder: an npz file is expected".to_owned()));
         }
+        let mut start = Vec::new();
         let file = File::open(path).map_err(DataError::io(path))?;
+        (&file).take(8).read_to_end(&mut start).map_err(DataError::io(path))?;
         let archive = ZipArchive::new(BufReader::with_capacity(1 << 16, file))
-            .map_err(|error| DataError::format(path)(format!("is no npz file: {error}")))?;
+            .map_err(|error| DataError::format(path)(what_it_is(&start, &error)))?;
         Ok(Npz { path: path.to_owned(), archive })
     }
 
-    /// The names of its arrays, without `.npy`, sorted.
+    /// The names of its members, without `.npy`, sorted.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .archive
-            .file_names()
-            .map(|name| name.strip_suffix(".npy").unwrap_or(name).to_owned())
-            .collect();
+        let is_array = |name: &&str| !name.ends_with('/');
+        let mut names: Vec<String> =
+            self.archive.file_names().filter(is_array).map(|name| without_npy(name).to_owned()).collect();
         names.sort_unstable();
         names
     }
 
-    /// Whether it has an array called `name`.
+    /// Whether it has an array called `name`, as `name.npy` or `name`, or one of these in a folder.
     pub fn has(&self, name: &str) -> bool {
-        let member = format!("{name}.npy");
-        self.archive.file_names().any(|found| found == member)
+        !self.find(name).is_empty()
     }
 
-    /// The two-dimensional array `name` of any number type as `f32`. `[n, d]`
+    /// The members that are called so, those outside folders alone where there are some.
+    fn find(&self, name: &str) -> Vec<String> {
+        let outside = [format!("{name}.npy"), name.to_owned()];
+        if let Some(found) =
+            outside.into_iter().find(|name| self.archive.file_names().any(|other| other == name))
+        {
+            return vec![found];
+        }
+        let is_called = |member: &&str| without_npy(member).rsplit('/').next() == Some(name);
+        let mut found: Vec<String> = self.archive.file_names().filter(is_called).map(str::to_owned).collect();
+        found.sort_unstable();
+        found
+    }
+
+    /// The two-dimensional array `name` of any number type as `f32`, rounded where it must be. `[n, d]`
     ///
     /// # Errors
     /// When there is no such array, it is damaged, or it is not two-dimensional or not of numbers that
     /// fit an `f32`.
     pub fn read_f32(&mut self, name: &str) -> Result<Array2<f32>, DataError> {
         self.member(name, |reader| npy::parse_f32(reader))
+    }
+
+    /// The two-dimensional array `name` of any number type, not rounded. `[n, d]`
+    ///
+    /// # Errors
+    /// When there is no such array, it is damaged, or it is not two-dimensional or not of numbers that
+    /// fit an `f64`.
+    pub fn read_numbers(&mut self, name: &str) -> Result<npy::Numbers, DataError> {
+        self.member(name, |reader| npy::parse_numbers(reader))
+    }
+
+    /// The mask `name`: booleans, or integers that are 0 or 1, of shape `[n]` or `[n, 1]`.
+    ///
+    /// # Errors
+    /// When there is no such array, it is damaged, or it is not of that shape or no mask.
+    pub fn read_mask(&mut self, name: &str) -> Result<Vec<bool>, DataError> {
+        self.member(name, |reader| npy::parse_mask(reader))
     }
 
     /// The integers or booleans `name` of any integer type and byte order, of shape `[n]` or `[n,
@@ -76,33 +107,62 @@ impl Npz {
     pub(crate) fn member<T>(
         &mut self,
         name: &str,
-        parse: impl FnOnce(&mut BufReader<ZipFile>) -> Result<T, String>,
+        parse: impl FnOnce(&mut BufReader<Box<dyn Read + '_>>) -> Result<T, String>,
     ) -> Result<T, DataError> {
-        let names = self.names().join(", ");
-        let member = self.archive.by_name(&format!("{name}.npy")).map_err(|error| match error {
-            ZipError::FileNotFound => format!("has no array {name}: it has {names}"),
-            error => format!("{name} cannot be read: {error}"),
-        });
-        // Without this buffer every element would go through inflate and checksum on its own.
-        member
-            .and_then(|member| {
-                let mut reader = BufReader::with_capacity(1 << 16, member);
-                let parsed = parse(&mut reader);
-                // The checksum is looked at where a member ends, so all of it is read. What cannot be
-                // parsed is too, because damage is then a better reason than what it did.
-                io::copy(&mut reader, &mut io::sink()).map_err(|error| damaged(name, &error))?;
-                parsed.map_err(|reason| format!("{name} {reason}"))
-            })
-            .map_err(DataError::format(&self.path))
+        let found = self.find(name);
+        let parsed = match &found[..] {
+            [] => Err(format!("has no array {name}: it has {}", self.names().join(", "))),
+            [member] => {
+                parse_member(&mut self.archive, member, parse).map_err(|reason| format!("{name} {reason}"))
+            }
+            several => Err(format!("has more than one array {name}: {}", several.join(", "))),
+        };
+        parsed.map_err(DataError::format(&self.path))
     }
 }
 
+fn without_npy(name: &str) -> &str {
+    name.strip_suffix(".npy").unwrap_or(name)
+}
+
+fn parse_member<T>(
+    archive: &mut ZipArchive<BufReader<File>>,
+    name: &str,
+    parse: impl FnOnce(&mut BufReader<Box<dyn Read + '_>>) -> Result<T, String>,
+) -> Result<T, String> {
+    // Without this buffer every element would go through inflate and checksum on its own.
+    let mut reader = BufReader::with_capacity(1 << 16, member::open(archive, name)?);
+    let parsed = parse(&mut reader);
+    // The checksum is looked at where a member ends, so all of it is read. What cannot be parsed is
+    // too, because damage is then a better reason than what it did.
+    io::copy(&mut reader, &mut io::sink()).map_err(|error| damaged(&error))?;
+    parsed
+}
+
 /// What is said of a member whose checksum or compressed bytes are not right.
-fn damaged(name: &str, error: &io::Error) -> String {
-    let crc = error.to_string() == "Invalid checksum";
-    let cause =
-        if crc { "its bytes do not have the CRC-32 that the file states".into() } else { error.to_string() };
-    format!("{name} is damaged ({cause}): copy or download the file again")
+fn damaged(error: &io::Error) -> String {
+    let cause = error.to_string();
+    let cause = match cause.as_str() {
+        member::WRONG_CHECKSUM => "its bytes do not have the CRC-32 that the file states",
+        other => other,
+    };
+    format!("is damaged ({cause}): copy or download the file again")
+}
+
+/// What is said of a file that does not open as a zip and starts with `start`.
+fn what_it_is(start: &[u8], error: &ZipError) -> String {
+    let npz = "an npz is expected, as np.savez writes";
+    match start {
+        [b'P', b'K', ..] => {
+            format!("is a damaged or incomplete npz file ({error}): copy or download it again")
+        }
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => format!("is an npy file, which holds one array: {npz}"),
+        [0, 0, 8, ..] | [0x1f, 0x8b, ..] => format!(
+            "is an idx file or gzipped: {npz}, with train_images, train_labels, test_images and test_labels for a data set"
+        ),
+        [] => format!("is empty: {npz}"),
+        _ => format!("is no npz file: {npz}"),
+    }
 }
 
 /// Writes an npz file that `NumPy` opens, aside, and gives it its name at the end.

@@ -5,6 +5,9 @@ use crate::label::Label;
 /// The largest coordinate that is scored. Up to here squared distances, and sums of them, fit an `f32` in any dimension that memory can hold.
 pub const LARGEST_COORDINATE: f32 = 1e15;
 
+/// How much memory one score may take, in GiB: beyond that, it is no score rather than the end of all others.
+const MOST_GIB: usize = 8;
+
 /// Why embeddings could not be scored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -28,6 +31,20 @@ pub enum EvalError {
         row: usize,
         /// Whose row, such as `test set`.
         set: &'static str,
+    },
+    /// Rows lie nearer to each other than an `f32` of their size can tell.
+    #[error(
+        "scores are computed in f32, to which rounding moves {n_blurred} of {n} rows looked at by up to {largest}, more than a tenth of the way \
+         to their nearest row, even where each column's mean is subtracted; bring the columns to the order of 1, and subtract what groups of \
+         rows have in common"
+    )]
+    Blurred {
+        /// How many rows that is so of.
+        n_blurred: usize,
+        /// Of how many.
+        n: usize,
+        /// How far rounding moves a row and its nearest row together, at most.
+        largest: String,
     },
     /// Embeddings have dimension 0.
     #[error("embeddings have no coordinates; they need one at least")]
@@ -83,6 +100,20 @@ pub enum EvalError {
     Diverged {
         /// Name of the read-out.
         readout: &'static str,
+    },
+    /// A table of points and classes that memory may not hold.
+    #[error(
+        "{what} of {n} points and {n_classes} classes takes {gib} GiB, and {MOST_GIB} GiB are the most; fewer points or classes would do"
+    )]
+    TooMuchMemory {
+        /// What takes it, such as `the Gaussian mixture`.
+        what: &'static str,
+        /// How many points there are.
+        n: usize,
+        /// How many classes there are.
+        n_classes: usize,
+        /// How much it would take.
+        gib: usize,
     },
     /// No row has another of its class to find.
     #[error("none of {n} points shares its class with another, which retrieval needs")]
@@ -156,4 +187,15 @@ pub(crate) fn check_enough(n: usize, least: usize, purpose: &'static str) -> Res
 /// Refuses 0.
 pub(crate) fn check_positive(number: usize, what: &'static str) -> Result<(), EvalError> {
     if number == 0 { Err(EvalError::Zero { what }) } else { Ok(()) }
+}
+
+/// Refuses what would take `n_numbers` numbers in f64, if they are too many.
+pub(crate) fn check_memory(
+    n_numbers: usize,
+    what: &'static str,
+    n: usize,
+    n_classes: usize,
+) -> Result<(), EvalError> {
+    let gib = n_numbers.saturating_mul(8) >> 30;
+    if gib < MOST_GIB { Ok(()) } else { Err(EvalError::TooMuchMemory { what, n, n_classes, gib }) }
 }

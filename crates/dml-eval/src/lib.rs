@@ -1,6 +1,6 @@
 //! Read-outs, clustering, retrieval and label agreement on embeddings, in ndarray.
 //!
-//! An embedding is a row of an `[n, d]` array of `f32`; a label is an integer (see [`Label`]). Where they come from
+//! An embedding is a row of an `[n, d]` array of `f32` ([`narrow`] brings `f64` there); a label is an integer (see [`Label`]). Where they come from
 //! is not looked at here. Everything is deterministic for a given seed, on any number of threads.
 //!
 //! ```
@@ -29,6 +29,7 @@ pub mod retrieval;
 pub mod statistics;
 
 mod minimize;
+mod narrow;
 mod neighbours;
 mod product;
 mod random;
@@ -37,6 +38,7 @@ pub use ndarray;
 
 pub use error::{EvalError, LARGEST_COORDINATE};
 pub use label::Label;
+pub use narrow::{Narrowed, narrow};
 pub use neighbours::nearest;
 pub use protocol::{Embedded, Evaluation, Protocol, Scores};
 pub use readout::{Classifier, Readout};

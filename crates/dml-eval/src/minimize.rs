@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use ndarray::Array1;
 
 /// How many steps the curvature is remembered for, as in scikit-learn.
-const MEMORY: usize = 10;
+pub(crate) const MEMORY: usize = 10;
 
 /// Minimizes a smooth convex function by L-BFGS (Liu & Nocedal 1989; two-loop recursion as in Nocedal & Wright,
 /// Numerical Optimization, algorithm 7.4) with halved steps until the Armijo condition holds.

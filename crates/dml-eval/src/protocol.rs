@@ -99,29 +99,53 @@ impl<L: Label> Evaluation<'_, L> {
         Ok(scores)
     }
 
-    /// Agreement of the test labels with clusters of the test embeddings, as many as there are test classes:
-    /// `clustering.k_means.clustering_accuracy`, `….ami`, `….nmi`, `….ari`, and `clustering.gaussian_mixture.…`.
+    /// [`k_means`](Self::k_means) and [`gaussian_mixture`](Self::gaussian_mixture).
     ///
-    /// k-means takes the best of ten starts.
+    /// # Errors
+    /// Those of the two.
+    pub fn clustering(&self) -> Result<Scores, EvalError> {
+        let mut scores = self.k_means()?;
+        scores.extend(self.gaussian_mixture()?);
+        Ok(scores)
+    }
+
+    /// Agreement of the test labels with clusters of the test embeddings, as many as there are test classes, the best of ten starts:
+    /// `clustering.k_means.clustering_accuracy`, `….ami`, `….nmi`, `….ari`.
     ///
     /// # Errors
     /// Test embeddings that are not finite or too large; labels that are negative or not one an embedding; no points.
-    pub fn clustering(&self) -> Result<Scores, EvalError> {
-        let Embedded { embeddings, labels } = self.test;
-        check_enough(embeddings.nrows(), 1, "to cluster")?;
+    pub fn k_means(&self) -> Result<Scores, EvalError> {
+        let n_classes = self.check_clusters()?;
+        let clusters = KMeans::fit(self.test.embeddings, n_classes, 10, self.seed)?.clusters;
+        Ok(self.agreement("k_means", &clusters))
+    }
+
+    /// The same of the components of a mixture of Gaussians: `clustering.gaussian_mixture.…`.
+    ///
+    /// # Errors
+    /// Those of [`k_means`](Self::k_means); more memory than a score may take.
+    pub fn gaussian_mixture(&self) -> Result<Scores, EvalError> {
+        let (n_classes, embeddings) = (self.check_clusters()?, self.test.embeddings);
+        let components = GaussianMixture::fit(embeddings, n_classes, self.seed)?.predict(embeddings)?;
+        Ok(self.agreement("gaussian_mixture", &components))
+    }
+
+    /// How many classes the test labels have, where there is something to cluster.
+    fn check_clusters(&self) -> Result<usize, EvalError> {
+        check_enough(self.test.embeddings.nrows(), 1, "to cluster")?;
         self.check_test()?;
-        let n_classes = Classes::of(labels).n();
-        let k_means = KMeans::fit(embeddings, n_classes, 10, self.seed)?.clusters;
-        let mixture = GaussianMixture::fit(embeddings, n_classes, self.seed)?.predict(embeddings)?;
-        let mut scores = Scores::new();
-        for (name, clusters) in [("k_means", k_means), ("gaussian_mixture", mixture)] {
-            let mut insert = |score, value| scores.insert(format!("clustering.{name}.{score}"), value);
-            insert("clustering_accuracy", clustering_accuracy(labels, &clusters));
-            insert("ami", adjusted_mutual_information(labels, &clusters));
-            insert("nmi", normalized_mutual_information(labels, &clusters));
-            insert("ari", adjusted_rand(labels, &clusters));
-        }
-        Ok(scores)
+        Ok(Classes::of(self.test.labels).n())
+    }
+
+    fn agreement(&self, name: &str, clusters: &[u32]) -> Scores {
+        let labels = self.test.labels;
+        let scores = [
+            ("clustering_accuracy", clustering_accuracy(labels, clusters)),
+            ("ami", adjusted_mutual_information(labels, clusters)),
+            ("nmi", normalized_mutual_information(labels, clusters)),
+            ("ari", adjusted_rand(labels, clusters)),
+        ];
+        scores.map(|(score, value)| (format!("clustering.{name}.{score}"), value)).into()
     }
 
     /// Leave-one-out retrieval among the test embeddings: `retrieval.recall_at_1`, `retrieval.r_precision`,

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "fetch")]
 mod fetch;
+mod members;
 mod npz;
 #[cfg(feature = "fetch")]
 mod server;

@@ -1,7 +1,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, parallel::prelude::*};
 
 use super::{KMeans, N_ROWS};
-use crate::error::{EvalError, check_embeddings, check_width};
+use crate::error::{EvalError, check_embeddings, check_memory, check_width};
 
 /// Added to every variance, as in scikit-learn.
 const FLOOR: f64 = 1e-6;
@@ -29,8 +29,12 @@ impl GaussianMixture {
     /// `embeddings`: `[n, d]`
     ///
     /// # Errors
-    /// Fewer points than components, or no components; embeddings that are not finite or too large.
+    /// Fewer points than components, or no components; embeddings that are not finite or too large; more memory than a score may take.
     pub fn fit(embeddings: ArrayView2<f32>, n_components: usize, seed: u64) -> Result<Self, EvalError> {
+        let n = embeddings.nrows();
+        // What is expected now and what was before.
+        let n_shares = n.saturating_mul(n_components).saturating_mul(2);
+        check_memory(n_shares, "the Gaussian mixture", n, n_components)?;
         let start = KMeans::fit(embeddings, n_components, 1, seed)?;
         let center = embeddings.mean_axis(Axis(0)).expect("k-means found points").mapv(f64::from);
         let hard = |(i, k): (usize, usize)| f64::from(u8::from(start.clusters[i] as usize == k));
@@ -147,6 +151,16 @@ mod tests {
         let wrong = found.predict(embeddings.view()).unwrap().into_iter().enumerate();
         let wrong = wrong.filter(|&(i, k)| (k as usize == small) != i.is_multiple_of(4)).count();
         assert!(wrong < 100, "{wrong} of 4000 points are in the wrong component");
+    }
+
+    #[test]
+    fn a_mixture_that_memory_would_not_hold_is_refused_before_anything_is_done() {
+        let points = Array2::zeros((1 << 15, 1));
+        let error = GaussianMixture::fit(points.view(), 1 << 15, 1).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the Gaussian mixture of 32768 points and 32768 classes takes 16 GiB, and 8 GiB are the most; fewer points or classes would do"
+        );
     }
 
     #[test]

@@ -2,9 +2,9 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, parallel::prelude::*, s};
 use rayon::slice::ParallelSlice;
 
 use super::{Classifier, Fit, argmax};
-use crate::error::EvalError;
+use crate::error::{EvalError, check_memory};
 use crate::label::Label;
-use crate::minimize::minimize;
+use crate::minimize::{MEMORY, minimize};
 
 /// How many embeddings one thread takes at a time; fixed, so that sums do not depend on threads.
 const N_ROWS: usize = 1024;
@@ -19,6 +19,11 @@ pub struct LogisticRegression {}
 impl<L: Label> Classifier<L> for LogisticRegression {
     fn predict(&self, fit: Fit, queries: ArrayView2<f32>) -> Result<Vec<u32>, EvalError> {
         let shape = (fit.embeddings.ncols() + 1, fit.n_classes);
+        let n = fit.classes.len();
+        // A gradient for each part of the rows, and those that curvature is told from.
+        let n_gradients = n / N_ROWS + 2 * MEMORY + 4;
+        let n_numbers = (shape.0 * shape.1).saturating_mul(n_gradients);
+        check_memory(n_numbers, "logistic regression", n, fit.n_classes)?;
         let flat = minimize(Array1::zeros(shape.0 * shape.1), 100, 1e-4, |flat| {
             let weights = flat.view().into_shape_with_order(shape).expect("one weight a slot");
             let (loss, gradient) = loss(fit, weights);

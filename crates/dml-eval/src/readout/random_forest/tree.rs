@@ -280,6 +280,7 @@ mod tests {
             let times: Vec<f32> = (0..n).map(|_| f32::from(rng.gen_range(0..4_u8))).collect();
             let columns = (0..d).flat_map(|j| rows.iter().skip(j).step_by(d).copied()).collect();
             let tree = Tree::grow(&Trainset { columns, classes: &classes, n_classes }, &times, 7);
+            assert!(tree.shares.len() <= n && tree.nodes.len() < 2 * n, "memory for points, not for classes");
             let labels: Vec<i64> = classes.iter().map(|&class| class.into()).collect();
             let mut trainer = <dt::Classifier>::trainer();
             trainer.with_max_features(MaxFeaturesPolicy::SQRT).with_seed(7).with_weights(&times);

@@ -1,0 +1,178 @@
+//! What is scored: the embeddings and labels of npz files, checked.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use dml_data::DataError;
+use dml_data::npy::{Numbers, compact};
+use dml_data::npz::Npz;
+use dml_eval::{Narrowed, Protocol, narrow};
+use ndarray::Array2;
+
+/// What files of embeddings hold, with labels renumbered from 0 over both splits.
+pub(super) struct Embeddings {
+    /// No rows where there are none, or no read-out is asked for.
+    pub(super) train: Array2<f32>,
+    pub(super) train_labels: Vec<u32>,
+    pub(super) test: Array2<f32>,
+    pub(super) test_labels: Vec<u32>,
+    /// The training rows whose labels a model saw.
+    pub(super) labelled: Vec<usize>,
+    pub(super) n_classes: usize,
+    /// What read-outs can be fitted on.
+    pub(super) protocols: Vec<Protocol>,
+    /// What somebody who reads the scores should know.
+    pub(super) notes: Vec<String>,
+}
+
+/// A split as it stands in a file.
+struct Split {
+    embeddings: Numbers,
+    labels: Vec<i64>,
+    /// Whether its arrays are called `embeddings` and `labels`, as `dml embed` calls them.
+    stands_alone: bool,
+}
+
+impl Embeddings {
+    /// Reads the test split, and the training split where it is needed and there is one.
+    pub(super) fn read(file: &Path, of_train: Option<&Path>, for_readouts: bool) -> Result<Self> {
+        let mut notes = Vec::new();
+        let least = if for_readouts { (3, "test_folds need") } else { (1, "a score needs") };
+        let mut npz = Npz::open(file)?;
+        let test = named(file, read_split(&mut npz, "test", least, for_readouts && of_train.is_none()))?;
+        let (mut train, mut labelled, mut protocols) = (None, None, Vec::new());
+        if for_readouts {
+            if of_train.is_none() && test.stands_alone {
+                notes.push(
+                    "it has one split, so read-outs are fitted on folds of it alone; --train FILE adds those that are fitted on other rows"
+                        .to_owned(),
+                );
+                protocols = vec![Protocol::TestFolds];
+            } else {
+                let path = of_train.unwrap_or(file);
+                if let Some(path) = of_train {
+                    npz = Npz::open(path)?;
+                }
+                let split = named(path, read_split(&mut npz, "train", (1, "a read-out needs"), false))?;
+                labelled = named(path, read_mask(&mut npz, &split))?;
+                train = Some(split);
+                protocols = vec![Protocol::Train, Protocol::TestFolds];
+                protocols.extend(labelled.as_ref().map(|_| Protocol::Labelled));
+            }
+        }
+        let d = test.embeddings.dim().1;
+        let (train, train_labels) = match train {
+            Some(split) => (split.embeddings, split.labels),
+            None => (Numbers::F32(Array2::zeros((0, d))), Vec::new()),
+        };
+        let d_train = train.dim().1;
+        if d_train != d {
+            bail!("train_embeddings have {d_train} dimensions and test_embeddings {d}; both need the same");
+        }
+        let Narrowed { train, test: test_embeddings, is_centred } = in_f32(train, test.embeddings)?;
+        if is_centred {
+            notes.push(
+                "it lies far from 0 for f32, so each column's mean over both splits is subtracted; that changes no distance, and of the scores \
+                 only those of mlp depend on it"
+                    .to_owned(),
+            );
+        }
+        let n_train = train_labels.len();
+        let (mut train_labels, classes) = compact(&[train_labels, test.labels].concat());
+        let test_labels = train_labels.split_off(n_train);
+        let (labelled, n_classes) = (labelled.unwrap_or_default(), classes.len());
+        Ok(Self {
+            train,
+            train_labels,
+            test: test_embeddings,
+            test_labels,
+            labelled,
+            n_classes,
+            protocols,
+            notes,
+        })
+    }
+}
+
+/// Names the file in what went wrong with it.
+fn named<T>(path: &Path, result: Result<T>) -> Result<T> {
+    result.map_err(
+        |error| {
+            if error.is::<DataError>() { error } else { error.context(path.display().to_string()) }
+        },
+    )
+}
+
+/// Both splits in f32, as they are where it holds them exactly.
+fn in_f32(train: Numbers, test: Numbers) -> Result<Narrowed> {
+    Ok(match (train, test) {
+        (Numbers::F32(train), Numbers::F32(test)) => Narrowed { train, test, is_centred: false },
+        (train, test) => narrow(train.into_f64().view(), test.into_f64().view())?,
+    })
+}
+
+/// The arrays of a split, at least as many rows as somebody needs.
+fn read_split(
+    npz: &mut Npz,
+    name: &str,
+    (least, who_needs): (usize, &str),
+    needs_train: bool,
+) -> Result<Split> {
+    let arrays = |split: &str| ["embeddings", "labels"].map(|kind| format!("{split}_{kind}"));
+    let alone = ["embeddings", "labels"].map(str::to_owned);
+    let of_split = arrays(name);
+    let stands_alone = !of_split.iter().any(|name| npz.has(name)) && alone.iter().all(|name| npz.has(name));
+    let names = if stands_alone { alone } else { of_split };
+    let of_train = if needs_train && !stands_alone { arrays("train").to_vec() } else { Vec::new() };
+    let missing: Vec<&str> =
+        of_train.iter().chain(&names).filter(|name| !npz.has(name)).map(String::as_str).collect();
+    if !missing.is_empty() {
+        bail!(
+            "has no array {}: it has {}; expected are test_embeddings and test_labels, for read-outs train_embeddings and train_labels, and if \
+             you like labelled, or else the embeddings and labels of one split",
+            missing.join(" and "),
+            npz.names().join(", "),
+        );
+    }
+    let [of_embeddings, of_labels] = &names;
+    let (embeddings, labels) = (npz.read_numbers(of_embeddings)?, npz.read_labels(of_labels)?);
+    let ((n, d), n_labels) = (embeddings.dim(), labels.len());
+    if d == 0 {
+        bail!("{of_embeddings} have no dimensions; they need at least one");
+    }
+    if n != n_labels {
+        bail!("{of_embeddings} have {n} rows and {of_labels} {n_labels}; there must be one label a row");
+    }
+    if n < least {
+        bail!("{of_embeddings} have {n} rows, and {who_needs} at least {least}");
+    }
+    if let Some(row) = labels.iter().position(|&label| label < 0) {
+        let label = labels[row];
+        bail!(
+            "{of_labels} has {label} in row {row}, and labels are 0 or more: a row without a label cannot be scored; a row whose label the \
+             model did not see keeps its label and is false in `labelled`, an array of 0 and 1 over the training rows"
+        );
+    }
+    Ok(Split { embeddings, labels, stands_alone })
+}
+
+/// The training rows that `labelled` marks, where it is there. That of a split which stands alone may mark none.
+fn read_mask(npz: &mut Npz, train: &Split) -> Result<Option<Vec<usize>>> {
+    if !npz.has("labelled") {
+        return Ok(None);
+    }
+    let (mask, n) = (npz.read_mask("labelled")?, train.labels.len());
+    let wanted =
+        format!("a mask of {n} booleans is wanted, one a training row, and true where its label was seen");
+    if mask.len() != n {
+        bail!("labelled has {} values and the training set {n} rows; {wanted}", mask.len());
+    }
+    let rows: Vec<usize> = (0..n).filter(|&row| mask[row]).collect();
+    if rows.is_empty() && train.stands_alone {
+        return Ok(None);
+    }
+    if rows.is_empty() {
+        bail!("labelled is false everywhere; {wanted}");
+    }
+    Ok(Some(rows))
+}

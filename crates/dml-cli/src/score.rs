@@ -28,7 +28,7 @@ pub(crate) struct ScoreArguments {
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
-    /// Do only these, separated by commas
+    /// Do only these, separated by commas [default: all but propagation]
     #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(parts()), value_name = "PARTS")]
     only: Vec<String>,
     /// Draws folds, trees, initial weights and centroids
@@ -96,7 +96,9 @@ pub(crate) fn score(arguments: &ScoreArguments) -> Result<ExitCode> {
 }
 
 fn scores(arguments: &ScoreArguments) -> Result<Value> {
-    let asked = |part: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == part);
+    // A graph of all rows takes minutes: it is made where it is named.
+    let is_usual = |part: &str| arguments.only.is_empty() && part != Readout::Propagation.name();
+    let asked = |part: &str| is_usual(part) || arguments.only.iter().any(|only| only == part);
     let readouts: Vec<Readout> = Readout::ALL.into_iter().filter(|readout| asked(readout.name())).collect();
     let data = Embeddings::read(&arguments.file, arguments.train.as_deref(), !readouts.is_empty())?;
     let note = |note: &str| eprintln!("note: {}: {note}", arguments.file.display());

@@ -158,7 +158,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ),
     (
         "
-            pseudo_labels = { kind = 'propagation', neighbours = 4, rounds = { first = 1, every = 1, share = [0.2, 0.6] } }
+            pseudo_labels = { kind = 'propagation', neighbours = 4, rounds = { first = 1, every = 1, share = [0.2, 0.6], balanced = true } }
             training.epochs = 4
         ",
         &[
@@ -166,11 +166,12 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "pseudo_labels.rounds.first = 2",
             "pseudo_labels.rounds.every = 2",
             "pseudo_labels.rounds.share = [0.4, 0.6]",
+            "pseudo_labels.rounds.balanced = false",
         ],
     ),
     (
         "
-            pseudo_labels = { kind = 'affinity', neighbours = 4, gamma = 0.9, rounds = { first = 1, every = 1, share = [0.2, 0.6] } }
+            pseudo_labels = { kind = 'affinity', neighbours = 4, gamma = 0.9, rounds = { first = 1, every = 1, share = [0.2, 0.6], balanced = true } }
             training.epochs = 4
         ",
         &[
@@ -179,17 +180,19 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "pseudo_labels.rounds.first = 2",
             "pseudo_labels.rounds.every = 2",
             "pseudo_labels.rounds.share = [0.4, 0.6]",
+            "pseudo_labels.rounds.balanced = false",
         ],
     ),
     (
         "
-            pseudo_labels = { kind = 'soft_centres', rounds = { first = 1, every = 1, share = [0.2, 0.6] } }
+            pseudo_labels = { kind = 'soft_centres', rounds = { first = 1, every = 1, share = [0.2, 0.6], balanced = true } }
             training.epochs = 4
         ",
         &[
             "pseudo_labels.rounds.first = 2",
             "pseudo_labels.rounds.every = 2",
             "pseudo_labels.rounds.share = [0.4, 0.6]",
+            "pseudo_labels.rounds.balanced = false",
         ],
     ),
 ];

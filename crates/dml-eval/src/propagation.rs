@@ -166,19 +166,20 @@ impl Guesses {
         self
     }
 
-    /// Of each class the surest rows, at most so many, without the `labelled` ones: rows with their
-    /// classes, sorted. Rows without any confidence are left out.
-    pub fn surest(&self, at_most: usize, labelled: Labelled) -> Vec<(usize, u32)> {
+    /// The surest rows, at most `n` and of each class at most `of_class`, without the `labelled` ones:
+    /// rows with their classes, sorted. Rows without any confidence are left out.
+    pub fn surest(&self, n: usize, of_class: usize, labelled: Labelled) -> Vec<(usize, u32)> {
         let mut rows: Vec<usize> =
             (0..self.classes.len()).filter(|&row| self.confidence[row] > 0.0).collect();
         rows.sort_by(|&a, &b| self.confidence[b].total_cmp(&self.confidence[a]));
         let mut left: BTreeMap<u32, usize> = BTreeMap::new();
         rows.retain(|&row| {
-            let left = left.entry(self.classes[row]).or_insert(at_most);
+            let left = left.entry(self.classes[row]).or_insert(of_class);
             let takes = *left > 0;
             *left -= usize::from(takes);
             takes
         });
+        rows.truncate(n);
         let given: BTreeSet<usize> = labelled.iter().map(|&(row, _)| row).collect();
         rows.retain(|row| !given.contains(row));
         rows.sort_unstable();

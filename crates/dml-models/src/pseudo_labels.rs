@@ -47,10 +47,11 @@ pub struct Rounds {
     /// Epochs between two rounds, at least 1.
     pub every: u32,
     /// Shares of the images that are labelled in the first round and in the last, in [0, 1], growing
-    /// evenly between them. Of each class the most confident are taken, at most as many as if all
-    /// classes had equally many images: with few labels, classes without any would otherwise be
-    /// swallowed by others.
+    /// evenly between them, the most confident first.
     pub share: [f64; 2],
+    /// Whether of each class at most as many are taken as if all classes had equally many images. With
+    /// few labels, classes that have none are otherwise swallowed by others.
+    pub balanced: bool,
 }
 
 impl PseudoLabelsConfig {
@@ -74,7 +75,7 @@ impl PseudoLabelsConfig {
             let fits = (1..=1000).contains(&neighbours);
             in_range("pseudo_labels.neighbours", neighbours, fits, "1 to 1000")?;
         }
-        let Some(Rounds { first, every, share }) = self.rounds() else { return Ok(()) };
+        let Some(Rounds { first, every, share, .. }) = self.rounds() else { return Ok(()) };
         in_range("pseudo_labels.rounds.first", first, first >= 1, "at least 1")?;
         in_range("pseudo_labels.rounds.every", every, every >= 1, "at least 1")?;
         let fits = share.iter().all(|share| (0.0..=1.0).contains(share));
@@ -125,7 +126,7 @@ mod tests {
 
     #[test]
     fn shares_grow_evenly_from_the_first_round_to_the_last() {
-        let rounds = Rounds { first: 8, every: 2, share: [0.5, 0.9] };
+        let rounds = Rounds { first: 8, every: 2, share: [0.5, 0.9], balanced: true };
         let of = |epoch: u32| rounds.share_after(epoch, 17);
         let expected = [(7, None), (8, Some(0.5)), (9, None), (12, Some(0.7)), (16, Some(0.9)), (17, None)];
         for (epoch, share) in expected {

@@ -86,12 +86,13 @@ pub(crate) fn fit_mixture(
     })
 }
 
-/// Guessed labels of the rows of `embeddings` that are not `given`, of each class at most so many.
+/// Guessed labels of a share of the rows of `embeddings`, without those that are `given`.
 pub(crate) fn pseudo_labels(
     config: &PseudoLabelsConfig,
     embeddings: ArrayView2<f32>,
     given: &[(usize, u8)],
-    of_class: usize,
+    share: f64,
+    n_classes: usize,
 ) -> Result<PseudoLabels> {
     let labelled: Vec<(usize, u32)> = given.iter().map(|&(row, class)| (row, class.into())).collect();
     let guesses = match *config {
@@ -104,7 +105,10 @@ pub(crate) fn pseudo_labels(
         }
         _ => bail!("{config:?} is none that guesses"),
     };
-    let surest = guesses.surest(of_class, &labelled).into_iter();
+    let n = (share * embeddings.nrows() as f64) as usize;
+    let is_balanced = config.rounds().is_some_and(|rounds| rounds.balanced);
+    let of_class = if is_balanced { n / n_classes } else { n };
+    let surest = guesses.surest(n, of_class, &labelled).into_iter();
     Ok(surest.map(|(row, class)| (row, class as u8)).collect())
 }
 

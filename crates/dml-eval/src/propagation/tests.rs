@@ -109,7 +109,7 @@ fn apart_blobs_get_the_label_of_their_one_labelled_point() {
         let truth = |row: usize| [2, 0, 1][row % 3];
         let right = (0..150).filter(|&row| guesses.classes[row] == truth(row)).count();
         assert_eq!(right, 150);
-        let surest = guesses.surest(10, &labelled);
+        let surest = guesses.surest(150, 10, &labelled);
         assert_eq!(surest.len(), 3 * 9, "ten of each class, of which one is labelled");
         assert!(surest.iter().all(|&(row, class)| row > 2 && class == truth(row)));
     }
@@ -121,7 +121,7 @@ fn a_part_without_labels_has_no_confidence() {
     let labelled = [(0, 0), (2, 1)]; // Both lie in the first blob.
     let guesses = Poisson { neighbours: 4 }.guess(points.view(), &labelled).unwrap();
     assert!((1..80).step_by(2).all(|row| guesses.confidence[row] == 0.0));
-    let surest = guesses.surest(1000, &labelled);
+    let surest = guesses.surest(1000, 1000, &labelled);
     assert!(!surest.is_empty() && surest.iter().all(|(row, _)| row % 2 == 0));
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn trial() -> TrainConfig {
     config.model.length = Length::Unit;
     config.views = VIEWS;
     config.instance = InstanceConfig { weight: 0.5, loss: SupCon { temperature: 0.2 }.into() };
-    let rounds = Rounds { first: 1, every: 2, share: [0.3, 0.8] };
+    let rounds = Rounds { first: 1, every: 2, share: [0.3, 0.8], balanced: true };
     config.pseudo_labels = PseudoLabelsConfig::Propagation { neighbours: 5, rounds };
     (config.training.epochs, config.training.schedule) = (4, Schedule::OneCycle);
     config

@@ -211,7 +211,7 @@ fn guess_labels(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<()
     let Some(share) = stack.pseudo_labels_due() else { return Ok(()) };
     let loaded = session.loaded();
     let labels = &loaded.dataset.train.labels;
-    let of_class = (share * labels.len() as f64 / loaded.dataset.n_classes as f64) as usize;
+    let n_classes = loaded.dataset.n_classes;
     let guess = |(index, job): (usize, &Job)| {
         let member = &stack.members[index];
         if member.diverged.is_some() {
@@ -224,7 +224,7 @@ fn guess_labels(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<()
             return Ok(None);
         }
         let config = &member.config.pseudo_labels;
-        let guessed = pseudo_labels(config, embeddings.view(), &member.true_labels(), of_class)?;
+        let guessed = pseudo_labels(config, embeddings.view(), &member.true_labels(), share, n_classes)?;
         // Said, never used: hidden labels are the yardstick only.
         let right = guessed.iter().filter(|&&(row, class)| labels[row] == class).count();
         let (epoch, n) = (stack.epoch, guessed.len());

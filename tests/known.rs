@@ -7,9 +7,12 @@ use serde_json::Value;
 
 use crate::store::{Store, files, id, outcome, run};
 
-fn add(store: &Store, system: &str, percent: f64, seed: u32) -> PathBuf {
+/// `model` is a system, and what else is to be set.
+fn add(store: &Store, model: &str, percent: f64, seed: u32) -> PathBuf {
+    let (system, more) = model.split_once(' ').unwrap_or((model, ""));
     store.add(&format!(
         "seed = {seed}
+        {more}
         model.system = '{system}'
         model.embedding = 'sample'
         data.labelled_percent = {percent:?}
@@ -32,7 +35,11 @@ fn trained_as(trial: &Path) -> Value {
 
 #[test]
 fn trials_that_differ_in_labels_alone_are_trained_once_and_have_the_results_that_they_have_alone() {
-    for system in ["autoencoder", "vae"] {
+    let weightless = [
+        "dml_autoencoder routine.alpha = 1.0",
+        "metric_vae loss = { kind = 'center', lambda = 0.01 }\nroutine = { kind = 'joint_gamma', gamma = 0.0 }",
+    ];
+    for system in ["autoencoder", "vae"].into_iter().chain(weightless) {
         let store = Store::new();
         let trials = [10.0, 20.0].map(|percent| add(&store, system, percent, 0));
         let ran = run(&[], &trials).well();
@@ -53,10 +60,12 @@ fn trials_that_differ_in_labels_alone_are_trained_once_and_have_the_results_that
 fn a_training_is_no_other_trials_where_labels_or_seeds_or_images_differ() {
     let store = Store::new();
     let with_labels = [10.0, 20.0].map(|percent| add(&store, "dml_autoencoder", percent, 0));
+    let of_labels_alone = [10.0, 20.0].map(|percent| add(&store, "dml routine.alpha = 1.0", percent, 0));
     let seeds = [0, 1].map(|seed| add(&store, "autoencoder", 10.0, seed));
     let binary =
         store.add("model.system = 'autoencoder'\ndata.binarize = true\ndata.labelled_percent = 30.0");
-    let trials: Vec<&PathBuf> = with_labels.iter().chain(&seeds).chain([&binary]).collect();
+    let trials: Vec<&PathBuf> =
+        with_labels.iter().chain(&of_labels_alone).chain(&seeds).chain([&binary]).collect();
     let ran = run(&[], &trials).well();
     for trial in trials {
         assert_eq!(ran.told(trial)[0], "started with 0 of 3");

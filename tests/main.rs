@@ -4,6 +4,7 @@
 //! `xtask/tests/damage.sh`.
 
 mod arrays;
+mod bad_inputs;
 mod call;
 mod store;
 

@@ -21,7 +21,7 @@ const MAY_NAME: [(&str, &[&str]); 9] = [
     ("dml-store", &["dml-data"]),
     ("dml-report", &["dml-data", "dml-eval", "dml-store"]),
     ("dml-models", &["dml-data", "dml-losses", "dml-priors"]),
-    ("dml-cli", &["dml-data", "dml-eval", "dml-losses", "dml-models", "dml-priors", "dml-store"]),
+    ("dml-cli", &["dml-data", "dml-eval", "dml-models", "dml-store"]),
     ("xtask", &["dml-data", "dml-report", "dml-store"]),
 ];
 

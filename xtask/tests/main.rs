@@ -1,5 +1,7 @@
 //! The sweep engine from outside, against a stand-in for `dml` that follows its protocol.
 
+#[path = "sweep/bad_inputs.rs"]
+mod bad_inputs;
 #[path = "sweep/bench.rs"]
 mod bench;
 #[path = "sweep/stop_early.rs"]

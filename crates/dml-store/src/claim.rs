@@ -13,7 +13,7 @@
 //! both go on to the same bytes.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -113,7 +113,7 @@ impl Directory {
         let thread = thread::spawn(move || {
             while stopped.recv_timeout(limit / SIGNS) == Err(RecvTimeoutError::Timeout) {
                 // A full disk may have room again; a directory that is gone was taken over.
-                if touch(&alive).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+                if touch_again(&alive).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
                     break;
                 }
             }
@@ -170,6 +170,11 @@ fn modified(path: &Path) -> io::Result<SystemTime> {
 /// Written, so that the time is that of the file system's own clock.
 fn touch(path: &Path) -> io::Result<()> {
     fs::write(path, "1")
+}
+
+/// The same without making what is gone, which whoever takes over may just be removing.
+fn touch_again(path: &Path) -> io::Result<()> {
+    File::options().write(true).open(path)?.write_all(b"1")
 }
 
 #[cfg(test)]

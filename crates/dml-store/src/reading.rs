@@ -40,7 +40,7 @@ impl fmt::Display for Mistake {
 ///
 /// let (plan, mistakes) = dml_store::read_toml::<Plan>("sedes = 3\nseeds = -1\nclaim = 'c'");
 /// assert_eq!(mistakes[0].to_string(), "line 1: there is no key `sedes`; `seeds` is the nearest");
-/// assert!(mistakes[1].to_string().starts_with("line 2: `seeds`: invalid value: integer `-1`"));
+/// assert!(mistakes[1].to_string().starts_with("line 2: `seeds` is the integer `-1`; an integer"));
 /// assert_eq!(plan.unwrap().claim, "c");
 /// ```
 pub fn read_toml<T: DeserializeOwned>(text: &str) -> (Option<T>, Vec<Mistake>) {
@@ -197,11 +197,36 @@ fn sentence(error: &Error, taken: Option<&Taken>) -> String {
             None => format!("{of}there is no {what}`{word}`; there are `{}`", known.join("`, `")),
         };
     }
-    match (missing(error), key) {
-        (Some(missing), Some(key)) => format!("`{key}` has no `{missing}`"),
-        (Some(missing), None) => format!("`{missing}` is missing"),
-        (None, Some(key)) => format!("`{key}`: {message}"),
-        (None, None) => message.to_owned(),
+    let subject = key.map_or("this".to_owned(), |key| format!("`{key}`"));
+    if let Some(missing) = missing(error) {
+        return format!("{subject} has no `{missing}`");
+    }
+    if message == "u64 value was too large" {
+        return format!("{subject} is too large; at most {} would be right", i64::MAX);
+    }
+    let what = ["invalid type: ", "invalid value: "].iter().find_map(|kind| message.strip_prefix(kind));
+    match what.and_then(|what| what.rsplit_once(", expected ")) {
+        Some((found, expected)) => {
+            let found = if found == "map" { "table" } else { found };
+            format!("{subject} is the {found}; {} would be right", in_words(expected))
+        }
+        None => format!("{subject}: {message}"),
+    }
+}
+
+/// What serde expects, in words for those who do not write Rust.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u8" => "an integer from 0 to 255",
+        "u16" => "an integer from 0 to 65535",
+        "u32" => "an integer from 0 to 4294967295",
+        "u64" | "usize" => "an integer from 0 on",
+        "i64" => "an integer",
+        "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "an array",
+        "a map" => "a table",
+        other => other,
     }
 }
 
@@ -254,10 +279,10 @@ mod tests {
         let (file, told) = read(text);
         insta::assert_snapshot!(told, @r#"
         line 1: there is no key `sedes`; `seeds` is the nearest
-        line 2: `name`: invalid type: integer `7`, expected a string
-        line 6: `b`: invalid type: string "x", expected f64
+        line 2: `name` is the integer `7`; a string would be right
+        line 6: `b` is the string "x"; a number would be right
         line 9: there is no key `row`; `rows` is the nearest
-        line 10: `rows`: invalid type: integer `2`, expected a string
+        line 10: `rows` is the integer `2`; a string would be right
         line 11: `table` has no `title`
         line 16: there is no key `lines`; there are `x`
         line 18: `kind`: there is no `picture`; there are `score`, `images`

@@ -59,7 +59,7 @@ pub(crate) fn expand(base: &Table, grids: &[Table], seeds: u32) -> Result<Vec<Tr
     }
     let mut seen = HashSet::new();
     let mut trials = Vec::new();
-    for seed in (first..).take(seeds as usize) {
+    for seed in (0..i64::from(seeds)).map(|number| first + number) {
         for table in &tables {
             let mut table = table.clone();
             table.insert(SEED_KEY.into(), Value::Integer(seed));
@@ -79,8 +79,8 @@ fn first_seed(base: &Table, seeds: u32) -> Result<i64, Wrong> {
         Some(&Value::Integer(first)) if first < 0 => {
             at_seed(format!("`{SEED_KEY}` is {first}; 0 or more would be right"))
         }
-        Some(&Value::Integer(first)) if first.checked_add(i64::from(seeds)).is_none() => {
-            let largest = i64::MAX - i64::from(seeds);
+        Some(&Value::Integer(first)) if first.checked_add(i64::from(seeds) - 1).is_none() => {
+            let largest = i64::MAX - i64::from(seeds) + 1;
             at_seed(format!(
                 "`{SEED_KEY}` is {first}, which leaves no room for {seeds} seeds; at most {largest} would be right"
             ))

@@ -99,7 +99,7 @@ mod tests {
         ");
         insta::assert_snapshot!(complaint("claim = 'c'\nseeds = -2\nseconds_per_trial = 0.0\n"), @r"
         `command` is missing
-        line 2: `seeds`: invalid value: integer `-2`, expected u32
+        line 2: `seeds` is the integer `-2`; an integer from 0 to 4294967295 would be right
         line 3: `seconds_per_trial` is 0; a measured time above 0 would be right
         ");
     }

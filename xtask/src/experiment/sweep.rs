@@ -13,7 +13,7 @@ use toml::Value;
 
 use super::expand::expand;
 use super::file::{SweepFile, parse};
-use super::trial::{Trial, label};
+use super::trial::{SEED_KEY, Trial, label};
 
 /// A sweep file that was read, where it lies, and its trials.
 #[derive(Debug, Clone)]
@@ -79,7 +79,10 @@ impl Reader<'_> {
             expand(&file.base, &file.grid, file.seeds).unwrap_or_else(|all| {
                 // What the caller asks for has no line.
                 let is_asked = |path: &[String]| path == ["seeds"] && self.seeds.is_some();
-                mistakes.extend(all.into_iter().map(|wrong| {
+                // A seed that could not be read was told.
+                let is_told = line_of(&text, &["base", SEED_KEY]).is_some();
+                let all = all.into_iter().filter(|wrong| !(is_told && wrong.path == ["base"]));
+                mistakes.extend(all.map(|wrong| {
                     let steps: Vec<&str> = wrong.path.iter().map(String::as_str).collect();
                     let line = line_of(&text, &steps).filter(|_| !is_asked(&wrong.path));
                     Mistake { line, what: wrong.what }
@@ -148,9 +151,15 @@ impl Reader<'_> {
             [own.with_file_name(format!("{name}.toml")), self.shipped.join(format!("{name}.toml"))];
         // A file may be called what the shipped one is called that it extends.
         let is_shipped = own.parent().is_some_and(|folder| is_same(folder, self.shipped));
-        let found = if (beside == *own && !is_shipped) || !beside.is_file() { shipped } else { beside };
+        let is_own = beside == *own;
+        let found = if (is_own && !is_shipped) || !beside.is_file() { shipped } else { beside };
+        if !found.is_file() && is_own {
+            return Err(format!("this is {name:?} itself; sweeps may not build on each other"));
+        }
         if !found.is_file() {
-            let mut known = names(own.parent().unwrap_or(Path::new(".")));
+            // Of a bare file name the folder is an empty path.
+            let folder = own.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let mut known = names(folder.unwrap_or(Path::new(".")));
             known.extend(names(self.shipped));
             known.sort();
             known.dedup();

@@ -14,6 +14,8 @@ use crate::python::{self, done};
 pub(super) enum Need {
     /// Programs; on Debian, as root, these packages bring them.
     Programs { programs: &'static [&'static str], debian: &'static [&'static str] },
+    /// A program that cargo installs, for longer than a proof may take.
+    Cargo(&'static str),
     /// An environment with Python packages; the script finds its interpreter in `PYTHON`.
     Python(&'static [&'static str]),
     /// A package of Node; the script finds it through `NODE_PATH`.
@@ -30,6 +32,13 @@ impl Need {
     pub(super) fn meet(&self) -> Result<Option<(&'static str, OsString)>> {
         match self {
             Self::Programs { programs, debian } => have(programs, debian).map(|()| None),
+            Self::Cargo(program) => {
+                ensure!(
+                    is_there(program),
+                    "there is no {program}: cargo install --locked {program} brings it"
+                );
+                Ok(None)
+            }
             Self::Python(packages) => {
                 Ok(Some(("PYTHON", python::environment("interchange", packages)?.into_os_string())))
             }

@@ -21,7 +21,12 @@ struct Proof {
 /// Its standard library makes the data.
 const PYTHON3: Need = Need::Programs { programs: &["python3"], debian: &["python3"] };
 
-const PROOFS: [Proof; 7] = [
+const PROOFS: [Proof; 8] = [
+    Proof {
+        name: "licences, versions and sources of dependencies",
+        needs: &[Need::Cargo("cargo-deny")],
+        script: "xtask/tests/deny.sh",
+    },
     Proof {
         name: "what we write, opened with Python's packages",
         needs: &[Need::Python(&[

@@ -136,13 +136,13 @@ fn seeds_that_no_trial_can_have_and_more_trials_than_anyone_waits_for_are_refuse
         let base = BASE.replace("seed = 0", &format!("seed = {seed}")).parse().unwrap();
         told(&expanded(&base, grids, seeds).unwrap_err())
     };
-    insta::assert_snapshot!(of("9223372036854775807", "", 2), @"base/seed: `seed` is 9223372036854775807, which leaves no room for 2 seeds; at most 9223372036854775805 would be right");
+    insta::assert_snapshot!(of("9223372036854775807", "", 2), @"base/seed: `seed` is 9223372036854775807, which leaves no room for 2 seeds; at most 9223372036854775806 would be right");
     insta::assert_snapshot!(of("-1", "", 1), @"base/seed: `seed` is -1; 0 or more would be right");
     insta::assert_snapshot!(of("0.5", "", 1), @"base/seed: `seed` is the float 0.5; an integer from 0 on would be right");
     insta::assert_snapshot!(of("0", "[[grid]]\n'model.latent_dim' = [2, 10]", 4_000_000_000), @"seeds: 4000000000 seeds make 8000000000 trials; at most 100000 would be right");
     let many = format!("[[grid]]\n'data.percent' = {0:?}\n'routine.alpha' = {0:?}", [0.5; 400]);
     insta::assert_snapshot!(of("0", &many, 1), @"grid/0: this grid makes 160000 trials a seed; at most 100000 would be right");
-    let largest = BASE.replace("seed = 0", "seed = 9223372036854775805").parse().unwrap();
+    let largest = BASE.replace("seed = 0", "seed = 9223372036854775806").parse().unwrap();
     assert_eq!(expanded(&largest, "", 2).unwrap().len(), 2);
     assert_eq!(
         told(&expand(&Table::new(), &[], 1).unwrap_err()),

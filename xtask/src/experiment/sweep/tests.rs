@@ -118,7 +118,7 @@ fn all_mistakes_of_a_sweep_file_are_told_at_once() {
     xtask/sweeps/one.toml: line 6: there is no sweep "tabel-1"; there are one, three, two
     xtask/sweeps/one.toml: line 7: `table` has no `title`
     xtask/sweeps/one.toml: line 9: `verdict` has no `name`
-    xtask/sweeps/one.toml: line 10: `each`: invalid type: integer `3`, expected a sequence
+    xtask/sweeps/one.toml: line 10: `each` is the integer `3`; an array would be right
     "#);
     insta::assert_snapshot!(complaint(root.path(), "two"), @r#"
     xtask/sweeps/two.toml: line 6: `seed` is -1; 0 or more would be right

@@ -1,6 +1,7 @@
 //! Trainings that are another trial's already.
 //!
-//! Where no label takes part in a training (an autoencoder's, a VAE's), trials that differ in their
+//! Where no label takes part in a training (an autoencoder's, a VAE's, any with the weight of its
+//! metric loss at 0), trials that differ in their
 //! labels and in what is scored have one training between them. The first to end leaves its weights
 //! and its name under that of the training; the others take the weights and are only scored. Each
 //! has its own result, with the bytes that it has alone.
@@ -10,7 +11,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use dml_data::Mask;
 use dml_data::files::sha256;
-use dml_models::{Stack, load_weights};
+use dml_models::{RoutineConfig, Stack, TrainConfig, load_weights};
 use dml_store::{FORMAT, Outcome, Training, names};
 
 use crate::train::session::{Job, Session};
@@ -20,8 +21,7 @@ use crate::train::session::{Job, Session};
 /// It names the images by their content, as what a data set is called does not tell what is in it;
 /// and all on which the bytes of the weights depend.
 fn name(session: &Session, job: &Job) -> Option<String> {
-    let system = job.trial.train.model.system;
-    if system.has_metric_loss() || system.is_baseline() {
+    if job.trial.train.model.system.is_baseline() || takes_labels(&job.trial.train) {
         return None;
     }
     let versions = (FORMAT, env!("CARGO_PKG_VERSION"), env!("DML_LIBTORCH"));
@@ -29,6 +29,20 @@ fn name(session: &Session, job: &Job) -> Option<String> {
     let (images, train) = (session.loaded().images_sha256(), &job.trial.train);
     let all = serde_json::to_string(&(versions, machine, images, train)).expect("plain data");
     Some(sha256(all.as_bytes())[..16].to_owned())
+}
+
+/// Whether the metric loss counts in any step.
+fn takes_labels(train: &TrainConfig) -> bool {
+    let system = train.model.system;
+    let has_other = system.has_decoder() || system.has_posterior();
+    let counts = match train.routine {
+        RoutineConfig::AlternateEpochs { alpha, .. }
+        | RoutineConfig::AlternateBatches { alpha, .. }
+        | RoutineConfig::JointAlpha { alpha } => alpha < 1.0,
+        RoutineConfig::JointGamma { gamma } => gamma > 0.0,
+        _ => true,
+    };
+    system.has_metric_loss() && (counts || !has_other)
 }
 
 /// A model at the end of its training, which is that of another trial; and the trial.

@@ -28,6 +28,7 @@ mod information;
 mod interchange;
 mod latent;
 mod page;
+mod permutation;
 mod prediction;
 mod published;
 mod report;

@@ -8,13 +8,12 @@ use dml_store::RunStore;
 
 use crate::effects::Effects;
 use crate::error::ReportError;
-use crate::estimate::SCOPE;
 use crate::evidence::Evidence;
 use crate::figure::{DARK, Figure, LIGHT, Rgb, Theme};
 use crate::prediction::{self, Prediction};
 use crate::report::Report;
 use crate::table::{Table, escape_html};
-use crate::verdict::{Verdict, by_proposal, summary};
+use crate::verdict::{Verdict, by_proposal, scope, summary};
 
 const TEMPLATE: &str = include_str!("../assets/page.html");
 /// Around the name of a slot of the template.
@@ -110,7 +109,7 @@ fn verdicts(parts: &Parts) -> String {
         let cases: String = verdicts.iter().map(|v| verdict(v, scale)).collect();
         format!("<h3>{}</h3>\n<p>{}</p>\n{cases}", escape_html(proposal), escape_html(&summary(&verdicts)))
     };
-    let scope = Some(SCOPE).filter(|_| !verdicts.is_empty()).or(parts.unjudged);
+    let scope = scope(verdicts).or_else(|| parts.unjudged.map(str::to_string));
     let scope = scope.map_or_else(String::new, |sentence| format!("<p>{sentence}</p>\n"));
     scope + &by_proposal(verdicts).into_iter().map(proposal).collect::<String>()
 }

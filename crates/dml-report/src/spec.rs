@@ -77,6 +77,11 @@ pub struct TableSpec {
 /// test over seeds, multiplied as Holm (1979) says for all verdicts that the report has, those
 /// without a result included; the 95% t interval shown beside it is not corrected.
 ///
+/// The t test supposes normal differences, which a handful of seeds can neither show nor exclude.
+/// Beside its p stands therefore that of sign flips, corrected alike, which supposes only that a
+/// difference that means nothing could as well have the other sign. It does not rule: of n seeds it
+/// is at least 2 / 2^n before correction, whatever the difference.
+///
 /// A trial that diverged is not missing at random: the seeds that are left are those on which its
 /// side went well. So after a divergence of the treatment (at the tuned value that was chosen)
 /// nothing is supported, though it may be refuted, and after one of the control nothing is refuted,
@@ -107,21 +112,42 @@ pub struct VerdictSpec {
     /// Further keys or whole tables that may differ between treatment and control.
     #[serde(default)]
     pub unpaired: Vec<String>,
-    /// A score that is 0 for a guesser.
+    /// A score that is 0 for a guesser, as an AMI. The treatment is a null model where the whole
+    /// interval of its mean is within 0.05 of 0.
     pub null_score: Option<String>,
 }
 
 /// How tuned keys get their value without a look at the numbers that are then reported.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Choice")]
 pub struct ChoiceSpec {
     /// The tuned keys.
     pub keys: Vec<String>,
     /// The score that decides, by its mean over seeds.
     pub by: String,
     /// Read `by` from the treatment's trials that are equal in all but these keys, as in `{
-    /// "evaluation.split" = "validation" }`. Left out: for each seed, from the other seeds.
-    pub on: Option<Selection>,
+    /// "evaluation.split" = "validation" }`.
+    pub on: Selection,
+}
+
+/// A choice as it is written, before it is known to say by which trials.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Choice {
+    keys: Vec<String>,
+    by: String,
+    on: Option<Selection>,
+}
+
+impl TryFrom<Choice> for ChoiceSpec {
+    type Error = &'static str;
+
+    fn try_from(Choice { keys, by, on }: Choice) -> Result<Self, Self::Error> {
+        let on = on.filter(|on| !on.0.is_empty()).ok_or(
+            "`choose` has no `on`: the trials that choose must not be those that are judged; on = { \"evaluation.split\" = \"validation\" } would be right",
+        )?;
+        Ok(Self { keys, by, on })
+    }
 }
 
 /// An analysis of variance of a score over a full factorial: every combination of the factors'

@@ -11,15 +11,21 @@ use toml::Value;
 
 use crate::estimate::{Estimate, p_value};
 use crate::evidence::{Evidence, Ranks, group};
+use crate::permutation::sign_flip_p;
 use crate::spec::VerdictSpec;
 use pairs::{Cause, Diverged, Lost, Pairs};
-pub(crate) use words::{by_proposal, csv, markdown, summary};
+pub(crate) use words::{by_proposal, csv, markdown, scope, summary};
 
 /// Probability of a wrong verdict anywhere in a report that Holm's procedure keeps to.
 pub(crate) const LEVEL: f64 = 0.05;
 
 /// The whole interval of a null model's null score lies this near to 0: that it is a guesser is
 /// shown, not only not disproved.
+///
+/// Why 0.05: it is a twentieth of what ten classes have, 0.12 of 2.30 nats, with which no read-out
+/// of ten equally many classes is right in more than 27% (Fano), while the AMI of a guesser on a
+/// test set of 10,000 has a standard deviation of about 0.001, so that no guesser misses it by
+/// chance.
 pub(crate) const NULL_MARGIN: f64 = 0.05;
 
 /// What the numbers say of a proposal.
@@ -50,6 +56,8 @@ pub(crate) struct Verdict {
     /// report. `None` of fewer than two seeds, of differences that do not vary, and where
     /// [`Verdict::diverged`] forbids the ruling that it would be the p of.
     pub(crate) adjusted_p: Option<f64>,
+    /// Two-sided p of sign flips, corrected alike. `None` where the other is.
+    pub(crate) permutation_p: Option<f64>,
     /// Comparisons that Holm's procedure counts: all that the sweep asks for, also those without a
     /// p.
     pub(crate) comparisons: usize,
@@ -76,11 +84,16 @@ pub(crate) struct Verdict {
 pub(crate) fn judge(specs: &[VerdictSpec], trials: &[Evidence], ranks: &Ranks) -> Vec<Verdict> {
     let mut verdicts: Vec<Verdict> = specs.iter().flat_map(|spec| judge_one(spec, trials, ranks)).collect();
     let mut planned: Vec<&mut Verdict> = verdicts.iter_mut().filter(|v| v.pairs > 0).collect();
-    let raw: Vec<f64> = planned.iter().map(|v| v.adjusted_p.unwrap_or(1.0)).collect();
-    for (verdict, adjusted) in planned.iter_mut().zip(holm(&raw)) {
+    let corrected = |p: fn(&Verdict) -> Option<f64>| {
+        holm(&planned.iter().map(|v| p(v).unwrap_or(1.0)).collect::<Vec<_>>())
+    };
+    let (by_t, by_flips) = (corrected(|v| v.adjusted_p), corrected(|v| v.permutation_p));
+    let n = planned.len();
+    for (verdict, (adjusted, flipped)) in planned.iter_mut().zip(by_t.into_iter().zip(by_flips)) {
         let mean = verdict.difference.map_or(0.0, |d| d.mean);
         verdict.adjusted_p = verdict.adjusted_p.map(|_| adjusted);
-        verdict.comparisons = raw.len();
+        verdict.permutation_p = verdict.permutation_p.map(|_| flipped);
+        verdict.comparisons = n;
         verdict.ruling = match (adjusted < LEVEL, mean > 0.0) {
             (false, _) => Ruling::Undecided,
             (true, true) => Ruling::Supported,
@@ -121,6 +134,7 @@ fn case(spec: &VerdictSpec, values: Vec<Option<Value>>, trials: &[&Evidence]) ->
         difference,
         averaged: averaged.into_iter().cloned().collect(),
         adjusted_p: p_value(&differences).filter(|_| speaks),
+        permutation_p: sign_flip_p(&differences).filter(|_| speaks),
         comparisons: 0,
         ruling: Ruling::Undecided,
         null_model: null.as_ref().is_some_and(|(_, e)| is_null(e)),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dml_store::flatten;
 
-use super::{ChoiceSpec, FigureSpec, PredictionSpec, ReportSpecs};
+use super::{FigureSpec, PredictionSpec, ReportSpecs};
 use crate::ReportError;
 use crate::select::is_in;
 
@@ -58,13 +58,12 @@ impl ReportSpecs {
 
     /// Kind and name of each part, and the trial keys that it speaks of. What `[ignore]` lists may
     /// be a key of another sweep, which takes it over.
-    fn parts<'a>(&'a self) -> Vec<(&'static str, &'a str, Vec<&'a String>)> {
+    fn parts(&self) -> Vec<(&'static str, &str, Vec<&String>)> {
         let tables = self.table.iter();
         let tables = tables.map(|t| ("table", t.name.as_str(), t.select.0.keys().chain(&t.rows).collect()));
         let verdicts = self.verdict.iter().map(|v| {
             let selected = [&v.treatment, &v.control, &v.select].into_iter().flat_map(|s| s.0.keys());
-            let on = |choose: &'a ChoiceSpec| choose.on.iter().flat_map(|on| on.0.keys());
-            let chosen = v.choose.iter().flat_map(|choose| choose.keys.iter().chain(on(choose)));
+            let chosen = v.choose.iter().flat_map(|choose| choose.keys.iter().chain(choose.on.0.keys()));
             ("verdict", v.name.as_str(), selected.chain(&v.each).chain(chosen).collect())
         });
         let figures = self.figure.iter().map(|figure| {

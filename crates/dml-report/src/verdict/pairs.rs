@@ -16,8 +16,6 @@ pub(crate) enum Cause {
     ControlDiverged,
     /// A result is missing, of the pair or of a trial that the tuned keys are chosen by.
     NoResult,
-    /// There is no other seed to choose the tuned keys by.
-    NoOtherSeed,
     /// Another pair of the same seed is lost: a seed counts with all its pairs or not at all.
     OtherPair,
 }
@@ -71,7 +69,7 @@ type Stratum<'t, 'a> = BTreeMap<String, (Vec<&'t Evidence<'a>>, Vec<&'t Evidence
 impl Pairs {
     pub(super) fn of(spec: &VerdictSpec, trials: &[&Evidence]) -> Self {
         let loose = loose_keys(spec);
-        let on = spec.choose.as_ref().and_then(|choose| choose.on.as_ref());
+        let on = spec.choose.as_ref().map(|choose| &choose.on);
         let (deciding, judged): (Vec<&Evidence>, Vec<&Evidence>) =
             trials.iter().partition(|t| on.is_some_and(|on| on.matches(t.trial)));
         let on_keys: Vec<&str> = on.into_iter().flat_map(|on| on.0.keys()).map(String::as_str).collect();
@@ -98,15 +96,12 @@ impl Pairs {
                 pairs.asked += 1;
                 let treatments = match &spec.choose {
                     None => Ok(treatments.clone()),
-                    Some(_) if on.is_none() && stratum.len() == 1 => Err(Cause::NoOtherSeed),
-                    Some(choose) => {
-                        best(choose, on.is_some().then_some(&deciding), stratum, seed).map(|best| {
-                            let of_best = |t: &&&Evidence| setting(t, choose) == best;
-                            let treatments = treatments.iter().filter(of_best).copied().collect();
-                            *chosen.entry(best).or_insert(0) += 1;
-                            treatments
-                        })
-                    }
+                    Some(choose) => best(choose, &deciding).map(|best| {
+                        let of_best = |t: &&&Evidence| setting(t, choose) == best;
+                        let treatments = treatments.iter().filter(of_best).copied().collect();
+                        *chosen.entry(best).or_insert(0) += 1;
+                        treatments
+                    }),
                 };
                 pairs.diverged.treatment |= match &treatments {
                     Ok(treatments) => treatments.iter().any(|t| t.diverged()),
@@ -151,20 +146,12 @@ impl Pair {
     }
 }
 
-/// The tuned setting with the best mean, on the deciding trials of all seeds, or else on the other
-/// seeds; settings under which some trials diverged come last. An error while one of these trials
-/// has not ended, or when all of them diverged.
-fn best(
-    choose: &ChoiceSpec,
-    deciding: Option<&Vec<&Evidence>>,
-    stratum: &Stratum,
-    seed: &str,
-) -> Result<String, Cause> {
-    let others =
-        || stratum.iter().filter(|(other, _)| *other != seed).flat_map(|(_, (_, treatments))| treatments);
-    let voters: Vec<&Evidence> = deciding.map_or_else(|| others().copied().collect(), Clone::clone);
+/// The tuned setting with the best mean on the deciding trials of all seeds; settings under which
+/// some trials diverged come last. An error while one of these trials has not ended, or when all of
+/// them diverged.
+fn best(choose: &ChoiceSpec, deciding: &[&Evidence]) -> Result<String, Cause> {
     let mut settings: BTreeMap<String, (usize, Vec<f64>)> = BTreeMap::new();
-    for voter in voters {
+    for voter in deciding {
         let (diverged, scores) = settings.entry(setting(voter, choose)).or_default();
         match voter.score(&choose.by) {
             Some(score) => scores.push(score),
@@ -210,21 +197,8 @@ fn choice_words(spec: &VerdictSpec, chosen: &BTreeMap<String, usize>) -> String 
     let Some(choose) = spec.choose.as_ref().filter(|_| !chosen.is_empty()) else { return String::new() };
     let keys = choose.keys.iter().map(|key| key_text(key)).collect::<Vec<_>>().join(" and ");
     let by = score_text(&choose.by);
-    let how = match &choose.on {
-        None => {
-            format!("The treatment’s {keys} was chosen for each seed by the mean {by} of the other seeds")
-        }
-        Some(on) => {
-            let on =
-                on.0.iter()
-                    .map(|(k, v)| format!("{} {}", key_text(k), value_text(v)))
-                    .collect::<Vec<_>>()
-                    .join(", ");
-            format!(
-                "The treatment’s {keys} was chosen by the mean {by} of the trials with {on}, which are not judged"
-            )
-        }
-    };
+    let on = choose.on.0.iter().map(|(k, v)| format!("{} {}", key_text(k), value_text(v)));
+    let on = on.collect::<Vec<_>>().join(", ");
     let total: usize = chosen.values().sum();
     let counts = chosen
         .iter()
@@ -232,6 +206,6 @@ fn choice_words(spec: &VerdictSpec, chosen: &BTreeMap<String, usize>) -> String 
         .collect::<Vec<_>>()
         .join(", ");
     format!(
-        "{how}: {counts} pairs. Nothing is chosen before all trials that decide have ended; a setting that diverged in one comes last."
+        "The treatment’s {keys} was chosen by the mean {by} of the trials with {on}, which are not judged: {counts} pairs. Nothing is chosen before all trials that decide have ended; a setting that diverged in one comes last."
     )
 }

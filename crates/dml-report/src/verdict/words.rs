@@ -2,7 +2,7 @@
 
 use crate::estimate::{Estimate, SCOPE};
 use crate::select::{key_text, score_text, value_text};
-use crate::verdict::{Cause, Diverged, NULL_MARGIN, Ruling, Verdict, seeds_needed};
+use crate::verdict::{Cause, Diverged, LEVEL, NULL_MARGIN, Ruling, Verdict, seeds_needed};
 
 impl Ruling {
     /// One word.
@@ -27,6 +27,7 @@ impl Verdict {
     /// What the numbers say and how far to trust it, in sentences.
     pub(crate) fn words(&self) -> String {
         let mut sentences = vec![self.finding()];
+        sentences.extend(self.flips_disagree().map(str::to_string));
         sentences.extend(self.lost_words());
         sentences.extend(self.divergence().map(str::to_string));
         sentences.extend(self.advice());
@@ -51,11 +52,9 @@ impl Verdict {
     fn finding(&self) -> String {
         let score = score_text(&self.score);
         let Some(difference) = self.difference else {
-            return if self.lost.to(Cause::NoOtherSeed) > 0 {
-                "One seed: nothing can be chosen on other seeds, so nothing is compared.".to_string()
-            } else {
-                format!("No seed has a {score} for all pairs of treatment and control; nothing can be said.")
-            };
+            return format!(
+                "No seed has a {score} for all pairs of treatment and control; nothing can be said."
+            );
         };
         let (verb, n) = (if difference.mean < 0.0 { "lower" } else { "higher" }, difference.n);
         let amount =
@@ -70,19 +69,25 @@ impl Verdict {
         }
         let (low, high) = difference.interval();
         let p = self.adjusted_p.map_or_else(String::new, |p| {
-            let p = if p < 0.0001 { "below 0.0001".to_string() } else { format!("{p:.4}") };
+            let flips = self
+                .permutation_p
+                .map_or_else(String::new, |p| format!(" by the t test and {} by sign flips", p_text(p)));
             let of = plan_words(self.comparisons);
-            format!("; p {p} after Holm’s correction for {of}")
+            format!("; p {}{flips} after Holm’s correction for {of}", p_text(p))
         });
         format!("{amount} (95% interval of the difference {low:+.4} to {high:+.4}, {n} seeds{p}).")
+    }
+
+    /// The ruling supposes normal differences where the p of sign flips alone would not do.
+    fn flips_disagree(&self) -> Option<&'static str> {
+        let alone = self.ruling != Ruling::Undecided && self.permutation_p.is_some_and(|p| p >= LEVEL);
+        alone.then_some("The sign flips alone would leave it undecided.")
     }
 
     /// How many seeds would do, where there are fewer and they did not.
     fn advice(&self) -> Option<String> {
         let (n, needed) = (self.difference.map_or(0, |d| d.n), seeds_needed(self.comparisons));
-        let is_open = n == 1
-            || self.lost.to(Cause::NoOtherSeed) > 0
-            || (self.adjusted_p.is_some() && self.ruling == Ruling::Undecided);
+        let is_open = n == 1 || (self.adjusted_p.is_some() && self.ruling == Ruling::Undecided);
         let is_short = is_open && n < needed;
         is_short.then(|| {
             format!(
@@ -123,6 +128,22 @@ impl Verdict {
     }
 }
 
+fn p_text(p: f64) -> String {
+    if p < 0.0001 { "below 0.0001".to_string() } else { format!("{p:.4}") }
+}
+
+/// What has to be known to read the verdicts of a report, with the number of all its comparisons.
+/// `None` of none.
+pub(crate) fn scope(verdicts: &[Verdict]) -> Option<String> {
+    let comparisons = verdicts.iter().map(|verdict| verdict.comparisons).max()?;
+    Some(format!(
+        "{} in all, and every p is corrected for all of them (Holm 1979); the intervals are not corrected. The t test supposes normally distributed \
+         differences, which so few seeds can neither show nor exclude; the p of sign flips beside it does not, but of n seeds it is at least 2 / 2^n \
+         before correction, so the t test rules. {SCOPE}",
+        plan_words(comparisons)
+    ))
+}
+
 fn plan_words(comparisons: usize) -> String {
     format!("{comparisons} comparison{}", if comparisons == 1 { "" } else { "s" })
 }
@@ -150,9 +171,7 @@ pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
     let parts = [of(Ruling::Supported), of(Ruling::Refuted), of(Ruling::Undecided)];
     let score = verdicts.first().map_or_else(String::new, |v| score_text(&v.score));
     let nulls = verdicts.iter().filter(|v| v.null_model).count();
-    let one_seed = verdicts
-        .iter()
-        .any(|v| v.lost.to(Cause::NoOtherSeed) > 0 || v.difference.is_some_and(|d| d.half_width.is_none()));
+    let one_seed = verdicts.iter().any(|v| v.difference.is_some_and(|d| d.half_width.is_none()));
     let sentences = [
         Some(format!(
             "That it raises {score} is {}.",
@@ -185,9 +204,7 @@ pub(crate) fn by_proposal(verdicts: &[Verdict]) -> Vec<(&str, Vec<&Verdict>)> {
 /// All verdicts as Markdown.
 pub(crate) fn markdown(verdicts: &[Verdict]) -> String {
     let mut lines = vec![];
-    if !verdicts.is_empty() {
-        lines.extend([SCOPE.to_string(), String::new()]);
-    }
+    lines.extend(scope(verdicts).into_iter().flat_map(|scope| [scope, String::new()]));
     for (proposal, verdicts) in by_proposal(verdicts) {
         lines.extend([format!("### {proposal}"), String::new(), summary(&verdicts), String::new()]);
         let bullet = |v: &&Verdict| format!("- **{}**, {}: {}", v.ruling.word(), v.case_text(), v.words());
@@ -198,11 +215,10 @@ pub(crate) fn markdown(verdicts: &[Verdict]) -> String {
 }
 
 /// Columns of lost pairs.
-const LOST: [(Cause, &str); 5] = [
+const LOST: [(Cause, &str); 4] = [
     (Cause::TreatmentDiverged, "lost_treatment_diverged"),
     (Cause::ControlDiverged, "lost_control_diverged"),
     (Cause::NoResult, "lost_no_result"),
-    (Cause::NoOtherSeed, "lost_no_choice"),
     (Cause::OtherPair, "lost_other_pair_of_seed"),
 ];
 
@@ -219,6 +235,7 @@ pub(crate) fn csv(verdicts: &[Verdict]) -> String {
         "high",
         "seeds",
         "holm_p",
+        "holm_sign_flip_p",
         "comparisons",
         "null_model",
         "pairs",
@@ -232,7 +249,7 @@ pub(crate) fn csv(verdicts: &[Verdict]) -> String {
         record
             .extend([v.difference.map(|d| d.mean), interval.map(|i| i.0), interval.map(|i| i.1)].map(number));
         record.push(v.difference.map_or(0, |d| d.n).to_string());
-        record.push(number(v.adjusted_p));
+        record.extend([v.adjusted_p, v.permutation_p].map(number));
         record.extend([v.comparisons.to_string(), v.null_model.to_string(), v.pairs.to_string()]);
         record.extend(LOST.map(|(cause, _)| v.lost.to(cause).to_string()));
         writer.write_record(&record).expect("memory");

@@ -21,9 +21,8 @@ fn written(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 fn specs() -> ReportSpecs {
     let figure = "kind = 'latent'\nname = 'latent'\ntitle = 'Latent'\npanels = ['model.system']";
-    let verdict = "name = 'decoder'\nproposal = 'A <decoder>'\ntreatment = { 'model.system' = 'dml_autoencoder' }\n\
-                   control = { 'model.system' = 'dml' }\neach = ['data.labelled_percent']\nscore = 'test_folds.knn.accuracy'\n\
-                   choose = { keys = ['routine.alpha'], by = 'test_folds.knn.accuracy' }";
+    let verdict = "name = 'decoder'\nproposal = 'A <decoder>'\ntreatment = { 'model.system' = 'dml_autoencoder', 'routine.alpha' = 0.5 }\n\
+                   control = { 'model.system' = 'dml' }\neach = ['data.labelled_percent']\nscore = 'test_folds.knn.accuracy'";
     ReportSpecs {
         table: vec![spec()],
         verdict: vec![toml::from_str(verdict).unwrap()],
@@ -117,8 +116,8 @@ fn a_wrong_specification_is_named() {
         of_trials(|s| s.verdict[0].each = vec!["percent".into()]).contains("verdict \"decoder\": no trial")
     );
     let choice = |s: &mut ReportSpecs| {
-        s.verdict[0].choose.as_mut().unwrap().on =
-            toml::from_str("'evaluation.spilt' = 'validation'").unwrap();
+        let choose = "keys = ['routine.alpha']\nby = 's'\non = { 'evaluation.spilt' = 'validation' }";
+        s.verdict[0].choose = Some(toml::from_str(choose).unwrap());
     };
     assert!(
         of_trials(choice)

@@ -5,6 +5,24 @@ use toml::Table;
 
 use super::*;
 
+/// Alpha is chosen on the validation split.
+fn choosing() -> String {
+    SPEC.replace(", \"routine.alpha\" = 1.0", "")
+        + "choose = { keys = ['routine.alpha'], by = 'test_folds.knn.accuracy', on = { 'evaluation.split' = 'validation' } }"
+}
+
+#[test]
+fn a_choice_that_does_not_say_by_which_trials_is_refused() {
+    for on in ["", ", on = {}"] {
+        let spec = format!("{SPEC}choose = {{ keys = ['routine.alpha'], by = 's'{on} }}");
+        let message = toml::from_str::<VerdictSpec>(&spec).unwrap_err().message().to_string();
+        assert_eq!(
+            message,
+            "`choose` has no `on`: the trials that choose must not be those that are judged; on = { \"evaluation.split\" = \"validation\" } would be right"
+        );
+    }
+}
+
 #[test]
 fn the_choice_can_be_made_on_other_trials_of_the_same_seed() {
     let mut synthetic = Synthetic::new(2);
@@ -41,10 +59,7 @@ fn the_choice_can_be_made_on_other_trials_of_the_same_seed() {
         }
     }
     (synthetic.expected, synthetic.results) = (expected, results);
-    let spec = SPEC.replace(
-        "by = \"test_folds.knn.accuracy\"",
-        "by = \"test_folds.knn.accuracy\", on = { 'evaluation.split' = 'validation' }",
-    );
+    let spec = choosing();
     let verdicts = verdicts(&spec, &synthetic);
     assert_eq!(verdicts[0].pairs, 2);
     assert!((verdicts[0].difference.unwrap().mean + 0.1).abs() < 1e-12, "{:?}", verdicts[0].difference);
@@ -76,9 +91,7 @@ fn twice(synthetic: &mut Synthetic, change: impl Fn(&mut Table), score: impl Fn(
 
 #[test]
 fn a_seed_that_has_lost_a_pair_is_left_out_whole() {
-    let fixed = SPEC
-        .replace("\"dml_autoencoder\" }", "\"dml_autoencoder\", \"routine.alpha\" = 0.5 }")
-        .replace("choose =", "# ");
+    let fixed = SPEC.replace("\"routine.alpha\" = 1.0", "\"routine.alpha\" = 0.5");
     let mut synthetic = Synthetic::new(4);
     // Two latent dimensions with effects of +0.4 and -0.2, so +0.1 for a seed that has both; seed 0
     // has lost the worse one.
@@ -97,17 +110,14 @@ fn a_seed_that_has_lost_a_pair_is_left_out_whole() {
     let difference = verdicts[0].difference.unwrap();
     assert_eq!(difference.n, 3, "{difference:?}");
     assert!((difference.mean - 0.1).abs() < 1e-12, "{difference:?}");
-    assert_eq!((verdicts[0].pairs, lost(&verdicts[0])), (8, [0, 0, 1, 0, 1]));
+    assert_eq!((verdicts[0].pairs, lost(&verdicts[0])), (8, [0, 0, 1, 1]));
     let words = verdicts[0].words();
     assert!(words.ends_with("2 of 8 pairs are lost: 1 because a result is missing, 1 because their seed has lost another pair."), "{words}");
 }
 
 #[test]
 fn only_trials_of_the_treatment_choose() {
-    let spec = SPEC.replace(
-        "by = \"test_folds.knn.accuracy\"",
-        "by = \"test_folds.knn.accuracy\", on = { 'evaluation.split' = 'validation' }",
-    );
+    let spec = choosing();
     let mut synthetic = Synthetic::new(2);
     // The control, which is bad, has validation trials too, whose files say alpha 0.5.
     let validation = |trial: &mut Table| {
@@ -138,10 +148,7 @@ fn decides(result: &TrialResult) -> bool {
 
 #[test]
 fn nothing_is_chosen_before_all_trials_that_decide_have_ended() {
-    let spec = SPEC.replace(
-        "by = \"test_folds.knn.accuracy\"",
-        "by = \"test_folds.knn.accuracy\", on = { 'evaluation.split' = 'validation' }",
-    );
+    let spec = choosing();
     let judged = |change: fn(&mut Synthetic)| {
         let mut synthetic = Synthetic::new(3);
         let split = |trial: &mut Table| {
@@ -157,7 +164,7 @@ fn nothing_is_chosen_before_all_trials_that_decide_have_ended() {
     };
     assert!(judged(|_| ()).choice.contains("alpha 1 in 3 of 3"));
     let missing = judged(|synthetic| synthetic.results.retain(|result| !decides(result)));
-    assert_eq!((missing.pairs, lost(&missing), missing.difference), (3, [0, 0, 3, 0, 0], None));
+    assert_eq!((missing.pairs, lost(&missing), missing.difference), (3, [0, 0, 3, 0], None));
     let diverged = judged(|synthetic| {
         for result in synthetic.results.iter_mut().filter(|result| decides(result)) {
             result.outcome = Outcome::Diverged { epoch: 1, reason: "made up".into() };

@@ -11,6 +11,7 @@ mod check;
 mod embed;
 mod failures;
 mod options;
+mod partly;
 mod resume;
 mod run;
 mod rungs;

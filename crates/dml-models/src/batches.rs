@@ -1,5 +1,7 @@
 //! Which rows a step sees. Labelled and unlabelled draws are apart; each depends on (seed, epoch) alone.
 
+use std::collections::BTreeMap;
+
 use dml_data::random::keyed;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -92,12 +94,12 @@ pub(crate) struct LabelledBatches {
 
 impl LabelledBatches {
     /// `rows` keep their labels; `labels` are those of all rows of the training set.
-    pub(crate) fn new(seed: u64, rows: &[usize], labels: &[u8], config: &SamplingConfig) -> Self {
-        let mut by_class: Vec<Rows> = vec![Vec::new(); 256];
+    pub(crate) fn new(seed: u64, rows: &[usize], labels: &[i32], config: &SamplingConfig) -> Self {
+        let mut by_class: BTreeMap<i32, Rows> = BTreeMap::new();
         for &row in rows {
-            by_class[usize::from(labels[row])].push(row);
+            by_class.entry(labels[row]).or_default().push(row);
         }
-        by_class.retain(|rows| !rows.is_empty());
+        let by_class = by_class.into_values().collect();
         let sampling = config.labelled.clone();
         Self { seed, rows: rows.to_vec(), by_class, batch_size: config.batch_size, sampling }
     }
@@ -151,7 +153,7 @@ mod tests {
     use super::*;
 
     fn batches(n: usize, labelled: LabelledSampling) -> LabelledBatches {
-        let labels: Vec<u8> = (0..n).map(|i| (i % 10) as u8).collect();
+        let labels: Vec<i32> = (0..n as i32).map(|i| i % 10).collect();
         let rows: Vec<usize> = (0..n).collect();
         let config =
             SamplingConfig { batch_size: 64, labelled, labelled_epoch: LabelledEpoch::Pass, memory: 0 };

@@ -1,6 +1,6 @@
 //! From a trained model, or a baseline, to scores.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use dml_data::{Dataset, Split};
 use dml_eval::clustering::GaussianMixture;
 use dml_eval::{Embedded, Evaluation, LARGEST_COORDINATE, Protocol};
@@ -10,14 +10,34 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::train::trial::{EvaluatedSplit, Trial};
 
-/// The images that a trial is scored on.
+/// The images that a trial is scored on, some of them with a label.
 pub(crate) fn evaluated_split<'a>(trial: &Trial, data: &'a Dataset) -> Result<&'a Split> {
-    match trial.evaluation.split {
-        EvaluatedSplit::Test => Ok(&data.test),
-        EvaluatedSplit::Validation => data.validation.as_ref().with_context(|| {
-            format!("{} has no validation split; set data.validation to the number of training images to hold out", data.name)
-        }),
+    let name = &data.name;
+    let (split, of_file) = match trial.evaluation.split {
+        EvaluatedSplit::Test => {
+            let what_would_do = || {
+                format!(
+                    "{name} has no test split, test_images and test_labels; set evaluation.split to \"validation\", and data.validation to the \
+                     number of training images to hold out"
+                )
+            };
+            (data.test.as_ref().with_context(what_would_do)?, "test")
+        }
+        EvaluatedSplit::Validation => {
+            let what_would_do = || {
+                format!(
+                    "{name} has no validation split; set data.validation to the number of training images to hold out"
+                )
+            };
+            (data.validation.as_ref().with_context(what_would_do)?, "val")
+        }
+    };
+    if split.labelled_rows().is_empty() {
+        bail!(
+            "{name} has no label in {of_file}_labels, and scores compare with labels; some of them must be 0 or more"
+        );
     }
+    Ok(split)
 }
 
 /// Whether embeddings can be scored: whose are not finite, or so large that distances would not be,
@@ -27,7 +47,7 @@ pub(crate) fn can_be_scored(embeddings: &Array2<f32>) -> bool {
     embeddings.iter().all(|x| x.abs() <= LARGEST_COORDINATE)
 }
 
-/// All scores that the trial asks for. `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it
+/// All scores that the trial asks for; images without a label are not among what they compare. `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it
 /// is asked only for what is needed. `say` is told of each step before it begins.
 pub(crate) fn score(
     trial: &Trial,
@@ -39,11 +59,18 @@ pub(crate) fn score(
 ) -> Result<Scores> {
     let asks = |protocol| trial.evaluation.protocols.contains(&protocol);
     let split = evaluated_split(trial, data)?;
-    let test = Embedded { embeddings: queries.view(), labels: split.labels.as_slice() };
+    let scored = split.labelled_rows();
+    let test_labels: Vec<i32> = scored.iter().map(|&row| split.labels[row]).collect();
+    let queries = queries.select(Axis(0), &scored);
+    let test = Embedded { embeddings: queries.view(), labels: test_labels.as_slice() };
     // The `labelled` protocol needs only the labelled rows: everything else stays unembedded unless
     // `train` asks for it.
     let (images, labels, labelled) = if asks(Protocol::Train) {
-        (data.train.images.view().to_owned(), data.train.labels.clone(), labelled.to_vec())
+        let rows = data.train.labelled_rows();
+        let place = |row| rows.binary_search(row).expect("a mask has rows with a label");
+        let labelled: Vec<usize> = labelled.iter().map(place).collect();
+        let Split { images, labels } = data.train.select(&rows);
+        (images, labels, labelled)
     } else {
         let rows = if asks(Protocol::Labelled) { labelled } else { &[] };
         let labels = rows.iter().map(|&row| data.train.labels[row]).collect();

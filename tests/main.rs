@@ -13,6 +13,7 @@ mod embed;
 mod failures;
 mod known;
 mod options;
+mod partly;
 mod resume;
 mod run;
 mod rungs;

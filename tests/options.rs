@@ -37,6 +37,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "seed = 1",
             "data.labelled_percent = 20.0",
             "data.labelled_sampling = 'stratified'",
+            "data.labelled_sampling = 'given'\ndata.labelled_percent = 100.0",
             "data.validation = 90",
             "data.binarize = false",
             "model.latent_dim = 3",

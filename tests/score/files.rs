@@ -138,6 +138,20 @@ fn what_embed_writes_is_scored_alone_and_with_a_training_split() {
     );
     let note = "it has one split, so read-outs are fitted on folds of it alone; --train FILE adds those that are fitted on other rows";
     assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("note: {}: {note}\n", test.display()));
+    // Rows without a label are left out, and marks stay with their rows.
+    let path = folder.path().join("part.npz");
+    let mut npz = NpzWriter::create(&path).unwrap();
+    let kept = |i: usize| if i < 2 { -1 } else { labels(42)[i] };
+    let rows = [&[0.0; 4][..], &points(40)].concat();
+    npz.add_f32("embeddings", Array2::from_shape_vec((42, 2), rows).unwrap().view()).unwrap();
+    npz.add_i64("labels", &(0..42).map(kept).collect::<Vec<_>>()).unwrap();
+    npz.add_bool("labelled", &(0..42).map(|i| i < 12).collect::<Vec<_>>()).unwrap();
+    npz.finish().unwrap();
+    let arguments = [&["score", text(&test), "--json", "--train", text(&path)], &only[..]].concat();
+    let output = dml(&arguments).output().unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), expected);
+    let note = format!("2 of 42 rows of {} have no label and are left out", path.display());
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("note: {}: {note}\n", test.display()));
     // A file that saw no label as the training rows of another, and one that is not there.
     let unseen = score(&train, &["--train", text(&test), "--only", "knn"]);
     assert_eq!(keys(&unseen), ["n_classes", "n_test", "n_train", "readout", "test_folds"]);

@@ -26,7 +26,7 @@ pub(crate) enum DataCommand {
     },
     /// Count images per split and class, and draw samples
     Show {
-        /// A name of `dml data list`, or the path of an npz in MedMNIST's layout
+        /// A name of `dml data list`, or the path of an npz in MedMNIST's layout; labels of -1 are none
         name: String,
         /// Write a PNG of sample images, one row a class
         #[arg(long, value_name = "FILE")]
@@ -52,7 +52,7 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
             let dataset = dml_data::load(name, &Source::from_env(*offline)?, true)?;
             show(&dataset)?;
             if let Some(path) = png {
-                let (shape, classes) = (dataset.shape, dataset.n_classes);
+                let (shape, classes) = (dataset.shape, dataset.n_classes());
                 let sheet = sample_sheet(&dataset.train, shape, classes, *per_class, 0)?;
                 write_aside(path, &sheet).with_context(|| path.display().to_string())?;
                 eprintln!("samples: {}", path.display());
@@ -78,9 +78,13 @@ fn show(dataset: &Dataset) -> Result<()> {
     let release = release.map_or_else(String::new, |release| format!(", release {release}"));
     print(format_args!(
         "{}{release}: {} classes, images of {} x {} x {}",
-        dataset.name, dataset.n_classes, shape.channels, shape.height, shape.width
+        dataset.name,
+        dataset.n_classes(),
+        shape.channels,
+        shape.height,
+        shape.width
     ))?;
-    let splits: Vec<(&str, &Split)> = [("train", Some(&dataset.train)), ("test", Some(&dataset.test))]
+    let splits: Vec<(&str, &Split)> = [("train", Some(&dataset.train)), ("test", dataset.test.as_ref())]
         .into_iter()
         .chain([("validation", dataset.validation.as_ref())])
         .filter_map(|(name, split)| Some((name, split?)))
@@ -91,9 +95,14 @@ fn show(dataset: &Dataset) -> Result<()> {
     };
     let names: Vec<String> = splits.iter().map(|(name, _)| format!("{name:>12}")).collect();
     print(format_args!("class{}", names.concat()))?;
-    let counts: Vec<_> = splits.iter().map(|(_, split)| class_counts(split, dataset.n_classes)).collect();
-    for class in 0..dataset.n_classes {
-        row(&class.to_string(), counts.iter().map(|of_split| of_split[class]).collect())?;
+    let counts: Vec<_> = splits.iter().map(|(_, split)| class_counts(split, dataset.n_classes())).collect();
+    for (class, number) in dataset.classes.iter().enumerate() {
+        row(&number.to_string(), counts.iter().map(|of_split| of_split[class]).collect())?;
+    }
+    let without: Vec<usize> =
+        splits.iter().map(|(_, split)| split.labels.len() - split.labelled_rows().len()).collect();
+    if without.iter().any(|&n| n > 0) {
+        row("none", without)?;
     }
     row("all", splits.iter().map(|(_, split)| split.labels.len()).collect())
 }

@@ -29,8 +29,8 @@ pub struct Split {
     /// Pixels 0 to 255, one image a row, within it channel first, then height, then width. `[n,
     /// pixels]`
     pub images: Array2<u8>,
-    /// Classes from 0. `[n]`
-    pub labels: Vec<u8>,
+    /// Places of classes in [`Dataset::classes`], -1 where there is no label. `[n]`
+    pub labels: Vec<i32>,
 }
 
 impl Split {
@@ -41,6 +41,11 @@ impl Split {
             images: self.images.select(Axis(0), rows),
             labels: rows.iter().map(|&row| self.labels[row]).collect(),
         }
+    }
+
+    /// The rows that have a label, ascending.
+    pub fn labelled_rows(&self) -> Vec<usize> {
+        (0..self.labels.len()).filter(|&row| self.labels[row] >= 0).collect()
     }
 }
 
@@ -57,59 +62,98 @@ pub struct Dataset {
     pub train: Split,
     /// What decisions are made on, where the set has one or some was held out.
     pub validation: Option<Split>,
-    /// What scores are measured on.
-    pub test: Split,
-    /// Classes: the largest label of any split, plus one.
-    pub n_classes: usize,
+    /// What scores are measured on, where the set has it.
+    pub test: Option<Split>,
+    /// The number that each class has in the file, ascending: all that a label of any split names.
+    pub classes: Vec<u16>,
 }
 
 impl Dataset {
+    /// A data set of splits whose labels are the numbers of their file, which become places in
+    /// [`Dataset::classes`].
+    pub(crate) fn numbered(
+        shape: ImageShape,
+        train: Split,
+        validation: Option<Split>,
+        test: Option<Split>,
+    ) -> Dataset {
+        let (name, release, classes) = (String::new(), None, Vec::new());
+        let mut dataset = Dataset { name, release, shape, train, validation, test, classes };
+        let mut numbers: Vec<i32> = dataset.splits().flat_map(|split| split.labels.clone()).collect();
+        numbers.retain(|&number| number >= 0);
+        numbers.sort_unstable();
+        numbers.dedup();
+        let Dataset { train, validation, test, .. } = &mut dataset;
+        for split in [Some(train), validation.as_mut(), test.as_mut()].into_iter().flatten() {
+            for label in &mut split.labels {
+                *label = numbers.binary_search(label).map_or(-1, |place| place as i32);
+            }
+        }
+        dataset.classes = numbers.into_iter().map(|number| number as u16).collect();
+        dataset
+    }
+
+    /// How many classes there are.
+    pub fn n_classes(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// The number that a label's class has in the file; -1 for none.
+    ///
+    /// # Panics
+    /// When the label is none of this data set's.
+    pub fn class_number(&self, label: i32) -> i64 {
+        usize::try_from(label).map_or(-1, |place| self.classes[place].into())
+    }
+
+    /// All splits there are: training, validation, test.
+    fn splits(&self) -> impl Iterator<Item = &Split> {
+        [Some(&self.train), self.validation.as_ref(), self.test.as_ref()].into_iter().flatten()
+    }
+
     /// Moves `rows` random training rows into [`Dataset::validation`], where the set has none of
     /// its own.
     ///
     /// A set that has a validation split keeps it: `rows` and `seed` are then ignored, so one
-    /// setting serves all sets. `rows` of 0 changes nothing. The rows depend on `seed` and the
-    /// number of training rows only, and both splits keep the order of the file.
+    /// setting serves all sets. `rows` of 0 changes nothing. Only rows with a label are held out, as
+    /// others cannot be scored. They depend on `seed` and on which rows have one, and both splits keep
+    /// the order of the file.
     ///
     /// # Errors
-    /// When not at least one training row would be left.
+    /// When not at least one labelled training row would be left.
     pub fn hold_out_validation(mut self, rows: usize, seed: u64) -> Result<Dataset, DataError> {
         if rows == 0 || self.validation.is_some() {
             return Ok(self);
         }
-        let n = self.train.labels.len();
+        let mut order = self.train.labelled_rows();
+        let (n, all) = (order.len(), self.train.labels.len());
         if rows >= n {
+            let with_a_label = if n == all { "" } else { " that have a label" };
             return Err(DataError::Value(format!(
-                "{rows} validation rows cannot be held out of {}'s {n} training rows: hold out fewer than {n}",
+                "{rows} validation rows cannot be held out of {}'s {n} training rows{with_a_label}: hold out fewer than {n}",
                 self.name
             )));
         }
-        let mut order: Vec<usize> = (0..n).collect();
         order.shuffle(&mut random::keyed(seed, "validation", 0));
-        let (held_out, kept) = order.split_at_mut(rows);
-        held_out.sort_unstable();
-        kept.sort_unstable();
-        self.validation = Some(self.train.select(held_out));
-        self.train = self.train.select(kept);
+        order.truncate(rows);
+        order.sort_unstable();
+        let kept: Vec<usize> = (0..all).filter(|row| order.binary_search(row).is_err()).collect();
+        self.validation = Some(self.train.select(&order));
+        self.train = self.train.select(&kept);
         Ok(self)
     }
 }
 
-/// How many images of each class a split has. `[n_classes]`
+/// How many images of each class a split has; those without a label count for none. `[n_classes]`
 ///
 /// # Panics
 /// When a label is not below `n_classes`.
 pub fn class_counts(split: &Split, n_classes: usize) -> Vec<usize> {
     let mut counts = vec![0; n_classes];
-    for &label in &split.labels {
-        counts[usize::from(label)] += 1;
+    for class in split.labels.iter().filter_map(|&label| usize::try_from(label).ok()) {
+        counts[class] += 1;
     }
     counts
-}
-
-/// Classes of some splits: the largest label plus one.
-pub(crate) fn n_classes<'a>(splits: impl IntoIterator<Item = &'a Split>) -> usize {
-    splits.into_iter().flat_map(|split| &split.labels).max().map_or(0, |&label| usize::from(label) + 1)
 }
 
 #[cfg(test)]
@@ -119,12 +163,10 @@ mod tests {
     fn numbered(n: usize) -> Dataset {
         let split = Split {
             images: Array2::from_shape_fn((n, 2), |(i, _)| i as u8),
-            labels: (0..n).map(|i| i as u8).collect(),
+            labels: (0..n).map(|i| i as i32).collect(),
         };
         let shape = ImageShape { channels: 1, height: 1, width: 2 };
-        let n_classes = n_classes([&split]);
-        let name = "numbered".to_owned();
-        Dataset { name, release: None, shape, test: split.clone(), train: split, validation: None, n_classes }
+        Dataset { name: "numbered".to_owned(), ..Dataset::numbered(shape, split.clone(), None, Some(split)) }
     }
 
     #[test]
@@ -134,12 +176,44 @@ mod tests {
         assert_eq!((dataset.train.labels.len(), validation.labels.len()), (30, 20));
         for split in [&dataset.train, &validation] {
             assert!(split.labels.is_sorted());
-            assert_eq!(split.images.column(1).to_vec(), split.labels);
+            assert_eq!(split.images.column(1).mapv(i32::from).to_vec(), split.labels);
         }
-        assert_ne!(validation.labels, (0..20).collect::<Vec<u8>>());
+        assert_ne!(validation.labels, (0..20).collect::<Vec<i32>>());
         let mut all = [dataset.train.labels, validation.labels].concat();
         all.sort_unstable();
-        assert_eq!(all, (0..50).collect::<Vec<u8>>());
+        assert_eq!(all, (0..50).collect::<Vec<i32>>());
+    }
+
+    #[test]
+    fn only_rows_with_a_label_are_held_out() {
+        let mut dataset = numbered(50);
+        for label in dataset.train.labels.iter_mut().step_by(2) {
+            *label = -1;
+        }
+        let sentence = dataset.clone().hold_out_validation(25, 3).unwrap_err().to_string();
+        assert_eq!(
+            sentence,
+            "25 validation rows cannot be held out of numbered's 25 training rows that have a label: hold out fewer than 25"
+        );
+        let dataset = dataset.hold_out_validation(20, 3).unwrap();
+        assert!(dataset.validation.unwrap().labels.iter().all(|&label| label % 2 == 1));
+        assert_eq!((dataset.train.labels.len(), dataset.train.labelled_rows().len()), (30, 5));
+    }
+
+    #[test]
+    fn classes_keep_the_numbers_of_the_file_and_rows_without_a_label_stay_without() {
+        let split =
+            |labels: &[i32]| Split { images: Array2::zeros((labels.len(), 1)), labels: labels.to_vec() };
+        let shape = ImageShape { channels: 1, height: 1, width: 1 };
+        let (train, test) = (split(&[65_535, -1, 7]), split(&[300, 7]));
+        let dataset = Dataset::numbered(shape, train, Some(split(&[-1])), Some(test));
+        assert_eq!((dataset.classes.as_slice(), dataset.n_classes()), (&[7, 300, 65_535][..], 3));
+        assert_eq!(dataset.train.labels, [2, -1, 0]);
+        assert_eq!(
+            (dataset.train.labelled_rows(), dataset.test.as_ref().unwrap().labels.clone()),
+            (vec![0, 2], vec![1, 0])
+        );
+        assert_eq!([2, -1].map(|label| dataset.class_number(label)), [65_535, -1]);
     }
 
     #[test]
@@ -161,7 +235,7 @@ mod tests {
 
     #[test]
     fn counts_are_per_class() {
-        let split = Split { images: Array2::zeros((4, 1)), labels: vec![2, 0, 2, 2] };
-        assert_eq!(class_counts(&split, 4), [1, 0, 3, 0]);
+        let split = Split { images: Array2::zeros((4, 1)), labels: vec![2, 0, -1, 2] };
+        assert_eq!(class_counts(&split, 4), [1, 0, 2, 0]);
     }
 }

@@ -15,7 +15,7 @@
 //! use dml_data::{Mask, Sampling, Source, load};
 //!
 //! let mnist = load("mnist", &Source::from_env(false)?, true)?;
-//! let mask = Mask::draw(&mnist.train.labels, mnist.n_classes, 0.1, Sampling::Stratified, 1)?;
+//! let mask = Mask::draw(&mnist.train.labels, mnist.n_classes(), 0.1, Sampling::Stratified, 1)?;
 //! assert_eq!(mask.rows().len(), 60);
 //! # Ok::<(), dml_data::DataError>(())
 //! ```

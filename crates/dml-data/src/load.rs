@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array2, ArrayD, Ix1, Ix3};
 
 use crate::{
-    DataError, Dataset, Files, ImageShape, Manifest, Source, Split, dataset, files, idx, manifest::Format,
-    medmnist,
+    DataError, Dataset, Files, ImageShape, Manifest, Source, Split, files, idx, manifest::Format, medmnist,
 };
 
 /// Fetches the files of a data set of the built-in manifest, where they are not there yet: see
@@ -62,8 +61,7 @@ fn read_idx(files: &[PathBuf]) -> Result<Dataset, DataError> {
             reason: format!("has images of {test_shape:?}, the training images are {shape:?}"),
         });
     }
-    let n_classes = dataset::n_classes([&train, &test]);
-    Ok(Dataset { name: String::new(), release: None, shape, train, validation: None, test, n_classes })
+    Ok(Dataset::numbered(shape, train, None, Some(test)))
 }
 
 fn read_idx_split(images: &Path, labels: &Path) -> Result<(Split, ImageShape), DataError> {
@@ -85,5 +83,5 @@ fn read_idx_split(images: &Path, labels: &Path) -> Result<(Split, ImageShape), D
     let shape = ImageShape { channels: 1, height, width };
     let images = Array2::from_shape_vec((n, shape.pixels()), array.into_raw_vec_and_offset().0)
         .expect("an idx array is contiguous");
-    Ok((Split { images, labels: classes.to_vec() }, shape))
+    Ok((Split { images, labels: classes.mapv(i32::from).to_vec() }, shape))
 }

@@ -13,6 +13,8 @@ pub enum Sampling {
     Uniform,
     /// Each class keeps its share of the rows as closely as whole rows allow.
     Stratified,
+    /// Every label that is given is kept: of data that is labelled in part.
+    Given,
 }
 
 /// The training rows that keep their label; all others count as unlabelled.
@@ -25,7 +27,7 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// Draws `round(percent / 100 * n)` of the n rows that `labels` has.
+    /// Draws `round(percent / 100 * n)` of the n rows that have a label; -1 is none.
     ///
     /// `percent` is out of a hundred, as in the paper's tables: 10.0 is every tenth label, 0.1 is
     /// one in a thousand.
@@ -34,19 +36,28 @@ impl Mask {
     /// one order of the rows. [`Sampling::Stratified`] draws k rows so that each class c with `n_c`
     /// of the n rows gets `k * n_c / n` of them, rounded down or up (see `proportional`); where k
     /// is smaller than the number of classes, larger classes come first and the seed decides
-    /// between equal ones.
+    /// between equal ones. [`Sampling::Given`] takes all of them.
     ///
     /// # Errors
-    /// When `percent` is not in (0, 100], when it rounds to no row at all, or when a label is not
-    /// below `n_classes`.
-    pub fn draw(
-        labels: &[u8],
+    /// When `percent` is not in (0, 100], or not 100 for [`Sampling::Given`]; when it rounds to no row
+    /// at all, or no row has a label; or when a label is not below `n_classes`.
+    pub fn draw<L: Copy + Into<i32>>(
+        labels: &[L],
         n_classes: usize,
         percent: f64,
         sampling: Sampling,
         seed: u64,
     ) -> Result<Mask, DataError> {
-        let n = labels.len();
+        let labels: Vec<i32> = labels.iter().map(|&label| label.into()).collect();
+        let mut rows: Vec<usize> = (0..labels.len()).filter(|&row| labels[row] >= 0).collect();
+        let n = rows.len();
+        if n == 0 && !labels.is_empty() {
+            return Err(DataError::Value(format!(
+                "none of {} training rows has a label: one at least is needed (-1 is none)",
+                labels.len()
+            )));
+        }
+        check_given(percent, sampling)?;
         if !(percent > 0.0 && percent <= 100.0) {
             return Err(DataError::Value(format!(
                 "{percent} percent of the labels cannot be kept: the percentage must be above 0 and at most 100 (every tenth label is 10 percent)"
@@ -58,16 +69,16 @@ impl Mask {
                 "{percent} percent of {n} labels rounds to none: keep at least one (every tenth label is 10 percent)"
             )));
         }
-        if let Some(label) = labels.iter().find(|&&label| usize::from(label) >= n_classes) {
+        if let Some(label) = labels.iter().find(|&&label| label >= n_classes as i32) {
             return Err(DataError::Value(format!(
                 "label {label} is not one of {n_classes} classes: labels are 0 to one less than that"
             )));
         }
-        let mut rows: Vec<usize> = (0..n).collect();
         rows.shuffle(&mut random::keyed(seed, "mask", 0));
         match sampling {
             Sampling::Uniform => rows.truncate(n_rows),
-            Sampling::Stratified => rows = proportional(&rows, labels, n_classes, n_rows, seed),
+            Sampling::Stratified => rows = proportional(&rows, &labels, n_classes, n_rows, seed),
+            Sampling::Given => {}
         }
         rows.sort_unstable();
         Ok(Mask { rows })
@@ -79,6 +90,17 @@ impl Mask {
     }
 }
 
+/// Refuses a percentage that [`Sampling::Given`] would not look at.
+fn check_given(percent: f64, sampling: Sampling) -> Result<(), DataError> {
+    if sampling == Sampling::Given && percent.to_bits() != 100.0_f64.to_bits() {
+        return Err(DataError::Value(format!(
+            "{percent} percent of the given labels cannot be kept by the sampling `given`, which keeps all: it must be 100, or the sampling \
+             uniform or stratified"
+        )));
+    }
+    Ok(())
+}
+
 /// The first `n_rows` of an order of the rows in which every prefix of length k holds, for every
 /// class c, `k * n_c / n` rows rounded down or up.
 ///
@@ -87,10 +109,16 @@ impl Mask {
 /// 2)` with `x_c` rows drawn so far, take the one that would be overdue first, at `(x_c + 1 - 1 /
 /// (2C - 2)) * n / n_c`. Everything is multiplied out to stay in whole numbers. Within a class,
 /// rows keep the order of `shuffled`; between equal deadlines the seed decides.
-fn proportional(shuffled: &[usize], labels: &[u8], n_classes: usize, n_rows: usize, seed: u64) -> Vec<usize> {
+fn proportional(
+    shuffled: &[usize],
+    labels: &[i32],
+    n_classes: usize,
+    n_rows: usize,
+    seed: u64,
+) -> Vec<usize> {
     let mut members = vec![Vec::new(); n_classes];
     for &row in shuffled {
-        members[usize::from(labels[row])].push(row);
+        members[labels[row] as usize].push(row);
     }
     members.retain(|rows| !rows.is_empty());
     let n = shuffled.len() as u128;
@@ -166,8 +194,30 @@ mod tests {
             error,
             "4.9 percent of 10 labels rounds to none: keep at least one (every tenth label is 10 percent)"
         );
-        assert!(Mask::draw(&[], 1, 50.0, Sampling::Stratified, 0).is_err());
+        assert!(Mask::draw(&[0_u8; 0], 1, 50.0, Sampling::Stratified, 0).is_err());
         assert!(Mask::draw(&[0, 3], 3, 50.0, Sampling::Stratified, 0).is_err());
+    }
+
+    #[test]
+    fn of_data_that_is_labelled_in_part_only_given_labels_are_drawn_or_all_are_kept() {
+        let labels: Vec<i32> = (0..300).map(|row| if row % 3 == 0 { row % 2 } else { -1 }).collect();
+        let draw = |percent, sampling| Mask::draw(&labels, 2, percent, sampling, 8);
+        for sampling in BOTH {
+            let mask = draw(10.0, sampling).unwrap();
+            assert_eq!(mask.rows().len(), 10);
+            assert!(mask.rows().iter().all(|row| row % 3 == 0));
+        }
+        let given: Vec<usize> = (0..300).step_by(3).collect();
+        assert_eq!(draw(100.0, Sampling::Given).unwrap().rows(), given);
+        assert_eq!(
+            draw(20.0, Sampling::Given).unwrap_err().to_string(),
+            "20 percent of the given labels cannot be kept by the sampling `given`, which keeps all: it must be 100, or the sampling \
+             uniform or stratified"
+        );
+        assert_eq!(
+            Mask::draw(&[-1; 4], 0, 100.0, Sampling::Given, 0).unwrap_err().to_string(),
+            "none of 4 training rows has a label: one at least is needed (-1 is none)"
+        );
     }
 
     #[test]

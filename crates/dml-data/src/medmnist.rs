@@ -4,28 +4,29 @@ use std::path::Path;
 
 use ndarray::{Array2, ArrayD};
 
-use crate::{DataError, Dataset, ImageShape, Split, dataset, npy, npz::Npz};
+use crate::{DataError, Dataset, ImageShape, Split, npy, npz::Npz};
 
 /// Reads a data set from an npz file in `MedMNIST`'s layout; its name is the file's.
 ///
 /// Images are unsigned bytes of shape `[n, height, width]`, `[n, height, width, 1]` or `[n, height,
-/// width, 3]`, labels integers 0 to 255 of shape `[n]` or `[n, 1]`; `val_` may be missing.
+/// width, 3]`, labels integers 0 to 65535, or -1 for none, of shape `[n]` or `[n, 1]`; `val_` and `test_` may be missing.
 pub(crate) fn read(path: &Path) -> Result<Dataset, DataError> {
     let mut npz = Npz::open(path)?;
     let (train, shape) = read_split(&mut npz, path, "train")?;
-    let (test, test_shape) = read_split(&mut npz, path, "test")?;
-    let validation = npz.has("val_images").then(|| read_split(&mut npz, path, "val")).transpose()?;
-    for (name, other) in [("test", Some(test_shape)), ("val", validation.as_ref().map(|(_, shape)| *shape))] {
-        if other.is_some_and(|other| other != shape) {
+    let mut others = Vec::new();
+    for name in ["val", "test"] {
+        let has = npz.has(&format!("{name}_images")) || npz.has(&format!("{name}_labels"));
+        let split = has.then(|| read_split(&mut npz, path, name)).transpose()?;
+        if let Some((_, other)) = split.as_ref().filter(|(_, other)| *other != shape) {
             return Err(DataError::format(path)(format!(
                 "{name}_images are {other:?} but train_images are {shape:?}: they should be alike"
             )));
         }
+        others.push(split.map(|(split, _)| split));
     }
-    let validation = validation.map(|(split, _)| split);
-    let n_classes = dataset::n_classes([&train, &test].into_iter().chain(&validation));
+    let (test, validation) = (others.pop().flatten(), others.pop().flatten());
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Dataset { name, release: None, shape, train, validation, test, n_classes })
+    Ok(Dataset { name, ..Dataset::numbered(shape, train, validation, test) })
 }
 
 fn read_split(npz: &mut Npz, path: &Path, name: &str) -> Result<(Split, ImageShape), DataError> {
@@ -33,7 +34,7 @@ fn read_split(npz: &mut Npz, path: &Path, name: &str) -> Result<(Split, ImageSha
     let (images, shape) = npz.member(&member, |reader| channel_first(npy::parse_bytes(reader)?))?;
     let member = format!("{name}_labels");
     let labels = npz.member(&member, |reader| {
-        npy::parse_labels(reader)?.into_iter().map(class).collect::<Result<Vec<u8>, _>>()
+        npy::parse_labels(reader)?.into_iter().map(class).collect::<Result<Vec<i32>, _>>()
     })?;
     let (n, n_labels) = (images.nrows(), labels.len());
     if n == 0 && name == "val" {
@@ -49,8 +50,11 @@ fn read_split(npz: &mut Npz, path: &Path, name: &str) -> Result<(Split, ImageSha
     Ok((Split { images, labels }, shape))
 }
 
-fn class(label: i64) -> Result<u8, String> {
-    u8::try_from(label).map_err(|_| format!("holds the label {label}: labels are 0 to 255"))
+fn class(label: i64) -> Result<i32, String> {
+    match label {
+        -1..=65_535 => Ok(label as i32),
+        other => Err(format!("holds the label {other}: labels are 0 to 65535, or -1 for none")),
+    }
 }
 
 /// One image a row, channel first. `[n, height, width]` or `[n, height, width, 1 or 3]` to `[n,

@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use ndarray::{Array2, ArrayD, Ix2, IxDyn, ShapeBuilder};
+use ndarray::{Array2, ArrayD, Axis, Ix2, IxDyn, ShapeBuilder};
 use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar};
 use py_literal::Value;
 
@@ -76,6 +76,15 @@ impl Numbers {
         match self {
             Numbers::F32(array) => array.dim(),
             Numbers::F64(array) => array.dim(),
+        }
+    }
+
+    /// The rows `rows`, in that order.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Numbers {
+        match self {
+            Numbers::F32(array) => Numbers::F32(array.select(Axis(0), rows)),
+            Numbers::F64(array) => Numbers::F64(array.select(Axis(0), rows)),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{DataError, ImageShape, Split, random};
 const GAP: usize = 2;
 
 /// A PNG file with one row a class (class 0 on top) of `per_class` random images of it; places stay
-/// white where a class has fewer.
+/// white where a class has fewer. Images without a label are not shown.
 ///
 /// Grey for one channel, colour for three. The choice depends on `seed`, the class and the labels
 /// only.
@@ -37,7 +37,8 @@ pub fn sample_sheet(
     }
     let mut members = vec![Vec::new(); n_classes];
     for (row, &label) in split.labels.iter().enumerate() {
-        let class = members.get_mut(usize::from(label)).ok_or_else(|| {
+        let Ok(class) = usize::try_from(label) else { continue };
+        let class = members.get_mut(class).ok_or_else(|| {
             DataError::Value(format!(
                 "label {label} is not one of {n_classes} classes: labels are 0 to one less than that"
             ))

@@ -86,9 +86,9 @@ pub(crate) fn shuffled(seed: u64, n: usize, epoch: u32) -> Rows {
 pub(crate) struct LabelledBatches {
     seed: u64,
     /// Classes of the rows whose labels are true.
-    truth: BTreeMap<usize, u8>,
+    truth: BTreeMap<usize, i32>,
     /// The same and those of the rows whose labels are guessed.
-    classes: BTreeMap<usize, u8>,
+    classes: BTreeMap<usize, i32>,
     /// Rows of `classes`, apart for each class that has any.
     by_class: Vec<Rows>,
     batch_size: usize,
@@ -97,8 +97,8 @@ pub(crate) struct LabelledBatches {
 
 impl LabelledBatches {
     /// `rows` keep their labels; `labels` are those of all rows of the training set.
-    pub(crate) fn new(seed: u64, rows: &[usize], labels: &[u8], config: &SamplingConfig) -> Self {
-        let truth: BTreeMap<usize, u8> = rows.iter().map(|&row| (row, labels[row])).collect();
+    pub(crate) fn new(seed: u64, rows: &[usize], labels: &[i32], config: &SamplingConfig) -> Self {
+        let truth: BTreeMap<usize, i32> = rows.iter().map(|&row| (row, labels[row])).collect();
         let (batch_size, sampling) = (config.batch_size, config.labelled.clone());
         let mut batches =
             Self { seed, truth, classes: BTreeMap::new(), by_class: vec![], batch_size, sampling };
@@ -110,7 +110,7 @@ impl LabelledBatches {
     pub(crate) fn guess(&mut self, guessed: PseudoLabels) {
         self.classes = guessed.into_iter().collect();
         self.classes.extend(&self.truth);
-        let mut by_class: BTreeMap<u8, Rows> = BTreeMap::new();
+        let mut by_class: BTreeMap<i32, Rows> = BTreeMap::new();
         for (&row, &class) in &self.classes {
             by_class.entry(class).or_default().push(row);
         }
@@ -123,12 +123,12 @@ impl LabelledBatches {
     }
 
     /// Rows whose labels are true, with their classes.
-    pub(crate) fn true_labels(&self) -> impl Iterator<Item = (usize, u8)> {
+    pub(crate) fn true_labels(&self) -> impl Iterator<Item = (usize, i32)> {
         self.truth.iter().map(|(&row, &class)| (row, class))
     }
 
     /// Rows whose labels are guessed, with their classes.
-    pub(crate) fn guesses(&self) -> impl Iterator<Item = (usize, u8)> {
+    pub(crate) fn guesses(&self) -> impl Iterator<Item = (usize, i32)> {
         let guessed = self.classes.iter().filter(|(row, _)| !self.truth.contains_key(row));
         guessed.map(|(&row, &class)| (row, class))
     }
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     fn batches(n: usize, labelled: LabelledSampling) -> LabelledBatches {
-        let labels: Vec<u8> = (0..n).map(|i| (i % 10) as u8).collect();
+        let labels: Vec<i32> = (0..n as i32).map(|i| i % 10).collect();
         let rows: Vec<usize> = (0..n).collect();
         let config =
             SamplingConfig { batch_size: 64, labelled, labelled_epoch: LabelledEpoch::Pass, memory: 0 };

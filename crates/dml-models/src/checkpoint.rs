@@ -173,7 +173,7 @@ fn pseudo_labels(member: &Member) -> Vec<(String, Tensor)> {
 fn take_pseudo_labels(member: &mut Member, tensors: &mut BTreeMap<String, Tensor>) {
     let taken = PSEUDO_LABELS.map(|name| tensors.remove(name).map(Vec::<i64>::try_from));
     if let [Some(Ok(rows)), Some(Ok(classes))] = taken {
-        let guessed = rows.into_iter().zip(classes).map(|(row, class)| (row as usize, class as u8));
+        let guessed = rows.into_iter().zip(classes).map(|(row, class)| (row as usize, class as i32));
         member.labelled.guess(guessed.collect());
     }
 }

@@ -95,7 +95,7 @@ impl Rounds {
 }
 
 /// Guessed labels of one member: rows of the training set, and the class of each.
-pub type PseudoLabels = Vec<(usize, u8)>;
+pub type PseudoLabels = Vec<(usize, i32)>;
 
 impl Stack {
     /// The share of the training images that have to be labelled now, before the next epoch, by the embeddings of

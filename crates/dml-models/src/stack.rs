@@ -33,7 +33,7 @@ pub struct Member {
 
 impl Member {
     /// The labelled rows of its training set with their classes, without those that are guessed.
-    pub fn true_labels(&self) -> Vec<(usize, u8)> {
+    pub fn true_labels(&self) -> Vec<(usize, i32)> {
         self.labelled.true_labels().collect()
     }
 }

@@ -13,7 +13,7 @@ pub struct TrainingData {
     /// `[n, pixels]`, u8.
     pub(crate) images: Tensor,
     /// Labels of all images; a member sees those of its mask only.
-    pub(crate) labels: Vec<u8>,
+    pub(crate) labels: Vec<i32>,
     /// Shape of an image.
     pub shape: ImageShape,
     /// Number of classes.
@@ -24,20 +24,22 @@ impl TrainingData {
     /// Moves the images to the device.
     ///
     /// # Shapes
-    /// `images`: `[n, pixels]`; one label for each, which is looked at, and has to be below `n_classes`, only where a mask has the row.
+    /// `images`: `[n, pixels]`; one label for each, which is looked at, and has to be 0 or more and below `n_classes`, only where a mask has the
+    /// row.
     ///
     /// # Panics
     /// When there are more or fewer labels than images, or the images have other than `shape.pixels()` pixels.
-    pub fn new(
+    pub fn new<L: Copy + Into<i32>>(
         images: ArrayView2<u8>,
-        labels: &[u8],
+        labels: &[L],
         shape: ImageShape,
         n_classes: usize,
         device: Device,
     ) -> Self {
         assert_eq!(images.ncols(), shape.pixels(), "pixels of an image, and of its shape");
         assert_eq!(images.nrows(), labels.len(), "one label for each image");
-        Self { images: to_tensor(images).to_device(device), labels: labels.to_vec(), shape, n_classes }
+        let labels = labels.iter().map(|&label| label.into()).collect();
+        Self { images: to_tensor(images).to_device(device), labels, shape, n_classes }
     }
 
     /// Number of images.
@@ -67,7 +69,7 @@ impl TrainingData {
                     n.saturating_sub(1)
                 )));
             };
-            if usize::from(label) >= classes {
+            if !usize::try_from(label).is_ok_and(|label| label < classes) {
                 return Err(ConfigError::Conflict(format!(
                     "row {row} of a mask has label {label}, but there are {classes} classes: labels are 0 to {}",
                     classes.saturating_sub(1)

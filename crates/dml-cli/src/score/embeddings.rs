@@ -29,6 +29,9 @@ pub(super) struct Embeddings {
 struct Split {
     embeddings: Numbers,
     labels: Vec<i64>,
+    /// Its rows in the file, and how many the file has: of a split that stands alone only those with a label.
+    rows: Vec<usize>,
+    n_rows: usize,
     /// Whether its arrays are called `embeddings` and `labels`, as `dml embed` calls them.
     stands_alone: bool,
 }
@@ -40,6 +43,7 @@ impl Embeddings {
         let least = if for_readouts { (3, "test_folds need") } else { (1, "a score needs") };
         let mut npz = Npz::open(file)?;
         let test = named(file, read_split(&mut npz, "test", least, for_readouts && of_train.is_none()))?;
+        notes.extend(left_out(file, &test));
         let (mut train, mut labelled, mut protocols) = (None, None, Vec::new());
         if for_readouts {
             if of_train.is_none() && test.stands_alone {
@@ -54,6 +58,7 @@ impl Embeddings {
                     npz = Npz::open(path)?;
                 }
                 let split = named(path, read_split(&mut npz, "train", (1, "a read-out needs"), false))?;
+                notes.extend(left_out(path, &split));
                 labelled = named(path, read_mask(&mut npz, &split))?;
                 train = Some(split);
                 protocols = vec![Protocol::Train, Protocol::TestFolds];
@@ -92,6 +97,13 @@ impl Embeddings {
             notes,
         })
     }
+}
+
+/// Says which rows of a file are not scored.
+fn left_out(path: &Path, split: &Split) -> Option<String> {
+    let n = split.n_rows - split.rows.len();
+    (n > 0)
+        .then(|| format!("{n} of {} rows of {} have no label and are left out", split.n_rows, path.display()))
 }
 
 /// Names the file in what went wrong with it.
@@ -143,17 +155,22 @@ fn read_split(
     if n != n_labels {
         bail!("{of_embeddings} have {n} rows and {of_labels} {n_labels}; there must be one label a row");
     }
-    if n < least {
-        bail!("{of_embeddings} have {n} rows, and {who_needs} at least {least}");
+    // What `dml embed` writes may have rows without a label, which cannot be scored.
+    let rows: Vec<usize> = (0..n).filter(|&row| !stands_alone || labels[row] != -1).collect();
+    if rows.len() < least {
+        let with_a_label = if rows.len() < n { " with a label" } else { "" };
+        bail!("{of_embeddings} have {} rows{with_a_label}, and {who_needs} at least {least}", rows.len());
     }
-    if let Some(row) = labels.iter().position(|&label| label < 0) {
+    if let Some(&row) = rows.iter().find(|&&row| labels[row] < 0) {
         let label = labels[row];
         bail!(
             "{of_labels} has {label} in row {row}, and labels are 0 or more: a row without a label cannot be scored; a row whose label the \
              model did not see keeps its label and is false in `labelled`, an array of 0 and 1 over the training rows"
         );
     }
-    Ok(Split { embeddings, labels, stands_alone })
+    let labels = rows.iter().map(|&row| labels[row]).collect();
+    let embeddings = if rows.len() < n { embeddings.select(&rows) } else { embeddings };
+    Ok(Split { embeddings, labels, rows, n_rows: n, stands_alone })
 }
 
 /// The training rows that `labelled` marks, where it is there. That of a split which stands alone may mark none.
@@ -161,13 +178,13 @@ fn read_mask(npz: &mut Npz, train: &Split) -> Result<Option<Vec<usize>>> {
     if !npz.has("labelled") {
         return Ok(None);
     }
-    let (mask, n) = (npz.read_mask("labelled")?, train.labels.len());
+    let (mask, n) = (npz.read_mask("labelled")?, train.n_rows);
     let wanted =
         format!("a mask of {n} booleans is wanted, one a training row, and true where its label was seen");
     if mask.len() != n {
         bail!("labelled has {} values and the training set {n} rows; {wanted}", mask.len());
     }
-    let rows: Vec<usize> = (0..n).filter(|&row| mask[row]).collect();
+    let rows: Vec<usize> = (0..train.rows.len()).filter(|&place| mask[train.rows[place]]).collect();
     if rows.is_empty() && train.stands_alone {
         return Ok(None);
     }

@@ -34,12 +34,17 @@ pub(crate) fn write(
     let split = evaluated_split(&job.trial, data)?;
     // The same images for every trial of a data set, so that latent spaces can be compared point by
     // point.
-    let n = split.labels.len();
-    let mut rows = sample(&mut dml_data::random::keyed(0, "artifacts", 0), n, DRAWN.min(n)).into_vec();
+    let labelled = split.labelled_rows();
+    let (n, mut random) = (labelled.len(), dml_data::random::keyed(0, "artifacts", 0));
+    let mut rows: Vec<usize> =
+        sample(&mut random, n, DRAWN.min(n)).iter().map(|place| labelled[place]).collect();
     rows.sort_unstable();
     let mut file = NpzWriter::create(&job.directory.join(names::LATENT))?;
     file.add_f32("embeddings", embeddings.select(Axis(0), &rows).view())?;
-    file.add_i64("labels", &rows.iter().map(|&row| i64::from(split.labels[row])).collect::<Vec<_>>())?;
+    file.add_i64(
+        "labels",
+        &rows.iter().map(|&row| data.class_number(split.labels[row])).collect::<Vec<_>>(),
+    )?;
     file.add_i64("rows", &rows.iter().map(|&row| row as i64).collect::<Vec<_>>())?;
     if let Some((mean, logvar)) = member.and_then(|member| member.stack.prior_components(member.index)) {
         file.add_f32("components_mean", mean.view())?;

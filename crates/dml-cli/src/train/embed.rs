@@ -19,8 +19,8 @@ pub(crate) struct EmbedArguments {
     /// Which images
     #[arg(long, value_enum, default_value = "test")]
     split: Split,
-    /// Where to write: `embeddings` (n, d) f32, `labels` (n) i64, and `labelled` (n) bool, which is
-    /// true where the model saw the label
+    /// Where to write: `embeddings` (n, d) f32, `labels` (n) i64, -1 for none, and `labelled` (n)
+    /// bool, which is true where the model saw the label. `dml score` reads it
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// auto, cpu or cuda:N
@@ -51,10 +51,12 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
     let config = &trial.data;
     let labels = &data.train.labels;
     let (percent, sampling) = (config.labelled_percent, config.labelled_sampling);
-    let mask = Mask::draw(labels, data.n_classes, percent, sampling, trial.train.seed)?;
+    let mask = Mask::draw(labels, data.n_classes(), percent, sampling, trial.train.seed)?;
     let split = match arguments.split {
         Split::Train => &data.train,
-        Split::Test => &data.test,
+        Split::Test => {
+            data.test.as_ref().with_context(|| format!("{} has no test split; use train", data.name))?
+        }
         Split::Validation => data.validation.as_ref().with_context(|| {
             format!("{} has no validation split in this trial; use train or test", data.name)
         })?,
@@ -64,7 +66,7 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
             .embed(split.images.view())
     } else {
         let images = data.train.images.view();
-        let training = TrainingData::new(images, labels, data.shape, data.n_classes, device);
+        let training = TrainingData::new(images, labels, data.shape, data.n_classes(), device);
         let mut stack = Stack::new(vec![trial.train.clone()], &[mask.rows()], &training, device)?;
         load_weights(&mut stack, &weights(&arguments.directory)?)?;
         stack.embed(0, split.images.view())
@@ -75,7 +77,7 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
     }
     let mut file = NpzWriter::create(&arguments.out)?;
     file.add_f32("embeddings", embeddings.view())?;
-    file.add_i64("labels", &split.labels.iter().map(|&label| i64::from(label)).collect::<Vec<_>>())?;
+    file.add_i64("labels", &split.labels.iter().map(|&label| data.class_number(label)).collect::<Vec<_>>())?;
     file.add_bool("labelled", &labelled)?;
     file.finish()?;
     let (n, d) = embeddings.dim();

@@ -11,14 +11,34 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::train::trial::{EvaluatedSplit, Trial};
 
-/// The images that a trial is scored on.
+/// The images that a trial is scored on, some of them with a label.
 pub(crate) fn evaluated_split<'a>(trial: &Trial, data: &'a Dataset) -> Result<&'a Split> {
-    match trial.evaluation.split {
-        EvaluatedSplit::Test => Ok(&data.test),
-        EvaluatedSplit::Validation => data.validation.as_ref().with_context(|| {
-            format!("{} has no validation split; set data.validation to the number of training images to hold out", data.name)
-        }),
+    let name = &data.name;
+    let (split, of_file) = match trial.evaluation.split {
+        EvaluatedSplit::Test => {
+            let what_would_do = || {
+                format!(
+                    "{name} has no test split, test_images and test_labels; set evaluation.split to \"validation\", and data.validation to the \
+                     number of training images to hold out"
+                )
+            };
+            (data.test.as_ref().with_context(what_would_do)?, "test")
+        }
+        EvaluatedSplit::Validation => {
+            let what_would_do = || {
+                format!(
+                    "{name} has no validation split; set data.validation to the number of training images to hold out"
+                )
+            };
+            (data.validation.as_ref().with_context(what_would_do)?, "val")
+        }
+    };
+    if split.labelled_rows().is_empty() {
+        bail!(
+            "{name} has no label in {of_file}_labels, and scores compare with labels; some of them must be 0 or more"
+        );
     }
+    Ok(split)
 }
 
 /// Whether embeddings can be scored: whose are not finite, or so large that distances would not be,
@@ -28,7 +48,7 @@ pub(crate) fn can_be_scored(embeddings: &Array2<f32>) -> bool {
     embeddings.iter().all(|x| x.abs() <= LARGEST_COORDINATE)
 }
 
-/// All scores that the trial asks for. `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it
+/// All scores that the trial asks for; images without a label are not among what they compare. `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it
 /// is asked only for what is needed. `say` is told of each step before it begins.
 pub(crate) fn score(
     trial: &Trial,
@@ -40,11 +60,18 @@ pub(crate) fn score(
 ) -> Result<Scores> {
     let asks = |protocol| trial.evaluation.protocols.contains(&protocol);
     let split = evaluated_split(trial, data)?;
-    let test = Embedded { embeddings: queries.view(), labels: split.labels.as_slice() };
+    let scored = split.labelled_rows();
+    let test_labels: Vec<i32> = scored.iter().map(|&row| split.labels[row]).collect();
+    let queries = queries.select(Axis(0), &scored);
+    let test = Embedded { embeddings: queries.view(), labels: test_labels.as_slice() };
     // The `labelled` protocol needs only the labelled rows: everything else stays unembedded unless
     // `train` asks for it.
     let (images, labels, labelled) = if asks(Protocol::Train) {
-        (data.train.images.view().to_owned(), data.train.labels.clone(), labelled.to_vec())
+        let rows = data.train.labelled_rows();
+        let place = |row| rows.binary_search(row).expect("a mask has rows with a label");
+        let labelled: Vec<usize> = labelled.iter().map(place).collect();
+        let Split { images, labels } = data.train.select(&rows);
+        (images, labels, labelled)
     } else {
         let rows = if asks(Protocol::Labelled) { labelled } else { &[] };
         let labels = rows.iter().map(|&row| data.train.labels[row]).collect();
@@ -90,11 +117,11 @@ pub(crate) fn fit_mixture(
 pub(crate) fn pseudo_labels(
     config: &PseudoLabelsConfig,
     embeddings: ArrayView2<f32>,
-    given: &[(usize, u8)],
+    given: &[(usize, i32)],
     share: f64,
     n_classes: usize,
 ) -> Result<PseudoLabels> {
-    let labelled: Vec<(usize, u32)> = given.iter().map(|&(row, class)| (row, class.into())).collect();
+    let labelled: Vec<(usize, u32)> = given.iter().map(|&(row, class)| (row, class as u32)).collect();
     let guesses = match *config {
         PseudoLabelsConfig::SoftCentres { .. } => SoftCentres {}.guess(embeddings, &labelled)?,
         PseudoLabelsConfig::Propagation { neighbours, .. } => {
@@ -109,7 +136,7 @@ pub(crate) fn pseudo_labels(
     let is_balanced = config.rounds().is_some_and(|rounds| rounds.balanced);
     let of_class = if is_balanced { n / n_classes } else { n };
     let surest = guesses.surest(n, of_class, &labelled).into_iter();
-    Ok(surest.map(|(row, class)| (row, class as u8)).collect())
+    Ok(surest.map(|(row, class)| (row, class as i32)).collect())
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ impl Session {
             train.images.view(),
             &train.labels,
             dataset.shape,
-            dataset.n_classes,
+            dataset.n_classes(),
             self.device,
         );
         self.loaded = Some(Loaded { images, dataset, training, images_sha256: OnceCell::new() });

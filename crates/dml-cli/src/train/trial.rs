@@ -35,7 +35,8 @@ struct Around {
 pub(crate) struct DataConfig {
     /// A name of `dml data list`, or the path of an npz in MedMNIST's layout.
     pub(crate) name: String,
-    /// Percent of the training images that keep their labels, in (0, 100].
+    /// Percent of the labelled training images that keep their labels, in (0, 100]; 100 where all
+    /// that are given are kept.
     pub(crate) labelled_percent: f64,
     pub(crate) labelled_sampling: Sampling,
     /// Training images held out as a validation split, where the data set has none.
@@ -88,7 +89,7 @@ impl DataConfig {
         let dataset = dml_data::load(&self.name, source, true)?;
         let mut dataset = dataset.hold_out_validation(self.validation, 0)?;
         if self.binarize {
-            let splits = [Some(&mut dataset.train), Some(&mut dataset.test), dataset.validation.as_mut()];
+            let splits = [Some(&mut dataset.train), dataset.test.as_mut(), dataset.validation.as_mut()];
             for (i, split) in splits.into_iter().enumerate().filter_map(|(i, split)| Some((i, split?))) {
                 let mut random = dml_data::random::keyed(0, "binarize", i as u64);
                 split.images.mapv_inplace(|pixel| if random.gen_range(0..255) < pixel { 255 } else { 0 });
@@ -126,6 +127,12 @@ impl Trial {
         let percent = trial.data.labelled_percent;
         if !(percent > 0.0 && percent <= 100.0) {
             bail!("data.labelled_percent = {percent} is out of range; it must be above 0 and at most 100");
+        }
+        if trial.data.labelled_sampling == Sampling::Given && percent.to_bits() != 100.0_f64.to_bits() {
+            bail!(
+                "data.labelled_percent = {percent} means nothing with data.labelled_sampling = \"given\", which keeps every label that is given; \
+                 it must be 100"
+            );
         }
         let evaluation = &trial.evaluation;
         let read_outs = !evaluation.protocols.is_empty() && !evaluation.readouts.is_empty();
@@ -202,6 +209,7 @@ mod tests {
         insta::assert_snapshot!(message("learning_rate = 0.001", "learning_rate = 4e38"), @"training.learning_rate = 4e38 is out of range; it must be above 0, from 1.2e-38 to 3.4e38");
         // Above 0 as it stands there, and 0 where it counts.
         insta::assert_snapshot!(message("epsilon = 1e-8", "epsilon = 1e-46"), @"training.epsilon = 1e-46 is out of range; it must be above 0, from 1.2e-38 to 3.4e38");
+        insta::assert_snapshot!(message("labelled_sampling = \"uniform\"", "labelled_sampling = \"given\""), @r#"data.labelled_percent = 0.1 means nothing with data.labelled_sampling = "given", which keeps every label that is given; it must be 100"#);
         let near_one = TRIAL.replace("beta2 = 0.999", "beta2 = 0.9999999999999999");
         assert!(Trial::parse(&near_one).is_ok(), "1 in f32, but 1 - beta2 is not 0");
         assert!(message("seed = 0\n", "").contains("missing field `seed`"));

@@ -68,7 +68,7 @@ fn members_are_found_with_and_without_npy_and_in_folders_and_outside_first() {
         images(&path, "(2, 1, 3)", names);
         let set = load_path(&path).unwrap();
         assert_eq!(set.train.images, array![[1, 2, 3], [4, 5, 6]], "{names:?}");
-        assert_eq!((set.train.labels, set.test.labels), (vec![0, 1], vec![1, 1]), "{names:?}");
+        assert_eq!((set.train.labels, set.test.unwrap().labels), (vec![0, 1], vec![1, 1]), "{names:?}");
     }
     let label = |value: u8| npy("|u1", "(1,)", &[value]);
     zip(&path, &[("old/labels.npy", label(1)), ("labels.npy", label(2)), ("labels", label(3))]);
@@ -128,7 +128,7 @@ fn images_with_a_last_axis_of_one_are_grey() {
     images(&path, "(2, 1, 3, 1)", names);
     let set = load_path(&path).unwrap();
     assert_eq!(set.shape, ImageShape { channels: 1, height: 1, width: 3 });
-    assert_eq!(set.test.images, array![[7, 8, 9], [10, 11, 12]]);
+    assert_eq!(set.test.unwrap().images, array![[7, 8, 9], [10, 11, 12]]);
     images(&path, "(1, 1, 3, 2)", names);
     let sentence = load_path(&path).unwrap_err().to_string();
     assert!(
@@ -162,6 +162,7 @@ fn numbers_are_f32_where_that_is_exact_and_wide_or_refused_where_it_is_not() {
         "{sentence}"
     );
     assert_eq!(Numbers::F32(array![[0.5]]).into_f64(), array![[0.5]]);
+    assert_eq!(Numbers::F64(array![[0.5], [0.1]]).select(&[1]), Numbers::F64(array![[0.1]]));
     assert_eq!(Numbers::F64(Array2::zeros((3, 2))).dim(), (3, 2));
 }
 

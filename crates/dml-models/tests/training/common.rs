@@ -106,7 +106,7 @@ fn guess(stack: &Stack, member: usize, data: &TrainingData, share: f64) -> Pseud
     let of_row = |row: usize| {
         let distance = |given: usize| (&embeddings.row(row) - &embeddings.row(given)).mapv(|x| x * x).sum();
         let nearest = (0..6).min_by(|&a, &b| distance(a).total_cmp(&distance(b))).unwrap();
-        (row, (nearest % CLASSES as usize) as u8)
+        (row, (nearest % CLASSES as usize) as i32)
     };
     (0..(share * N as f64) as usize).map(of_row).collect()
 }

@@ -70,14 +70,14 @@ fn pseudo_labels_are_asked_for_between_epochs_and_make_a_difference() {
 fn nothing_reads_a_hidden_label() {
     let mask = rows(60);
     let trained_on = |poison: bool| {
-        let truth = |i: usize| (i % CLASSES as usize) as u8;
-        let labels: Vec<u8> =
+        let truth = |i: usize| (i % CLASSES as usize) as i32;
+        let labels: Vec<i32> =
             (0..N).map(|i| if poison && !mask.contains(&i) { 255 } else { truth(i) }).collect();
         let data = TrainingData::new(images().view(), &labels, SHAPE, CLASSES as usize, Device::Cpu);
         let mut stack = Stack::new(vec![trial()], &[&mask], &data, Device::Cpu).unwrap();
         while stack.epoch < 4 {
             if stack.pseudo_labels_due().is_some() {
-                stack.set_pseudo_labels(vec![Some((0..N).map(|row| (row, (row % 2) as u8)).collect())]);
+                stack.set_pseudo_labels(vec![Some((0..N).map(|row| (row, (row % 2) as i32)).collect())]);
             }
             stack.train_epoch(&data).unwrap();
         }
@@ -94,7 +94,7 @@ fn nothing_reads_a_hidden_label() {
 fn a_true_label_stays_whatever_is_guessed() {
     let mut config = trial();
     config.training.schedule = Schedule::Constant;
-    let trained_with = |guess: &dyn Fn(usize) -> u8| {
+    let trained_with = |guess: &dyn Fn(usize) -> i32| {
         let mut stack = single(&config);
         while stack.epoch < 4 {
             if stack.pseudo_labels_due().is_some() {
@@ -105,7 +105,7 @@ fn a_true_label_stays_whatever_is_guessed() {
         stack.embed(0, images().view())
     };
     assert_eq!(
-        trained_with(&|row| (row % 3) as u8),
+        trained_with(&|row| (row % 3) as i32),
         trained_with(&|_| 0),
         "the first 60 rows have true labels"
     );

@@ -47,7 +47,7 @@ pub(super) fn of_dataset(
         Ok(picture(&images, data.shape, SPRITE_COLUMNS, 0)?)
     })?;
     link(&folder, &format!("{name}-samples.png"), job, names::SAMPLES, || {
-        Ok(sample_sheet(&data.train, data.shape, data.n_classes, SAMPLES, 0)?)
+        Ok(sample_sheet(&data.train, data.shape, data.n_classes(), SAMPLES, 0)?)
     })
 }
 

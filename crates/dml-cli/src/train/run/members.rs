@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use dml_data::Mask;
+use dml_data::{Mask, Split};
 use dml_eval::agreement::adjusted_mutual_information;
 use dml_models::{Baseline, EpochLosses, Stack, TrainingData, save_weights};
 use dml_store::{Curves, Ending, Event, FORMAT, Outcome, Scores, TrialResult, names};
@@ -95,7 +95,7 @@ pub(crate) fn mask(session: &Session, job: &Job) -> Result<Mask> {
     }
     let labels = &data.train.labels;
     let (percent, sampling) = (config.labelled_percent, config.labelled_sampling);
-    Ok(Mask::draw(labels, data.n_classes, percent, sampling, job.trial.train.seed)?)
+    Ok(Mask::draw(labels, data.n_classes(), percent, sampling, job.trial.train.seed)?)
 }
 
 /// A fresh stack, or one put where all members' checkpoints agree that it was.
@@ -211,7 +211,7 @@ fn guess_labels(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<()
     let Some(share) = stack.pseudo_labels_due() else { return Ok(()) };
     let loaded = session.loaded();
     let labels = &loaded.dataset.train.labels;
-    let n_classes = loaded.dataset.n_classes;
+    let n_classes = loaded.dataset.n_classes();
     let guess = |(index, job): (usize, &Job)| {
         let member = &stack.members[index];
         if member.diverged.is_some() {
@@ -300,7 +300,7 @@ impl Trained<'_> {
         }
         if let (Some(member), true) = (member, job.trial.evaluation.posterior) {
             say("posterior");
-            scores.extend(posterior(member, images, &evaluated_split(&job.trial, data)?.labels));
+            scores.extend(posterior(member, images, evaluated_split(&job.trial, data)?));
         }
         say("figures");
         artifacts::write(session.store.root(), job, data, &queries, member)?;
@@ -326,11 +326,14 @@ impl Trained<'_> {
 
 /// The KL at the end of training; and the purity of the prior's components, the agreement (AMI) of an image's most probable one with its
 /// class.
-fn posterior(member: Member, images: ArrayView2<u8>, labels: &[u8]) -> Scores {
+fn posterior(member: Member, images: ArrayView2<u8>, split: &Split) -> Scores {
     let Some(posteriors) = member.stack.posteriors(member.index, images) else { return Scores::new() };
     let mut scores = Scores::from([("posterior.kl".into(), posteriors.kl)]);
     if let Some(components) = posteriors.components {
-        let purity = adjusted_mutual_information(labels, &components);
+        let of_labelled = |row: usize| (split.labels[row], components[row]);
+        let (labels, components): (Vec<_>, Vec<_>) =
+            split.labelled_rows().into_iter().map(of_labelled).unzip();
+        let purity = adjusted_mutual_information(&labels, &components);
         scores.insert("posterior.component_ami".into(), purity);
     }
     scores

@@ -225,10 +225,13 @@ fn guess_labels(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<()
         }
         let config = &member.config.pseudo_labels;
         let guessed = pseudo_labels(config, embeddings.view(), &member.true_labels(), share, n_classes)?;
-        // Said, never used: hidden labels are the yardstick only.
+        // Said, never used: hidden labels, where there are any, are the yardstick only.
+        let known = guessed.iter().filter(|&&(row, _)| labels[row] >= 0).count();
         let right = guessed.iter().filter(|&&(row, class)| labels[row] == class).count();
         let (epoch, n) = (stack.epoch, guessed.len());
-        job.log.line(&format!("after epoch {epoch}: {n} labels guessed, of which {right} are right"));
+        job.log.line(&format!(
+            "after epoch {epoch}: {n} labels guessed; {right} of {known} that are known are right"
+        ));
         Ok(Some(guessed))
     };
     let guessed: Result<_> = jobs.iter().enumerate().map(guess).collect();

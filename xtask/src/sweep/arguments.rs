@@ -54,7 +54,7 @@ pub(crate) struct SweepArguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
     pub epoch_limit: u64,
     /// For file systems without file locks: a process claims a trial by a directory, to which it
-    /// gives signs of life, and is taken for dead after SECONDS without one
+    /// gives signs of life, and is taken for dead after SECONDS (180 where none are given) without
     ///
     /// The store remembers it, so that it is said once, while no process runs trials of the store.
     #[arg(

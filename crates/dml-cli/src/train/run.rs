@@ -39,8 +39,8 @@ pub(crate) struct RunArguments {
     /// and weights; pays on a GPU
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
     stack: u16,
-    /// For file systems without file locks: a trial is claimed by a directory, which gets signs of
-    /// life, and is given up after SECONDS without one
+    /// For file systems without file locks: a process claims a trial by a directory, to which it
+    /// gives signs of life, and is taken for dead after SECONDS (180 where none are given) without
     ///
     /// The store remembers it, so that it is said once, while no process runs trials of the store.
     #[arg(

@@ -1,7 +1,9 @@
 //! A sweep file, `xtask/sweeps/NAME.toml`: what it holds.
 
 use anyhow::{Result, bail};
-use dml_report::{EffectsSpec, FigureSpec, Ignore, PredictionSpec, Selection, TableSpec, VerdictSpec};
+use dml_report::{
+    EffectsSpec, EquivalenceSpec, FigureSpec, Ignore, PredictionSpec, Selection, TableSpec, VerdictSpec,
+};
 use serde::Deserialize;
 
 use super::stop_early::StopEarly;
@@ -22,8 +24,7 @@ pub(crate) struct SweepFile {
     /// `ignore`, `baselines` and `select`, unless it has its own.
     #[serde(default)]
     pub extends: Option<String>,
-    /// Sweeps of the same folder whose trials, tables, verdicts, predictions, effects and figures are
-    /// added.
+    /// Sweeps of the same folder whose trials and parts of the report are added.
     #[serde(default)]
     pub include: Vec<String>,
     /// A complete trial; what differs from the other's with `extends`, nothing at all for a sweep
@@ -39,7 +40,7 @@ pub(crate) struct SweepFile {
     /// Trials that stand in every table of the report, for every model to beat.
     #[serde(default)]
     pub baselines: Option<Selection>,
-    /// What all tables, predictions, effects and figures of this file select, but for the keys that they select
+    /// What all parts of the report but verdicts select, but for the keys that they select
     /// themselves.
     #[serde(default)]
     pub select: Option<Selection>,
@@ -52,6 +53,9 @@ pub(crate) struct SweepFile {
     /// Verdicts of the report.
     #[serde(default)]
     pub verdict: Vec<VerdictSpec>,
+    /// Scores that the report finds equivalent or not.
+    #[serde(default)]
+    pub equivalence: Vec<EquivalenceSpec>,
     /// Predictions that the report finds held or failed.
     #[serde(default)]
     pub prediction: Vec<PredictionSpec>,

@@ -55,10 +55,14 @@ impl Sweep {
             file.select = file.select.or(other.file.select);
         }
         let tables = file.table.iter_mut().map(|table| &mut table.select);
+        let equivalences = file.equivalence.iter_mut().map(|equivalence| &mut equivalence.select);
         let predictions = file.prediction.iter_mut().map(PredictionSpec::select_mut);
         let effects = file.effects.iter_mut().map(|effects| &mut effects.select);
-        for select in
-            tables.chain(predictions).chain(effects).chain(file.figure.iter_mut().map(FigureSpec::select_mut))
+        for select in tables
+            .chain(equivalences)
+            .chain(predictions)
+            .chain(effects)
+            .chain(file.figure.iter_mut().map(FigureSpec::select_mut))
         {
             for (key, values) in file.select.iter().flat_map(|all| &all.0) {
                 select.0.entry(key.clone()).or_insert_with(|| values.clone());
@@ -80,6 +84,7 @@ impl Sweep {
                 agreed("baselines", file.baselines, other.file.baselines).with_context(context)?;
             file.table.extend(other.file.table);
             file.verdict.extend(other.file.verdict);
+            file.equivalence.extend(other.file.equivalence);
             file.prediction.extend(other.file.prediction);
             file.effects.extend(other.file.effects);
             file.figure.extend(other.file.figure);

@@ -65,6 +65,7 @@ fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<ReportPaths> {
         baselines: file.baselines.clone().unwrap_or_default(),
         table: file.table.clone(),
         verdict: file.verdict.clone(),
+        equivalence: file.equivalence.clone(),
         prediction: file.prediction.clone(),
         effects: file.effects.clone(),
         figure: file.figure.clone(),

@@ -45,6 +45,7 @@ pub use error::ReportError;
 pub use report::{Report, ReportPaths};
 pub use select::Selection;
 pub use spec::{
-    ChoiceSpec, EffectsSpec, FigureSpec, Ignore, PredictionSpec, ReportSpecs, TableSpec, VerdictSpec,
+    ChoiceSpec, EffectsSpec, EquivalenceSpec, FigureSpec, Ignore, PredictionSpec, ReportSpecs, TableSpec,
+    VerdictSpec,
 };
 pub use write::write_report;

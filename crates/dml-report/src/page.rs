@@ -13,7 +13,9 @@ use crate::figure::{DARK, Figure, LIGHT, Rgb, Theme};
 use crate::prediction::{self, Prediction};
 use crate::report::Report;
 use crate::table::{Table, escape_html};
-use crate::verdict::{Verdict, by_proposal, scope, summary};
+use crate::verdict::{
+    Equivalence, Judged, Verdict, by_proposal, by_saying, equivalence_summary, scope, summary,
+};
 
 const TEMPLATE: &str = include_str!("../assets/page.html");
 /// Around the name of a slot of the template.
@@ -27,7 +29,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) report: &'a Report<'a>,
     pub(crate) trials: &'a [Evidence<'a>],
     pub(crate) tables: &'a [Table],
-    pub(crate) verdicts: &'a [Verdict],
+    pub(crate) judged: &'a Judged,
     /// Why there are none, although the sweep asks for some.
     pub(crate) unjudged: Option<&'a str>,
     pub(crate) predictions: &'a [Prediction],
@@ -98,7 +100,7 @@ fn or_none(html: String, what: &str) -> String {
 }
 
 fn verdicts(parts: &Parts) -> String {
-    let verdicts = parts.verdicts;
+    let verdicts = &parts.judged.verdicts;
     let scale = verdicts
         .iter()
         .filter_map(|v| v.difference.map(|d| d.interval()))
@@ -109,9 +111,26 @@ fn verdicts(parts: &Parts) -> String {
         let cases: String = verdicts.iter().map(|v| verdict(v, scale)).collect();
         format!("<h3>{}</h3>\n<p>{}</p>\n{cases}", escape_html(proposal), escape_html(&summary(&verdicts)))
     };
-    let scope = scope(verdicts).or_else(|| parts.unjudged.map(str::to_string));
+    let scope = scope(parts.judged).or_else(|| parts.unjudged.map(str::to_string));
     let scope = scope.map_or_else(String::new, |sentence| format!("<p>{sentence}</p>\n"));
-    scope + &by_proposal(verdicts).into_iter().map(proposal).collect::<String>()
+    let saying = |(says, equivalences): (&str, Vec<&Equivalence>)| {
+        let cases: String = equivalences.iter().map(|e| equivalence(e)).collect();
+        let summary = escape_html(&equivalence_summary(&equivalences));
+        format!("<h3>{}</h3>\n<p>{summary}</p>\n{cases}", escape_html(says))
+    };
+    let of_verdicts: String = by_proposal(verdicts).into_iter().map(proposal).collect();
+    let of_equivalences: String = by_saying(&parts.judged.equivalences).into_iter().map(saying).collect();
+    scope + &of_verdicts + &of_equivalences
+}
+
+fn equivalence(equivalence: &Equivalence) -> String {
+    let class = if equivalence.is_shown() { "supported" } else { "undecided" };
+    format!(
+        "<details class=verdict><summary><span class=\"badge {class}\">{}</span> {}</summary><p>{}</p></details>\n",
+        equivalence.word(),
+        escape_html(&equivalence.case_text()),
+        escape_html(&equivalence.words())
+    )
 }
 
 fn verdict(verdict: &Verdict, scale: f64) -> String {

@@ -82,6 +82,14 @@ pub(crate) fn score_text(score: &str) -> String {
     }
 }
 
+/// A case in a few words, as in `data mnist, labelled percent 0.1`.
+pub(crate) fn case_text(keys: &[String], values: &[Option<Value>]) -> String {
+    let text = |(key, value): (&String, &Option<Value>)| {
+        format!("{} {}", key_text(key), value.as_ref().map_or_else(|| "–".to_string(), value_text))
+    };
+    keys.iter().zip(values).map(text).collect::<Vec<_>>().join(", ")
+}
+
 /// Whether a key is this one, or stands in the table of this name.
 pub(crate) fn is_in(key: &str, of: &str) -> bool {
     key.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

@@ -1,5 +1,5 @@
-//! What a sweep file says about its report: `[[table]]`, `[[verdict]]`, `[[prediction]]`,
-//! `[[effects]]` and `[[figure]]`.
+//! What a sweep file says about its report: `[[table]]`, `[[verdict]]`, `[[equivalence]]`,
+//! `[[prediction]]`, `[[effects]]` and `[[figure]]`.
 
 mod check;
 mod figure;
@@ -30,6 +30,8 @@ pub struct ReportSpecs {
     pub table: Vec<TableSpec>,
     /// `[[verdict]]`
     pub verdict: Vec<VerdictSpec>,
+    /// `[[equivalence]]`
+    pub equivalence: Vec<EquivalenceSpec>,
     /// `[[prediction]]`
     pub prediction: Vec<PredictionSpec>,
     /// `[[effects]]`
@@ -148,6 +150,30 @@ impl TryFrom<Choice> for ChoiceSpec {
         )?;
         Ok(Self { keys, by, on })
     }
+}
+
+/// Scores of the same trials that are said to be the same for all practical purposes, as those of
+/// several read-outs: every two of them, once for each combination of the values of `each`.
+///
+/// Two one-sided paired t tests over seeds (Schuirmann 1987): equivalent is what is shown to differ
+/// by less than the margin, after Holm's correction for all comparisons of the report, verdicts and
+/// these together. Not shown is not different.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EquivalenceSpec {
+    /// Anchor.
+    pub name: String,
+    /// What is said, as a sentence without its full stop.
+    pub says: String,
+    /// Which trials.
+    #[serde(default)]
+    pub select: Selection,
+    /// One comparison for each combination of these keys' values and each two scores.
+    pub each: Vec<String>,
+    /// The scores.
+    pub scores: Vec<String>,
+    /// The difference from which on it would mean something.
+    pub margin: f64,
 }
 
 /// An analysis of variance of a score over a full factorial: every combination of the factors'

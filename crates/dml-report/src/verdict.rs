@@ -1,7 +1,9 @@
 //! Verdicts on improvement proposals: paired differences over seeds, corrected for the number of
 //! comparisons.
 
+mod equivalence;
 mod pairs;
+mod phrases;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,9 +14,10 @@ use toml::Value;
 use crate::estimate::{Estimate, p_value};
 use crate::evidence::{Evidence, Ranks, group};
 use crate::permutation::sign_flip_p;
-use crate::spec::VerdictSpec;
+use crate::spec::{EquivalenceSpec, VerdictSpec};
+pub(crate) use equivalence::{Equivalence, csv as equivalences_csv};
 use pairs::{Cause, Diverged, Lost, Pairs};
-pub(crate) use words::{by_proposal, csv, markdown, scope, summary};
+pub(crate) use words::{by_proposal, by_saying, csv, equivalence_summary, markdown, scope, summary};
 
 /// Probability of a wrong verdict anywhere in a report that Holm's procedure keeps to.
 pub(crate) const LEVEL: f64 = 0.05;
@@ -79,16 +82,38 @@ pub(crate) struct Verdict {
     pub(crate) averaged: Vec<String>,
 }
 
-/// Judges all proposals of a report together. A comparison that has no p (yet) counts as one whose
+/// All comparisons of a report.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Judged {
+    /// Treatments against controls.
+    pub(crate) verdicts: Vec<Verdict>,
+    /// Scores against scores of the same trials.
+    pub(crate) equivalences: Vec<Equivalence>,
+}
+
+/// Judges all proposals and equivalences of a report together. A comparison that has no p (yet) counts as one whose
 /// p is 1, so that a part of a report supports nothing that the whole of it would not.
-pub(crate) fn judge(specs: &[VerdictSpec], trials: &[Evidence], ranks: &Ranks) -> Vec<Verdict> {
+pub(crate) fn judge(
+    specs: &[VerdictSpec],
+    equivalences: &[EquivalenceSpec],
+    trials: &[Evidence],
+    ranks: &Ranks,
+) -> Judged {
     let mut verdicts: Vec<Verdict> = specs.iter().flat_map(|spec| judge_one(spec, trials, ranks)).collect();
+    let compare = |spec| equivalence::compare(spec, trials, ranks);
+    let mut equivalences: Vec<Equivalence> = equivalences.iter().flat_map(compare).collect();
     let mut planned: Vec<&mut Verdict> = verdicts.iter_mut().filter(|v| v.pairs > 0).collect();
+    let n = planned.len() + equivalences.len();
     let corrected = |p: fn(&Verdict) -> Option<f64>| {
-        holm(&planned.iter().map(|v| p(v).unwrap_or(1.0)).collect::<Vec<_>>())
+        let of_verdicts = planned.iter().map(|v| p(v));
+        let all = of_verdicts.chain(equivalences.iter().map(|e| e.adjusted_p));
+        holm(&all.map(|p| p.unwrap_or(1.0)).collect::<Vec<_>>())
     };
     let (by_t, by_flips) = (corrected(|v| v.adjusted_p), corrected(|v| v.permutation_p));
-    let n = planned.len();
+    for (e, adjusted) in equivalences.iter_mut().zip(&by_t[planned.len()..]) {
+        e.adjusted_p = e.adjusted_p.map(|_| *adjusted);
+        e.comparisons = n;
+    }
     for (verdict, (adjusted, flipped)) in planned.iter_mut().zip(by_t.into_iter().zip(by_flips)) {
         let mean = verdict.difference.map_or(0.0, |d| d.mean);
         verdict.adjusted_p = verdict.adjusted_p.map(|_| adjusted);
@@ -100,7 +125,7 @@ pub(crate) fn judge(specs: &[VerdictSpec], trials: &[Evidence], ranks: &Ranks) -
             (true, false) => Ruling::Refuted,
         };
     }
-    verdicts
+    Judged { verdicts, equivalences }
 }
 
 fn judge_one(spec: &VerdictSpec, trials: &[Evidence], ranks: &Ranks) -> Vec<Verdict> {

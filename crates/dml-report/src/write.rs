@@ -15,7 +15,7 @@ use crate::page::{Parts, page};
 use crate::prediction;
 use crate::report::{Report, ReportPaths, UNJUDGED};
 use crate::table::Table;
-use crate::verdict;
+use crate::verdict::{self, Judged};
 
 /// Makes the report of a sweep from a store, in `out`. The same results give the same bytes; what
 /// an earlier report wrote there and this one does not is removed.
@@ -34,9 +34,12 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
         .iter()
         .map(|spec| Table::build(spec, &specs.baselines, &trials, &ranks))
         .collect::<Result<_, _>>()?;
-    let unjudged = (report.stopped > 0 && !specs.verdict.is_empty()).then_some(UNJUDGED);
-    let judged = if unjudged.is_none() { &specs.verdict[..] } else { &[] };
-    let verdicts = verdict::judge(judged, &trials, &ranks);
+    let unjudged = (report.stopped > 0 && (!specs.verdict.is_empty() || !specs.equivalence.is_empty()))
+        .then_some(UNJUDGED);
+    let judged = match unjudged {
+        None => verdict::judge(&specs.verdict, &specs.equivalence, &trials, &ranks),
+        Some(_) => Judged::default(),
+    };
     let predictions = prediction::check(&specs.prediction, &trials, &ranks);
     let effects: Vec<Effects> =
         specs.effects.iter().map(|spec| Effects::build(spec, &trials, &ranks)).collect::<Result<_, _>>()?;
@@ -47,7 +50,7 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
         report,
         trials: &trials,
         tables: &tables,
-        verdicts: &verdicts,
+        judged: &judged,
         unjudged,
         predictions: &predictions,
         effects: &effects,
@@ -66,7 +69,10 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
             folder.write(&format!("figures/{}{ground}.png", figure.name), &picture.png)?;
         }
     }
-    folder.write("verdicts.csv", verdict::csv(&verdicts))?;
+    folder.write("verdicts.csv", verdict::csv(&judged.verdicts))?;
+    if !judged.equivalences.is_empty() {
+        folder.write("equivalences.csv", verdict::equivalences_csv(&judged.equivalences))?;
+    }
     if !predictions.is_empty() {
         folder.write("predictions.csv", prediction::csv(&predictions))?;
         folder.write("predictions.md", prediction::markdown(&predictions))?;
@@ -81,7 +87,7 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
         tables: folder.write("tables.md", all_tables)?,
         verdicts: folder.write(
             "verdicts.md",
-            unjudged.map_or_else(|| verdict::markdown(&verdicts), |sentence| format!("{sentence}\n")),
+            unjudged.map_or_else(|| verdict::markdown(&judged), |sentence| format!("{sentence}\n")),
         )?,
         figures: out.join("figures"),
         results_csv: folder.write("results.csv", interchange::csv(&trials))?,

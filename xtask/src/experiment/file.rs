@@ -1,6 +1,8 @@
 //! A sweep file, `xtask/sweeps/NAME.toml`: what it holds.
 
-use dml_report::{EffectsSpec, FigureSpec, Ignore, PredictionSpec, Selection, TableSpec, VerdictSpec};
+use dml_report::{
+    EffectsSpec, EquivalenceSpec, FigureSpec, Ignore, PredictionSpec, Selection, TableSpec, VerdictSpec,
+};
 use dml_store::{Mistake, line_of, read_toml};
 use serde::Deserialize;
 
@@ -21,8 +23,7 @@ pub(crate) struct SweepFile {
     /// The sweep whose base this one takes, under what its own says; and its `ignore`, `baselines`
     /// and `select`, unless it has its own. It lies in the same folder, or else in `xtask/sweeps`.
     pub extends: Option<String>,
-    /// Sweeps, found in the same way, whose trials, tables, verdicts, predictions, effects and figures
-    /// are added.
+    /// Sweeps, found in the same way, whose trials and parts of the report are added.
     pub include: Vec<String>,
     /// A complete trial; what differs from the other's with `extends`, nothing at all for a sweep
     /// that only includes others.
@@ -33,7 +34,7 @@ pub(crate) struct SweepFile {
     pub ignore: Option<Ignore>,
     /// Trials that stand in every table of the report, for every model to beat.
     pub baselines: Option<Selection>,
-    /// What all tables, predictions, effects and figures of this file select, but for the keys that they select
+    /// What all parts of the report but verdicts select, but for the keys that they select
     /// themselves.
     pub select: Option<Selection>,
     /// How `--stop-early` stops trials.
@@ -42,6 +43,8 @@ pub(crate) struct SweepFile {
     pub table: Vec<TableSpec>,
     /// Verdicts of the report.
     pub verdict: Vec<VerdictSpec>,
+    /// Scores that the report finds equivalent or not.
+    pub equivalence: Vec<EquivalenceSpec>,
     /// Predictions that the report finds held or failed.
     pub prediction: Vec<PredictionSpec>,
     /// Analyses of variance of the report.

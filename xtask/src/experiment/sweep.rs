@@ -103,6 +103,7 @@ impl Reader<'_> {
                 agreed("baselines", file.baselines, other.file.baselines).with_context(context)?;
             file.table.extend(other.file.table);
             file.verdict.extend(other.file.verdict);
+            file.equivalence.extend(other.file.equivalence);
             file.prediction.extend(other.file.prediction);
             file.effects.extend(other.file.effects);
             file.figure.extend(other.file.figure);
@@ -186,13 +187,14 @@ fn take_over(file: &mut SweepFile, other: SweepFile) {
     file.select = file.select.take().or(other.select);
 }
 
-/// Gives all tables, predictions, effects and figures what the file selects for all of them.
+/// Gives all parts of the report but verdicts what the file selects for all of them.
 fn select_everywhere(file: &mut SweepFile) {
     let tables = file.table.iter_mut().map(|table| &mut table.select);
+    let equivalences = file.equivalence.iter_mut().map(|equivalence| &mut equivalence.select);
     let predictions = file.prediction.iter_mut().map(PredictionSpec::select_mut);
     let effects = file.effects.iter_mut().map(|effects| &mut effects.select);
     let figures = file.figure.iter_mut().map(FigureSpec::select_mut);
-    for select in tables.chain(predictions).chain(effects).chain(figures) {
+    for select in tables.chain(equivalences).chain(predictions).chain(effects).chain(figures) {
         for (key, values) in file.select.iter().flat_map(|all| &all.0) {
             select.0.entry(key.clone()).or_insert_with(|| values.clone());
         }

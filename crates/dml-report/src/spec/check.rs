@@ -45,6 +45,18 @@ impl ReportSpecs {
                 )));
             }
         }
+        for e in &self.equivalence {
+            let wrong = |why: String| Err(ReportError::Spec(format!("equivalence \"{}\": {why}", e.name)));
+            if e.margin.is_nan() || e.margin <= 0.0 {
+                return wrong(format!(
+                    "margin is {}; a difference above 0, such as 0.01, would be right",
+                    e.margin
+                ));
+            }
+            if e.scores.len() < 2 {
+                return wrong(format!("scores has {}; two or more would be right", e.scores.len()));
+            }
+        }
         for table in &self.table {
             if let Some(key) = table.best_within.iter().find(|key| !table.rows.contains(key)) {
                 let name = &table.name;
@@ -78,6 +90,10 @@ impl ReportSpecs {
             };
             ("figure", figure.name(), select.0.keys().chain(keys).chain(x).collect())
         });
+        let equivalences = self
+            .equivalence
+            .iter()
+            .map(|e| ("equivalence", e.name.as_str(), e.select.0.keys().chain(&e.each).collect()));
         let predictions = self.prediction.iter().map(|prediction| {
             let each = match prediction {
                 PredictionSpec::Range { each, .. } => each.as_slice(),
@@ -92,6 +108,13 @@ impl ReportSpecs {
         let sections =
             [("baselines", self.baselines.0.keys().collect()), ("ignore", self.ignore.keys().collect())];
         let sections = sections.into_iter().map(|(name, keys)| ("section", name, keys));
-        sections.chain(tables).chain(verdicts).chain(predictions).chain(effects).chain(figures).collect()
+        sections
+            .chain(tables)
+            .chain(verdicts)
+            .chain(equivalences)
+            .chain(predictions)
+            .chain(effects)
+            .chain(figures)
+            .collect()
     }
 }

@@ -18,7 +18,7 @@ const SPEC: &str = r#"
 fn verdicts(spec: &str, synthetic: &Synthetic) -> Vec<Verdict> {
     let ignore = Ignore::new();
     let trials = join(&synthetic.results, &synthetic.expected, &ignore);
-    judge(&[toml::from_str(spec).unwrap()], &trials, &Ranks::of(&trials))
+    judge(&[toml::from_str(spec).unwrap()], &[], &trials, &Ranks::of(&trials)).verdicts
 }
 
 /// Lost pairs in the order of [`Cause`].
@@ -42,7 +42,7 @@ fn with_effect(seeds: i64, effect: impl Fn(f64) -> f64) -> Synthetic {
 fn a_clear_gain_is_supported_and_a_clear_loss_refuted() {
     let verdicts = verdicts(SPEC, &with_effect(10, |percent| if percent < 1.0 { 0.1 } else { -0.1 }));
     assert_eq!(verdicts.iter().map(|v| v.ruling).collect::<Vec<_>>(), [Ruling::Supported, Ruling::Refuted]);
-    insta::assert_snapshot!(markdown(&verdicts), @"
+    insta::assert_snapshot!(markdown(&Judged { verdicts, ..Judged::default() }), @"
     2 comparisons in all, and every p is corrected for all of them (Holm 1979); the intervals are not corrected. The t test supposes normally distributed differences, which so few seeds can neither show nor exclude; the p of sign flips beside it does not, but of n seeds it is at least 2 / 2^n before correction, so the t test rules. Intervals are over seeds alone: all seeds share one test set, and what another would give they do not cover.
 
     ### A decoder and a reconstruction loss
@@ -174,6 +174,36 @@ fn a_null_score_that_might_be_far_from_0_makes_no_null_model() {
     // Both means are near 0; the interval of the second reaches from -0.21 to +0.28.
     assert!(with_null(0.01).null_model);
     assert!(!with_null(0.1).null_model);
+}
+
+#[test]
+fn scores_that_differ_by_less_than_the_margin_are_equivalent_and_count_as_comparisons() {
+    let mut synthetic = with_effect(10, |_| 0.1);
+    synthetic.rescore(|_, percent, seed| {
+        let noise = 0.002 * [0.3, -0.8, 1.1, -0.2, 0.6, -1.0, 0.1, 0.9, -0.4, -0.6][seed as usize];
+        (0.8, if percent < 1.0 { 0.801 + noise } else { 0.82 + noise })
+    });
+    let spec = "name = 'same'\nsays = 'Both scores agree'\neach = ['data.labelled_percent']\nmargin = 0.01\n\
+                select = { 'model.system' = 'dml' }\nscores = ['test_folds.knn.accuracy', 'test_folds.knn.ami']";
+    let (spec, ignore) = (toml::from_str(spec).unwrap(), Ignore::new());
+    let trials = join(&synthetic.results, &synthetic.expected, &ignore);
+    let judged = judge(&[toml::from_str(SPEC).unwrap()], &[spec], &trials, &Ranks::of(&trials));
+    assert_eq!(judged.verdicts[0].comparisons, 4);
+    insta::assert_snapshot!(markdown(&Judged { verdicts: vec![], ..judged.clone() }), @"
+    4 comparisons in all, and every p is corrected for all of them (Holm 1979); the intervals are not corrected. The t test supposes normally distributed differences, which so few seeds can neither show nor exclude; the p of sign flips beside it does not, but of n seeds it is at least 2 / 2^n before correction, so the t test rules. Intervals are over seeds alone: all seeds share one test set, and what another would give they do not cover.
+
+    ### Both scores agree
+
+    That they differ by less than 0.01 is shown in 1 of 2 comparisons; not shown is not different.
+
+    - **equivalent**, labelled percent 0.1, knn accuracy (test folds) against knn ami (test folds): The first is 0.0010 lower (95% interval of the difference -0.0020 to +0.0000, 10 seeds). p below 0.0001 that they differ by 0.01 or more, after Holm’s correction for 4 comparisons.
+    - **not shown**, labelled percent 10, knn accuracy (test folds) against knn ami (test folds): The first is 0.0200 lower (95% interval of the difference -0.0210 to -0.0190, 10 seeds). p 1.0000 that they differ by 0.01 or more, after Holm’s correction for 4 comparisons. Its whole interval, which is not corrected, is beyond the margin.
+    ");
+    insta::assert_snapshot!(equivalences_csv(&judged.equivalences), @"
+    equivalence,case,first,second,ruling,difference,low,high,seeds,margin,holm_p,comparisons
+    same,labelled percent 0.1,test_folds.knn.accuracy,test_folds.knn.ami,equivalent,-0.001000,-0.002032,0.000032,10,0.01,0.000000,4
+    same,labelled percent 10,test_folds.knn.accuracy,test_folds.knn.ami,not shown,-0.020000,-0.021032,-0.018968,10,0.01,1.000000,4
+    ");
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Verdicts as plain words and as a file of numbers.
 
+use super::phrases::{p_text, plan_words};
 use crate::estimate::{Estimate, SCOPE};
-use crate::select::{key_text, score_text, value_text};
-use crate::verdict::{Cause, Diverged, LEVEL, NULL_MARGIN, Ruling, Verdict, seeds_needed};
+use crate::select::{case_text, score_text};
+use crate::verdict::{
+    Cause, Diverged, Equivalence, Judged, LEVEL, NULL_MARGIN, Ruling, Verdict, seeds_needed,
+};
 
 impl Ruling {
     /// One word.
@@ -18,10 +21,8 @@ impl Ruling {
 impl Verdict {
     /// The case in a few words, as in `data mnist, labelled percent 0.1`.
     pub(crate) fn case_text(&self) -> String {
-        let text = |(key, value): &(String, Option<toml::Value>)| {
-            format!("{} {}", key_text(key), value.as_ref().map_or_else(|| "–".to_string(), value_text))
-        };
-        self.case.iter().map(text).collect::<Vec<_>>().join(", ")
+        let (keys, values): (Vec<_>, Vec<_>) = self.case.iter().cloned().unzip();
+        case_text(&keys, &values)
     }
 
     /// What the numbers say and how far to trust it, in sentences.
@@ -128,24 +129,17 @@ impl Verdict {
     }
 }
 
-fn p_text(p: f64) -> String {
-    if p < 0.0001 { "below 0.0001".to_string() } else { format!("{p:.4}") }
-}
-
 /// What has to be known to read the verdicts of a report, with the number of all its comparisons.
 /// `None` of none.
-pub(crate) fn scope(verdicts: &[Verdict]) -> Option<String> {
-    let comparisons = verdicts.iter().map(|verdict| verdict.comparisons).max()?;
+pub(crate) fn scope(judged: &Judged) -> Option<String> {
+    let of_verdicts = judged.verdicts.iter().map(|verdict| verdict.comparisons);
+    let comparisons = of_verdicts.chain(judged.equivalences.iter().map(|e| e.comparisons)).max()?;
     Some(format!(
         "{} in all, and every p is corrected for all of them (Holm 1979); the intervals are not corrected. The t test supposes normally distributed \
          differences, which so few seeds can neither show nor exclude; the p of sign flips beside it does not, but of n seeds it is at least 2 / 2^n \
          before correction, so the t test rules. {SCOPE}",
         plan_words(comparisons)
     ))
-}
-
-fn plan_words(comparisons: usize) -> String {
-    format!("{comparisons} comparison{}", if comparisons == 1 { "" } else { "s" })
 }
 
 fn with_interval(estimate: &Estimate) -> String {
@@ -202,16 +196,43 @@ pub(crate) fn by_proposal(verdicts: &[Verdict]) -> Vec<(&str, Vec<&Verdict>)> {
 }
 
 /// All verdicts as Markdown.
-pub(crate) fn markdown(verdicts: &[Verdict]) -> String {
+pub(crate) fn markdown(judged: &Judged) -> String {
     let mut lines = vec![];
-    lines.extend(scope(verdicts).into_iter().flat_map(|scope| [scope, String::new()]));
-    for (proposal, verdicts) in by_proposal(verdicts) {
+    lines.extend(scope(judged).into_iter().flat_map(|scope| [scope, String::new()]));
+    for (proposal, verdicts) in by_proposal(&judged.verdicts) {
         lines.extend([format!("### {proposal}"), String::new(), summary(&verdicts), String::new()]);
         let bullet = |v: &&Verdict| format!("- **{}**, {}: {}", v.ruling.word(), v.case_text(), v.words());
         lines.extend(verdicts.iter().map(bullet));
         lines.push(String::new());
     }
+    for (says, equivalences) in by_saying(&judged.equivalences) {
+        lines.extend([
+            format!("### {says}"),
+            String::new(),
+            equivalence_summary(&equivalences),
+            String::new(),
+        ]);
+        let bullet = |e: &&Equivalence| format!("- **{}**, {}: {}", e.word(), e.case_text(), e.words());
+        lines.extend(equivalences.iter().map(bullet));
+        lines.push(String::new());
+    }
     lines.join("\n")
+}
+
+/// One sentence on all comparisons that a specification says are the same.
+pub(crate) fn equivalence_summary(equivalences: &[&Equivalence]) -> String {
+    let shown = equivalences.iter().filter(|e| e.is_shown()).count();
+    let margin = equivalences.first().map_or(0.0, |e| e.margin);
+    let all = equivalences.len();
+    format!(
+        "That they differ by less than {margin} is shown in {shown} of {all} comparisons; not shown is not different."
+    )
+}
+
+/// Equivalences of one specification after the other, in the order of the sweep file.
+pub(crate) fn by_saying(equivalences: &[Equivalence]) -> Vec<(&str, Vec<&Equivalence>)> {
+    let runs = equivalences.chunk_by(|a, b| a.name == b.name);
+    runs.map(|run| (run[0].says.as_str(), run.iter().collect())).collect()
 }
 
 /// Columns of lost pairs.

@@ -134,6 +134,25 @@ fn a_wrong_specification_is_named() {
     assert!(message(|s| s.table.push(s.table[0].clone())).contains("\"table-1\": it is there twice"));
     assert!(message(|s| s.table[0].name = "Table 1".into()).contains("a-z, 0-9 and -"));
     assert!(message(|s| s.table[0].best_within.push("seed".into())).contains("best_within has \"seed\""));
+    let same = |margin: f64, scores: &str| -> crate::spec::EquivalenceSpec {
+        toml::from_str(&format!(
+            "name = 'same'\nsays = 'S'\neach = []\nscores = {scores}\nmargin = {margin:?}"
+        ))
+        .unwrap()
+    };
+    let refused = |spec: crate::spec::EquivalenceSpec| {
+        let mut report = report(&[]);
+        report.specs.equivalence = vec![spec];
+        write_report(&report, &store, folder.path()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        refused(same(-0.01, "['a', 'b']")),
+        "equivalence \"same\": margin is -0.01; a difference above 0, such as 0.01, would be right"
+    );
+    assert_eq!(
+        refused(same(0.01, "['a']")),
+        "equivalence \"same\": scores has 1; two or more would be right"
+    );
     assert!(message(|s| s.table[0].published = Some("table-7".into())).contains("no such published table"));
 }
 

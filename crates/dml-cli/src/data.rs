@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use clap::Subcommand;
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
 use dml_data::files::write_aside;
-use dml_data::{Dataset, Manifest, Source, Split, class_counts, sample_sheet};
+use dml_data::npz::NpzWriter;
+use dml_data::{Dataset, Manifest, PictureOptions, Pictures, Source, Split, class_counts, sample_sheet};
 
 use crate::print;
 
@@ -38,11 +39,35 @@ pub(crate) enum DataCommand {
         #[arg(long)]
         offline: bool,
     },
+    /// Make a data set of your own pictures, some of them with a label
+    ///
+    /// A data set is an npz in `MedMNIST`'s layout, with -1 for no label, which `dml data show`, trial
+    /// files (`data.name`) and NumPy read. Beside it stands a CSV with the file and class of each row.
+    Import(ImportArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// A folder of folders, one for each class, or a CSV with the columns `file` and `label`
+    pictures: PathBuf,
+    /// Where to write the npz; the CSV stands beside it
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Width and height of the images, 1 to 128
+    #[arg(long, default_value_t = 28)]
+    size: u32,
+    /// The folder whose pictures have no label
+    #[arg(long, default_value = "unlabelled", value_name = "NAME")]
+    unlabelled: String,
+    /// Refuse everything where a picture cannot be read, in place of leaving it out
+    #[arg(long)]
+    strict: bool,
 }
 
 pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
     match command {
         DataCommand::List => list()?,
+        DataCommand::Import(arguments) => import(arguments)?,
         DataCommand::Fetch { name, offline } => {
             for path in dml_data::fetch(name, &Source::from_env(*offline)?, true)? {
                 print(path.display())?;
@@ -71,6 +96,40 @@ fn list() -> Result<()> {
         print(format_args!("{:<14} {} ({}): {place}", entry.name, entry.title, entry.license))?;
     }
     Ok(())
+}
+
+fn import(arguments: &ImportArguments) -> Result<()> {
+    let ImportArguments { pictures, out, size, unlabelled, strict } = arguments;
+    if !out.extension().is_some_and(|extension| extension == "npz") {
+        bail!("--out {} is no npz file; a name that ends in .npz would be right", out.display());
+    }
+    let options = PictureOptions { size: *size, unlabelled: unlabelled.clone(), strict: *strict };
+    let read = Pictures::read(pictures, &options)?;
+    for (file, why) in &read.left_out {
+        eprintln!("note: {}: {why}; it is left out", file.display());
+    }
+    let class = |label: i32| usize::try_from(label).map_or("", |place| read.classes[place].as_str());
+    let mut rows = csv::Writer::from_writer(Vec::new());
+    rows.write_record(["row", "file", "label", "class"])?;
+    for (row, (file, &label)) in read.files.iter().zip(&read.labels).enumerate() {
+        rows.write_record([&row.to_string(), &*file.to_string_lossy(), &label.to_string(), class(label)])?;
+    }
+    let (csv, rows) = (out.with_extension("csv"), rows.into_inner()?);
+    let mut file = NpzWriter::create(out)?;
+    file.add_images("train_images", read.images.view(), read.shape)?;
+    file.add_i64("train_labels", &read.labels.iter().map(|&label| label.into()).collect::<Vec<_>>())?;
+    file.finish()?;
+    write_aside(&csv, &rows).with_context(|| csv.display().to_string())?;
+    let (n, without) = (read.files.len(), read.labels.iter().filter(|&&label| label < 0).count());
+    for (label, name) in read.classes.iter().enumerate() {
+        let of_class = read.labels.iter().filter(|&&other| other == label as i32).count();
+        print(format_args!("{of_class:>8} {name}"))?;
+    }
+    print(format_args!(
+        "{without:>8} without a label\n{n:>8} in {}, and their files in {}",
+        out.display(),
+        csv.display()
+    ))
 }
 
 fn show(dataset: &Dataset) -> Result<()> {

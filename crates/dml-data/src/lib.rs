@@ -39,6 +39,8 @@ mod medmnist;
 pub mod npy;
 pub mod npz;
 mod picture;
+#[cfg(feature = "pictures")]
+mod pictures;
 mod progress;
 pub mod random;
 mod sample_sheet;
@@ -54,5 +56,7 @@ pub use load::{fetch, load};
 pub use manifest::{Entry, FileSpec, Format, Manifest, Npm, Release, Unpacked};
 pub use mask::{Mask, Sampling};
 pub use picture::picture;
+#[cfg(feature = "pictures")]
+pub use pictures::{PictureOptions, Pictures};
 pub use sample_sheet::sample_sheet;
 pub use source::Source;

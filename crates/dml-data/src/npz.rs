@@ -9,11 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use npyz::{AutoSerialize, WriterBuilder};
 use zip::{CompressionMethod, ZipArchive, ZipWriter, result::ZipError, write::FileOptions};
 
-use crate::{DataError, files::Aside, npy};
+use crate::{DataError, ImageShape, files::Aside, npy};
 
 /// An npz file that is open for reading.
 #[derive(Debug)]
@@ -194,6 +194,29 @@ impl NpzWriter {
     /// When the file cannot be written or has an array of that name.
     pub fn add_f32(&mut self, name: &str, values: ArrayView2<f32>) -> Result<(), DataError> {
         self.add(name, &[values.nrows(), values.ncols()], values.iter().copied())
+    }
+
+    /// Adds images: `[n, pixels]`, channel first within a row, which become `[n, height, width]`, or `[n,
+    /// height, width, 3]` where they have colours.
+    ///
+    /// # Errors
+    /// When the file cannot be written or has an array of that name.
+    pub fn add_images(
+        &mut self,
+        name: &str,
+        images: ArrayView2<u8>,
+        shape: ImageShape,
+    ) -> Result<(), DataError> {
+        let ImageShape { channels, height, width } = shape;
+        let plane = height * width;
+        let mut sides = vec![images.nrows(), height, width];
+        if channels > 1 {
+            sides.push(channels);
+        }
+        let of_row = |row: ArrayView1<u8>| {
+            (0..plane * channels).map(|i| row[i % channels * plane + i / channels]).collect::<Vec<u8>>()
+        };
+        self.add(name, &sides, images.rows().into_iter().flat_map(of_row))
     }
 
     /// Adds integers. `[n]`

@@ -5,5 +5,7 @@
 mod fetch;
 mod members;
 mod npz;
+#[cfg(feature = "pictures")]
+mod pictures;
 #[cfg(feature = "fetch")]
 mod server;

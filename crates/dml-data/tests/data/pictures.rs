@@ -1,0 +1,133 @@
+//! Folders and lists of pictures that the tests draw.
+
+use std::fs;
+use std::path::Path;
+
+use dml_data::{ImageShape, PictureOptions, Pictures};
+use image::{Rgb, RgbImage};
+use tempfile::TempDir;
+
+/// A picture of two halves, the left of one colour and the right of another.
+fn halves(left: [u8; 3], right: [u8; 3]) -> RgbImage {
+    RgbImage::from_fn(40, 20, |x, _| Rgb(if x < 20 { left } else { right }))
+}
+
+const GREY: [u8; 3] = [200; 3];
+const BLACK: [u8; 3] = [0; 3];
+
+fn write(folder: &Path, name: &str, picture: &RgbImage) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    picture.save(path).unwrap();
+}
+
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["left/1.png", "left/2.bmp", "right/1.jpg", "unlabelled/a.webp", "unlabelled/b.gif", "c.tiff"]
+    {
+        let is_right = name.starts_with("right");
+        write(folder.path(), name, &if is_right { halves(BLACK, GREY) } else { halves(GREY, BLACK) });
+    }
+    fs::write(folder.path().join("left/notes.txt"), "no picture").unwrap();
+    fs::write(folder.path().join("left/.hidden.png"), "no picture").unwrap();
+    folder
+}
+
+fn read(path: &Path, size: u32) -> Pictures {
+    Pictures::read(path, &PictureOptions { size, ..PictureOptions::default() }).unwrap()
+}
+
+#[test]
+fn a_folder_a_class_and_one_without_labels_are_read_in_order() {
+    let folder = folder();
+    let pictures = read(folder.path(), 4);
+    let names: Vec<_> =
+        pictures.files.iter().map(|f| f.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["left/1.png", "left/2.bmp", "right/1.jpg", "c.tiff", "unlabelled/a.webp", "unlabelled/b.gif"]
+    );
+    assert_eq!(pictures.classes, ["left", "right"]);
+    assert_eq!(pictures.labels, [0, 0, 1, -1, -1, -1]);
+    assert_eq!(pictures.shape, ImageShape { channels: 1, height: 4, width: 4 });
+    assert!(pictures.left_out.is_empty(), "{:?}", pictures.left_out);
+    for (row, &label) in pictures.images.rows().into_iter().zip(&pictures.labels) {
+        let (left, right) = if label == 1 { (0, 200) } else { (200, 0) };
+        for y in 0..4 {
+            // JPEG and GIF are near, not equal.
+            assert!(row[y * 4].abs_diff(left) < 6 && row[y * 4 + 3].abs_diff(right) < 6, "{row}");
+        }
+    }
+}
+
+#[test]
+fn one_coloured_picture_gives_all_three_channels() {
+    let folder = folder();
+    write(folder.path(), "right/2.png", &halves([255, 0, 10], BLACK));
+    let pictures = read(folder.path(), 2);
+    assert_eq!(pictures.shape, ImageShape { channels: 3, height: 2, width: 2 });
+    let row = pictures.files.iter().position(|file| file.ends_with("right/2.png")).unwrap();
+    assert_eq!(pictures.images.row(row).to_vec(), [255, 0, 255, 0, 0, 0, 0, 0, 10, 0, 10, 0]);
+}
+
+#[test]
+fn a_cameras_orientation_is_heeded() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a/plain.jpg", &halves(GREY, BLACK));
+    let plain = fs::read(folder.path().join("a/plain.jpg")).unwrap();
+    // After the start of the image an EXIF segment with one entry: orientation 3, upside down.
+    let tiff = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x03\0\0\0\0\0\0\0";
+    let segment = [&b"\xff\xe1"[..], &(tiff.len() as u16 + 8).to_be_bytes(), b"Exif\0\0", tiff].concat();
+    fs::write(folder.path().join("a/turned.jpg"), [&plain[..2], &segment, &plain[2..]].concat()).unwrap();
+    let pictures = read(folder.path(), 2);
+    let [plain, turned] = [0, 1].map(|row| pictures.images.row(row).to_vec());
+    assert!(plain[0] > 190 && plain[1] < 10 && turned[0] < 10 && turned[1] > 190, "{plain:?} {turned:?}");
+}
+
+#[test]
+fn a_broken_picture_is_left_out_by_name_or_refused() {
+    let folder = folder();
+    let broken = folder.path().join("right/broken.png");
+    fs::write(&broken, b"\x89PNG\r\n\x1a\nand no more").unwrap();
+    let pictures = read(folder.path(), 4);
+    assert_eq!(pictures.files.len(), 6);
+    assert_eq!(pictures.left_out.len(), 1);
+    assert_eq!(pictures.left_out[0].0, broken);
+    let strict = PictureOptions { strict: true, ..PictureOptions::default() };
+    let refused = Pictures::read(folder.path(), &strict).unwrap_err().to_string();
+    assert!(
+        refused.starts_with(&format!("{}: cannot be read as a picture: ", broken.display())),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_list_names_files_and_labels() {
+    let folder = folder();
+    let list = folder.path().join("list.csv");
+    fs::write(&list, "label,file\nzebra,left/1.png\n,right/1.jpg\nant,\"left/2.bmp\"\n").unwrap();
+    let pictures = read(&list, 4);
+    assert_eq!(pictures.classes, ["ant", "zebra"]);
+    assert_eq!(pictures.labels, [1, -1, 0]);
+    fs::write(&list, "name,label\na,b\n").unwrap();
+    let refused = Pictures::read(&list, &PictureOptions::default()).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        format!("{}: has the columns [\"name\", \"label\"]: it should have file and label", list.display())
+    );
+}
+
+#[test]
+fn what_is_no_folder_of_pictures_is_refused_in_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |options: PictureOptions| Pictures::read(folder.path(), &options).unwrap_err().to_string();
+    let empty = refused(PictureOptions::default());
+    let expected = "has no picture: it should hold a folder of pictures for each class";
+    assert_eq!(empty, format!("{}: {expected}", folder.path().display()));
+    let size = refused(PictureOptions { size: 0, ..PictureOptions::default() });
+    assert_eq!(size, "a size of 0 pixels is out of range; it must be 1 to 128");
+    fs::create_dir(folder.path().join("a")).unwrap();
+    fs::write(folder.path().join("a/1.png"), "").unwrap();
+    let broken = refused(PictureOptions::default());
+    assert!(broken.contains("has no picture that can be read; ") && broken.contains("a/1.png"), "{broken}");
+}

@@ -1,8 +1,8 @@
 //! Claims: which process runs a trial.
 //!
 //! A claim is an advisory lock on a file, which the system releases however the process ends. Some
-//! network file systems have no locks. There a claim can be a directory, which one process alone can
-//! make, with a file in it that its owner writes again and again: the sign that it lives.
+//! network file systems have no locks. There a claim can be a directory, which one process alone
+//! can make, with a file in it that its owner writes again and again: the sign that it lives.
 //!
 //! ```text
 //! FILE-1/alive    the claim of a process that has died
@@ -82,7 +82,7 @@ fn lock(path: &Path) -> Result<Option<File>, StoreError> {
 #[derive(Debug)]
 struct Directory {
     path: PathBuf,
-    /// What is written as a sign of life. Numbers come again, so that it tells whose directory it is.
+    /// What is written as a sign of life. Numbers come again, so it tells whose directory it is.
     sign: String,
     beating: Option<(Sender<()>, JoinHandle<()>)>,
 }
@@ -106,7 +106,7 @@ impl Directory {
             let _ = fs::remove_dir_all(&path);
             return Ok(None);
         }
-        // What is older does not count, so nothing depends on its end, which its owner may come to too.
+        // What is older does not count, so it may stay; its owner may be removing it too.
         for older in all.into_iter().filter(|other| *other < number) {
             let _ = fs::remove_dir_all(numbered(file, older));
         }
@@ -182,8 +182,8 @@ fn touch(path: &Path) -> io::Result<()> {
     fs::write(path, "1")
 }
 
-/// Gives a sign of life again. What is gone, or has another's sign in its place, is not found: whoever
-/// takes over may just be removing it.
+/// Gives a sign of life again. What is gone, or has another's sign in its place, is not found:
+/// whoever takes over may just be removing it.
 fn touch_again(path: &Path, sign: &str) -> io::Result<()> {
     if fs::read_to_string(path)? != sign {
         return Err(ErrorKind::NotFound.into());

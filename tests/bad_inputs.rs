@@ -1,4 +1,5 @@
-//! Bad inputs of `dml`, each with the exit code and the sentence that it gets. Those of trial files and data sets are in `failures.rs`.
+//! Bad inputs of `dml`, each with the exit code and the sentence that it gets. Those of trial files
+//! and data sets are in `failures.rs`.
 
 use std::fs;
 
@@ -6,7 +7,8 @@ use crate::arrays::npy;
 use crate::call::{complaint_of, text};
 use crate::store::Store;
 
-/// The exit code of a call and all that it says; of what clap says the first line, which is the sentence.
+/// The exit code of a call and all that it says; of what clap says the first line, which is the
+/// sentence.
 fn answer(arguments: &[&str], folder: &str) -> String {
     let (code, said) = complaint_of(arguments);
     assert!(said.starts_with("error: ") && !said.contains("panicked"), "{arguments:?}: {said}");

@@ -16,12 +16,11 @@ use crate::{invariants, libtorch};
 pub(crate) struct TestArguments {
     /// Also the proofs against other software and with real kills, in minutes: what CI runs
     ///
-    /// Dependencies are checked with cargo-deny. What we write is opened with Python's packages, the report's page is used in Chromium, a
-    /// sweep is killed with kill -9, meets a full disk and a file system without locks, and runs on
-    /// a real Slurm of one node.
-    /// Python and Node packages go into the cache; as root on Debian, Chromium and Slurm are
-    /// installed where they are missing. A proof that cannot be had here is skipped, with the
-    /// reason.
+    /// Dependencies are checked with cargo-deny. What we write is opened with Python's packages,
+    /// the report's page is used in Chromium, a sweep is killed with kill -9, meets a full disk and
+    /// a file system without locks, and runs on a real Slurm of one node. Python and Node packages
+    /// go into the cache; as root on Debian, Chromium and Slurm are installed where they are
+    /// missing. A proof that cannot be had here is skipped, with the reason.
     #[arg(long)]
     all: bool,
 }

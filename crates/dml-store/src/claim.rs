@@ -1,8 +1,8 @@
 //! Claims: which process runs a trial.
 //!
 //! A claim is an advisory lock on a file, which the system releases however the process ends. Some
-//! network file systems have no locks. There a claim can be a directory, which one process alone can
-//! make, with a file in it that its owner writes again and again: the sign that it lives.
+//! network file systems have no locks. There a claim can be a directory, which one process alone
+//! can make, with a file in it that its owner writes again and again: the sign that it lives.
 //!
 //! ```text
 //! FILE-1/alive    the claim of a process that has died
@@ -82,6 +82,8 @@ fn lock(path: &Path) -> Result<Option<File>, StoreError> {
 #[derive(Debug)]
 struct Directory {
     path: PathBuf,
+    /// What is written as a sign of life. Numbers come again, so it tells whose directory it is.
+    sign: String,
     beating: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
@@ -101,24 +103,30 @@ impl Directory {
         // Others may have come and gone between the look and now.
         let all = numbers(file)?;
         if all.iter().any(|other| *other > number) || is_held()? {
-            fs::remove_dir_all(&path)?;
+            let _ = fs::remove_dir_all(&path);
             return Ok(None);
         }
+        // What is older does not count, so it may stay; its owner may be removing it too.
         for older in all.into_iter().filter(|other| *other < number) {
-            fs::remove_dir_all(numbered(file, older))?;
+            let _ = fs::remove_dir_all(numbered(file, older));
         }
         let alive = path.join("alive");
-        touch(&alive)?;
+        let sign = format!("{} {:?}", std::process::id(), SystemTime::now());
+        if let Err(error) = fs::write(&alive, &sign) {
+            let _ = fs::remove_dir_all(&path);
+            return Err(error);
+        }
+        let own = sign.clone();
         let (stop, stopped) = channel();
         let thread = thread::spawn(move || {
             while stopped.recv_timeout(limit / SIGNS) == Err(RecvTimeoutError::Timeout) {
                 // A full disk may have room again; a directory that is gone was taken over.
-                if touch_again(&alive).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+                if touch_again(&alive, &own).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
                     break;
                 }
             }
         });
-        Ok(Some(Self { path, beating: Some((stop, thread)) }))
+        Ok(Some(Self { path, sign, beating: Some((stop, thread)) }))
     }
 }
 
@@ -129,7 +137,9 @@ impl Drop for Directory {
             let _ = thread.join();
         }
         // What cannot be removed grows old.
-        let _ = fs::remove_dir_all(&self.path);
+        if fs::read_to_string(self.path.join("alive")).is_ok_and(|sign| sign == self.sign) {
+            let _ = fs::remove_dir_all(&self.path);
+        }
     }
 }
 
@@ -172,9 +182,13 @@ fn touch(path: &Path) -> io::Result<()> {
     fs::write(path, "1")
 }
 
-/// The same without making what is gone, which whoever takes over may just be removing.
-fn touch_again(path: &Path) -> io::Result<()> {
-    File::options().write(true).open(path)?.write_all(b"1")
+/// Gives a sign of life again. What is gone, or has another's sign in its place, is not found:
+/// whoever takes over may just be removing it.
+fn touch_again(path: &Path, sign: &str) -> io::Result<()> {
+    if fs::read_to_string(path)? != sign {
+        return Err(ErrorKind::NotFound.into());
+    }
+    File::options().write(true).open(path)?.write_all(sign.as_bytes())
 }
 
 #[cfg(test)]
@@ -267,7 +281,9 @@ mod tests {
             assert!(start.elapsed() < MINUTE, "waited in vain for its end");
             thread::yield_now();
         }
+        // Of a directory with the same number that is another's now, it takes nothing away.
+        silent(&file, 1, MINUTE);
         drop(claim);
-        assert_eq!(left(&folder), Vec::<String>::new());
+        assert_eq!(left(&folder), ["lock-1"]);
     }
 }

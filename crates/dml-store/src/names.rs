@@ -1,7 +1,7 @@
 //! What files and folders of a store are called.
 //!
 //! ```text
-//! STORE/store.json                    {"format": 1}, and "heartbeat_seconds" where the file system has no locks
+//! STORE/store.json                    {"format": 1}; "heartbeat_seconds" where there are no locks
 //! STORE/trials/ID/trial.toml          the complete trial
 //!                 result.json         written last: the trial is done
 //!                 weights.safetensors the trained weights
@@ -11,7 +11,7 @@
 //!                 run.json            when, where, on what and for how long it ran
 //!                 log.txt             what it said
 //!                 lock                held (advisory file lock) by the process that runs it
-//!                 lock-N/alive        in its place where the file system has no locks; written again and again
+//!                 lock-N/alive        in its place where there are no locks; written repeatedly
 //!                 *.npz, *.png        what the report shows of it
 //! STORE/trainings/NAME.json           which trial has done a training that may be others' too
 //! STORE/images/                       pictures of data sets, which trials link to

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeArray, DeString, DeTable, DeValue, Deserializer, Error};
+use toml::de::{DeArray, DeInteger, DeString, DeTable, DeValue, Deserializer, Error};
 
 /// What is wrong with a text, in one place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +30,7 @@ impl fmt::Display for Mistake {
 /// Reads a value from a text, and tells all that is wrong with it, in the order of its lines.
 ///
 /// With mistakes, the value is what the text says without the entries that have them; `None` where
-/// nothing can be made of the rest. Of a table that lacks keys, the first that it lacks is told.
+/// nothing can be made of the rest.
 ///
 /// ```
 /// # #[derive(serde::Deserialize)]
@@ -64,12 +64,18 @@ pub fn read_toml<T: DeserializeOwned>(text: &str) -> (Option<T>, Vec<Mistake>) {
             Err(error) => error,
         };
         let span = error.span().unwrap_or_default();
-        let taken = take_out(table.get_mut(), &(0..0), &span, unknown(&error));
-        let place = taken.as_ref().and_then(|taken| line(taken.at));
         // A key that was taken out is missing by our own doing.
-        let is_ours = |taken: &Taken| taken.of == span && missing(&error) == taken.key.as_deref();
-        if !all_taken.iter().any(is_ours) {
-            mistakes.push(Mistake { line: place, what: sentence(&error, taken.as_ref()) });
+        let is_ours =
+            |key: &String| all_taken.iter().any(|taken| taken.of == span && taken.key.as_ref() == Some(key));
+        let mut lacking = missing(&error).map(|key| lacking::<T>(table.clone(), &span, key));
+        if let Some(keys) = &mut lacking {
+            keys.retain(|key| !is_ours(key));
+        }
+        let taken = take_out(table.get_mut(), &(0..0), &span, unknown(&error));
+        if lacking.as_ref().is_none_or(|keys| !keys.is_empty()) {
+            let place = taken.as_ref().and_then(|taken| line(taken.at));
+            let what = sentence(&error, taken.as_ref(), lacking.as_deref());
+            mistakes.push(Mistake { line: place, what });
         }
         let Some(taken) = taken else { break };
         all_taken.push(taken);
@@ -182,7 +188,53 @@ fn missing(error: &Error) -> Option<&str> {
     error.message().strip_prefix("missing field `")?.split('`').next()
 }
 
-fn sentence(error: &Error, taken: Option<&Taken>) -> String {
+/// All keys that a table lacks, of which the first is known: each is told only where the others are
+/// there, so something is put in their places.
+fn lacking<T: DeserializeOwned>(mut root: Spanned<DeTable>, span: &Range<usize>, first: &str) -> Vec<String> {
+    let mut keys = vec![first.to_owned()];
+    'keys: while let Some(key) = keys.last().cloned() {
+        let stand_ins = [
+            DeValue::String("".into()),
+            DeValue::Array(DeArray::new()),
+            DeValue::Integer(DeInteger::default()),
+            DeValue::Boolean(true),
+            DeValue::Table(DeTable::new()),
+        ];
+        for stand_in in stand_ins {
+            let Some(table) = table_at(root.get_mut(), span) else { break 'keys };
+            table.insert(Spanned::new(0..0, key.clone().into()), Spanned::new(0..0, stand_in));
+            let next = T::deserialize(Deserializer::from(root.clone())).err();
+            if let Some(next) =
+                next.as_ref().filter(|error| error.span().as_ref() == Some(span)).and_then(missing)
+            {
+                keys.push(next.to_owned());
+                continue 'keys;
+            }
+        }
+        break;
+    }
+    keys
+}
+
+fn table_at<'a, 'i>(table: &'a mut DeTable<'i>, span: &Range<usize>) -> Option<&'a mut DeTable<'i>> {
+    table.iter_mut().find_map(|(_, value)| table_in(value, span))
+}
+
+fn table_in<'a, 'i>(value: &'a mut Spanned<DeValue<'i>>, span: &Range<usize>) -> Option<&'a mut DeTable<'i>> {
+    let is_it = value.span() == *span;
+    match value.get_mut() {
+        DeValue::Table(table) => {
+            if is_it {
+                return Some(table);
+            }
+            table_at(table, span)
+        }
+        DeValue::Array(items) => items.iter_mut().find_map(|item| table_in(item, span)),
+        _ => None,
+    }
+}
+
+fn sentence(error: &Error, taken: Option<&Taken>, lacking: Option<&[String]>) -> String {
     let message = error.message();
     let key = taken.and_then(|taken| taken.key.as_deref());
     for (kind, what) in [("unknown field `", "key "), ("unknown variant `", "")] {
@@ -198,8 +250,8 @@ fn sentence(error: &Error, taken: Option<&Taken>) -> String {
         };
     }
     let subject = key.map_or("this".to_owned(), |key| format!("`{key}`"));
-    if let Some(missing) = missing(error) {
-        return format!("{subject} has no `{missing}`");
+    if let Some(keys) = lacking {
+        return format!("{subject} has no `{}`", keys.join("`, `"));
     }
     if message == "u64 value was too large" {
         return format!("{subject} is too large; at most {} would be right", i64::MAX);
@@ -231,92 +283,4 @@ fn in_words(expected: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use serde::Deserialize;
-
-    use super::*;
-
-    #[derive(Debug, Default, PartialEq, Deserialize)]
-    #[serde(default, deny_unknown_fields)]
-    struct File {
-        name: String,
-        seeds: u32,
-        table: Vec<Part>,
-        figure: Vec<Figure>,
-        grid: BTreeMap<String, f64>,
-    }
-
-    #[derive(Debug, PartialEq, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Part {
-        title: String,
-        #[serde(default)]
-        rows: Vec<String>,
-    }
-
-    #[derive(Debug, PartialEq, Deserialize)]
-    #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-    enum Figure {
-        Score { x: String },
-        Images { file: String },
-    }
-
-    fn read(text: &str) -> (Option<File>, String) {
-        let (file, mistakes) = read_toml::<File>(text);
-        (file, mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-    }
-
-    #[test]
-    fn all_mistakes_are_told_in_the_order_of_their_lines_and_the_rest_is_read() {
-        let text = "sedes = 3\nname = 7\nseeds = 4\n\
-            [grid]\na = 1.0\nb = 'x'\n\
-            [[table]]\ntitle = 't'\nrow = []\nrows = ['a', 2]\n\
-            [[table]]\nrows = []\n\
-            [[figure]]\nkind = 'score'\nx = 'a'\nlines = []\n\
-            [[figure]]\nkind = 'picture'\n";
-        let (file, told) = read(text);
-        insta::assert_snapshot!(told, @r#"
-        line 1: there is no key `sedes`; `seeds` is the nearest
-        line 2: `name` is the integer `7`; a string would be right
-        line 6: `b` is the string "x"; a number would be right
-        line 9: there is no key `row`; `rows` is the nearest
-        line 10: `rows` is the integer `2`; a string would be right
-        line 11: `table` has no `title`
-        line 16: there is no key `lines`; there are `x`
-        line 18: `kind`: there is no `picture`; there are `score`, `images`
-        "#);
-        let file = file.unwrap();
-        assert_eq!((file.seeds, file.grid.len(), file.table.len(), file.figure.len()), (4, 1, 1, 1));
-        assert_eq!(file.figure, [Figure::Score { x: "a".into() }]);
-    }
-
-    #[test]
-    fn what_is_no_toml_is_told_line_by_line_and_nothing_is_read() {
-        let (file, told) = read("name = \nseeds = 3\nx = = 2\n");
-        insta::assert_snapshot!(told, @r"
-        line 1: string values must be quoted, expected literal string
-        line 3: extra `=`, expected nothing
-        line 3: unexpected key or value, expected newline, `#`
-        ");
-        assert_eq!(file, None);
-    }
-
-    #[test]
-    fn a_word_is_near_where_a_third_of_its_letters_would_have_to_change() {
-        let known = ["seeds", "claim", "command"];
-        assert_eq!(nearest("sedes", known), Some("seeds"));
-        assert_eq!(nearest("comand", known), Some("command"));
-        assert_eq!(nearest("epochs", known), None);
-        assert_eq!(nearest("x", []), None);
-    }
-
-    #[test]
-    fn a_text_without_mistakes_has_none() {
-        let text = "name = 'n'\nseeds = 1\n";
-        assert_eq!(read(text), (Some(File { name: "n".into(), seeds: 1, ..File::default() }), String::new()));
-        assert_eq!(line_of(text, &["seeds"]), Some(2));
-        assert_eq!(line_of("a = 1", &["a", "b"]), None);
-    }
-}
+mod tests;

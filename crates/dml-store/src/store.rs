@@ -53,8 +53,8 @@ impl RunStore {
     }
 
     /// From now on the trials of this store are claimed without file locks, by every process that
-    /// opens it: a claim is a directory, and one without a sign of life for so many seconds is taken
-    /// over. For file systems without locks, and while no process runs trials of the store.
+    /// opens it: a claim is a directory, and one without a sign of life for so many seconds is
+    /// taken over. For file systems without locks, and while no process runs trials of the store.
     ///
     /// # Errors
     /// When the store's claims go by another number of seconds, or it cannot be written.

@@ -136,8 +136,8 @@ pub(crate) fn submit(request: &Request, store: &RunStore, trials: Vec<Trial>) ->
     ))
 }
 
-/// Refuses a folder that no `#SBATCH` line and no list of trials can name: a backslash anywhere in a
-/// path takes the meaning from `%a` in all of it.
+/// Refuses a folder that no `#SBATCH` line and no list of trials can name: a backslash anywhere in
+/// a path takes the meaning from `%a` in all of it.
 fn check_folder(root: &Path) -> Result<()> {
     ensure!(
         root.to_str().is_some_and(|path| !path.contains(['\\', '\n'])),

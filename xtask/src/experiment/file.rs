@@ -97,7 +97,7 @@ mod tests {
     fn all_mistakes_are_named_with_their_lines() {
         insta::assert_snapshot!(complaint(&format!("{HEAD}sedes = 3\n[[table]]\nnmae = 't'\n[base]\nseed = 0\n")), @r"
         line 5: there is no key `sedes`; `seeds` is the nearest
-        line 6: `table` has no `name`
+        line 6: `table` has no `name`, `title`, `rows`, `scores`
         line 7: there is no key `nmae`; `name` is the nearest
         ");
         insta::assert_snapshot!(complaint("claim = 'c'\nseeds = -2\nseconds_per_trial = 0.0\n"), @r"

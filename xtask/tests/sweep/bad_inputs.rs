@@ -285,17 +285,17 @@ fn bad_sections_of_sweep_files() {
     2 mine.toml: line 10: `seed` is set by `seeds`, not by a grid
     2 mine.toml: line 10: `model.hidden` is given the integer 8; an array in a grid is varied: to set one array, wrap it, as in [[512, 256]]
     2 mine.toml: line 9: `grid` is the table; an array would be right
-    2 mine.toml: line 9: `table` has no `title`
+    2 mine.toml: line 9: `table` has no `title`, `rows`, `scores`
     2 mine.toml: line 12: there is no key `row`; `rows` is the nearest
     mine.toml: line 14: `scores` is the string "accuracy"; an array would be right
-    2 mine.toml: line 9: `verdict` has no `proposal`
+    2 mine.toml: line 9: `verdict` has no `proposal`, `treatment`, `control`, `each`, `score`
     mine.toml: line 11: there is no key `proposals`; `proposal` is the nearest
     2 mine.toml: line 10: `kind`: there is no `pie`; there are `latent`, `curves`, `score`, `images`
-    2 mine.toml: line 9: `figure` has no `x`
+    2 mine.toml: line 9: `figure` has no `x`, `score`, `lines`
     2 mine.toml: line 9: `figure` has no `kind`
     2 mine.toml: line 10: `stop_early.first_epochs` is 0; 1 or more would be right
     mine.toml: line 11: `stop_early.reduction_factor` is 1; 2 or more would be right
-    2 mine.toml: line 9: `stop_early` has no `reduction_factor`
+    2 mine.toml: line 9: `stop_early` has no `reduction_factor`, `score`, `within`
     2 mine.toml: line 10: `model` is the integer `3`; a table would be right
     2 mine.toml: line 10: there is no key `selects`; `select` is the nearest
     "#);

@@ -116,8 +116,8 @@ fn all_mistakes_of_a_sweep_file_are_told_at_once() {
     insta::assert_snapshot!(complaint(root.path(), "one"), @r#"
     xtask/sweeps/one.toml: line 5: there is no key `sedes`; `seeds` is the nearest
     xtask/sweeps/one.toml: line 6: there is no sweep "tabel-1"; there are one, three, two
-    xtask/sweeps/one.toml: line 7: `table` has no `title`
-    xtask/sweeps/one.toml: line 9: `verdict` has no `name`
+    xtask/sweeps/one.toml: line 7: `table` has no `title`, `rows`, `scores`
+    xtask/sweeps/one.toml: line 9: `verdict` has no `name`, `proposal`, `treatment`, `control`, `score`
     xtask/sweeps/one.toml: line 10: `each` is the integer `3`; an array would be right
     "#);
     insta::assert_snapshot!(complaint(root.path(), "two"), @r#"

@@ -1,8 +1,8 @@
 //! Trainings that are another trial's already.
 //!
 //! Where no label takes part in a training (an autoencoder's, a VAE's, any with the weight of its
-//! metric loss at 0), trials that differ in their
-//! labels and in what is scored have one training between them. The first to end leaves its weights
+//! metric loss at 0), trials that differ in their labels and in what is scored have one training
+//! between them. The first to end leaves its weights
 //! and its name under that of the training; the others take the weights and are only scored. Each
 //! has its own result, with the bytes that it has alone.
 
@@ -11,17 +11,17 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use dml_data::Mask;
 use dml_data::files::sha256;
-use dml_models::{RoutineConfig, Stack, TrainConfig, load_weights};
-use dml_store::{FORMAT, Outcome, Training, names};
+use dml_models::{Stack, load_weights};
+use dml_store::{Curves, FORMAT, Outcome, Training, names};
 
 use crate::train::session::{Job, Session};
 
-/// The name of a trial's training; `None` where labels take part in it, or nothing is trained.
+/// The name of a trial's training; `None` where nothing is trained.
 ///
 /// It names the images by their content, as what a data set is called does not tell what is in it;
-/// and all on which the bytes of the weights depend.
+/// and all on which the bytes of the weights depend, but for the labels.
 fn name(session: &Session, job: &Job) -> Option<String> {
-    if job.trial.train.model.system.is_baseline() || takes_labels(&job.trial.train) {
+    if job.trial.train.model.system.is_baseline() {
         return None;
     }
     let versions = (FORMAT, env!("CARGO_PKG_VERSION"), env!("DML_LIBTORCH"));
@@ -29,20 +29,6 @@ fn name(session: &Session, job: &Job) -> Option<String> {
     let (images, train) = (session.loaded().images_sha256(), &job.trial.train);
     let all = serde_json::to_string(&(versions, machine, images, train)).expect("plain data");
     Some(sha256(all.as_bytes())[..16].to_owned())
-}
-
-/// Whether the metric loss counts in any step.
-fn takes_labels(train: &TrainConfig) -> bool {
-    let system = train.model.system;
-    let has_other = system.has_decoder() || system.has_posterior();
-    let counts = match train.routine {
-        RoutineConfig::AlternateEpochs { alpha, .. }
-        | RoutineConfig::AlternateBatches { alpha, .. }
-        | RoutineConfig::JointAlpha { alpha } => alpha < 1.0,
-        RoutineConfig::JointGamma { gamma } => gamma > 0.0,
-        _ => true,
-    };
-    system.has_metric_loss() && (counts || !has_other)
 }
 
 /// A model at the end of its training, which is that of another trial; and the trial.
@@ -77,9 +63,13 @@ fn trained(session: &Session, job: &Job, mask: &Mask, training: &Training) -> Re
     Ok(stack)
 }
 
-/// Leaves a training to other trials, whose it may be too. It is only a short cut: a store that
-/// cannot be written has other ways to say so.
-pub(super) fn remember(session: &Session, job: &Job) {
+/// Leaves a training to other trials, whose it may be too: one in which no step asked for the
+/// metric loss, which alone looks at labels. It is only a short cut: a store that cannot be written has
+/// other ways to say so.
+pub(super) fn remember(session: &Session, job: &Job, curves: &Curves) {
+    if curves.get("supervised").is_some_and(|curve| curve.iter().any(Option::is_some)) {
+        return;
+    }
     let Some(name) = name(session, job) else { return };
     if let Ok(weights) = digest(&job.directory.join(names::WEIGHTS)) {
         let training = Training { format: FORMAT, trial: job.id.clone(), weights };

@@ -318,9 +318,10 @@ impl Trained<'_> {
         artifacts::write_provenance(session, job, seconds, taken_from)?;
         job.log.line(&format!("{ending} after {seconds:.1} s"));
         let (id, trial) = (job.id.clone(), job.table.clone());
-        session.store.finish(&TrialResult { format: FORMAT, id, trial, outcome, curves })?;
+        let result = TrialResult { format: FORMAT, id, trial, outcome, curves };
+        session.store.finish(&result)?;
         if is_new {
-            known::remember(session, job);
+            known::remember(session, job, &result.curves);
         }
         session.say(&Event::Finished { id: job.id.clone(), outcome: ending, seconds });
         Ok(())

@@ -9,6 +9,8 @@ mod identities;
 mod invariants;
 mod kept;
 mod libtorch;
+#[cfg(test)]
+mod numbers;
 mod python;
 mod report;
 mod selected;

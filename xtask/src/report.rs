@@ -58,7 +58,8 @@ pub(crate) fn write(root: &Path, out: Option<&Path>, sweep: &Sweep, store: &RunS
     Ok(paths)
 }
 
-fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<ReportPaths> {
+/// Makes the report of a sweep in `out`.
+pub(crate) fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<ReportPaths> {
     let file = &sweep.file;
     let specs = ReportSpecs {
         ignore: file.ignore.clone().unwrap_or_default(),

@@ -1,5 +1,5 @@
-//! Which factors of an experiment move a score, and by how much: an analysis of variance over a full
-//! factorial.
+//! Which factors of an experiment move a score, and by how much: an analysis of variance over a
+//! full factorial.
 
 mod anova;
 mod factorial;
@@ -22,6 +22,8 @@ pub(crate) struct Effects {
     pub(crate) title: String,
     /// Effects of one factor or more, then the seed, then what is left; none without a whole seed.
     pub(crate) rows: Vec<Effect>,
+    /// All named effects.
+    pub(crate) together: Option<Share>,
     /// What has to be said under the table, a sentence or more each.
     pub(crate) notes: Vec<String>,
 }
@@ -65,8 +67,8 @@ impl Effects {
     /// sense. Results that are missing are none: the analysis then says so.
     pub(crate) fn build(spec: &EffectsSpec, trials: &[Evidence], ranks: &Ranks) -> Result<Self, ReportError> {
         let factorial = Factorial::of(spec, trials, ranks)?;
-        let mut effects =
-            Self { name: spec.name.clone(), title: spec.title.clone(), rows: Vec::new(), notes: Vec::new() };
+        let (name, title) = (spec.name.clone(), spec.title.clone());
+        let mut effects = Self { name, title, rows: Vec::new(), together: None, notes: Vec::new() };
         effects.notes.extend(factorial.missing_words(&spec.score));
         let blocks = factorial.scores(&spec.score);
         let anova = Anova::new(&factorial.levels(), spec.order);
@@ -88,7 +90,10 @@ impl Effects {
         effects.rows.push(Effect { label: "seed".into(), named: false, share: seed });
         effects.rows.push(Effect { label: "what is left".into(), named: false, share: left });
         let enough = (1..=n_named).map(|n| sum.of(&order[..n]));
-        effects.notes.extend(words::notes(spec, &effects.rows, blocks.len(), &enough.collect::<Vec<_>>()));
+        let enough: Vec<Share> = enough.collect();
+        effects.together = enough.last().copied();
+        let seeds = words::Seeds { whole: blocks.len(), asked: factorial.n_seeds() };
+        effects.notes.extend(words::notes(spec, &effects.rows, &seeds, &enough));
         Ok(effects)
     }
 }

@@ -3,8 +3,8 @@
 /// The largest adjusted mutual information that labels can have with balanced classes of `entropy`
 /// nats if they have `information` nats in common with them.
 ///
-/// Adjusting for chance only lowers it: AMI ≤ I / ((H(ŷ) + H(y)) / 2), and H(ŷ) is at least I. It is
-/// 1 once the information is the whole entropy.
+/// Adjusting for chance only lowers it: AMI ≤ I / ((H(ŷ) + H(y)) / 2), and H(ŷ) is at least I. It
+/// is 1 once the information is the whole entropy.
 pub(crate) fn largest_ami(information: f64, entropy: f64) -> f64 {
     let information = information.clamp(0.0, entropy);
     2.0 * information / (information + entropy)
@@ -28,7 +28,8 @@ mod tests {
         for (information, expected) in [(0.0, 0.0), (entropy, 1.0), (40.0, 1.0)] {
             assert!((largest_ami(information, entropy) - expected).abs() < 1e-15);
         }
-        // Labels that tell two groups of five classes apart: I = H(ŷ) = ln 2, which is on the bound.
+        // Labels that tell two groups of five classes apart: I = H(ŷ) = ln 2, which is on the
+        // bound.
         let halves = 2.0_f64.ln();
         let ami = halves / f64::midpoint(halves, entropy);
         assert!((largest_ami(halves, entropy) - ami).abs() < 1e-15);

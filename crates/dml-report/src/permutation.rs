@@ -13,9 +13,9 @@ const ROUNDING: f64 = 1e-12;
 
 /// Two-sided p that there is no difference, if differences are as likely to have the other sign
 /// (Fisher 1935): the share of all signs under which the sum is at least as far from 0 as the one
-/// found. It supposes no normal distribution. Exact for up to 16 differences, of which it is at least
-/// 2 / 2^n; for more it is of the found signs and 65,535 drawn ones (Phipson & Smyth 2010). `None` of
-/// fewer than two.
+/// found. It supposes no normal distribution. Exact for up to 16 differences, of which it is at
+/// least 2 / 2^n; for more it is of the found signs and 65,535 drawn ones (Phipson & Smyth 2010).
+/// `None` of fewer than two.
 pub(crate) fn sign_flip_p(differences: &[f64]) -> Option<f64> {
     let n = differences.len();
     let largest: f64 = differences.iter().map(|d| d.abs()).sum();

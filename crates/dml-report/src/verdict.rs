@@ -91,8 +91,9 @@ pub(crate) struct Judged {
     pub(crate) equivalences: Vec<Equivalence>,
 }
 
-/// Judges all proposals and equivalences of a report together. A comparison that has no p (yet) counts as one whose
-/// p is 1, so that a part of a report supports nothing that the whole of it would not.
+/// Judges all proposals and equivalences of a report together. A comparison that has no p (yet)
+/// counts as one whose p is 1, so that a part of a report supports nothing that the whole of it
+/// would not.
 pub(crate) fn judge(
     specs: &[VerdictSpec],
     equivalences: &[EquivalenceSpec],

@@ -58,28 +58,7 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
     };
 
     let mut folder = Folder::new(out);
-    for table in &tables {
-        for (extension, text) in [("md", table.markdown()), ("csv", table.csv()), ("tex", table.latex())] {
-            folder.write(&format!("tables/{}.{extension}", table.name), text)?;
-        }
-    }
-    for figure in &figures {
-        for (ground, picture) in ["", "-dark"].iter().zip(figure.pictures.iter().flatten()) {
-            folder.write(&format!("figures/{}{ground}.svg", figure.name), &picture.svg)?;
-            folder.write(&format!("figures/{}{ground}.png", figure.name), &picture.png)?;
-        }
-    }
-    folder.write("verdicts.csv", verdict::csv(&judged.verdicts))?;
-    if !judged.equivalences.is_empty() {
-        folder.write("equivalences.csv", verdict::equivalences_csv(&judged.equivalences))?;
-    }
-    if !predictions.is_empty() {
-        folder.write("predictions.csv", prediction::csv(&predictions))?;
-        folder.write("predictions.md", prediction::markdown(&predictions))?;
-    }
-    if !effects.is_empty() {
-        folder.write("effects.csv", effects::csv(&effects))?;
-    }
+    write_parts(&parts, &mut folder)?;
     let all_tables = tables.iter().map(Table::markdown).chain(effects.iter().map(Effects::markdown));
     let all_tables = all_tables.collect::<Vec<_>>().join("\n");
     let paths = ReportPaths {
@@ -98,6 +77,33 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
     };
     folder.finish()?;
     Ok(paths)
+}
+
+/// Writes each table and figure, and the numbers of all else, into files of their own.
+fn write_parts(parts: &Parts, folder: &mut Folder) -> Result<(), ReportError> {
+    for table in parts.tables {
+        for (extension, text) in [("md", table.markdown()), ("csv", table.csv()), ("tex", table.latex())] {
+            folder.write(&format!("tables/{}.{extension}", table.name), text)?;
+        }
+    }
+    for figure in parts.figures {
+        for (ground, picture) in ["", "-dark"].iter().zip(figure.pictures.iter().flatten()) {
+            folder.write(&format!("figures/{}{ground}.svg", figure.name), &picture.svg)?;
+            folder.write(&format!("figures/{}{ground}.png", figure.name), &picture.png)?;
+        }
+    }
+    folder.write("verdicts.csv", verdict::csv(&parts.judged.verdicts))?;
+    if !parts.judged.equivalences.is_empty() {
+        folder.write("equivalences.csv", verdict::equivalences_csv(&parts.judged.equivalences))?;
+    }
+    if !parts.predictions.is_empty() {
+        folder.write("predictions.csv", prediction::csv(parts.predictions))?;
+        folder.write("predictions.md", prediction::markdown(parts.predictions))?;
+    }
+    if !parts.effects.is_empty() {
+        folder.write("effects.csv", effects::csv(parts.effects))?;
+    }
+    Ok(())
 }
 
 /// All results that can be read, and a sentence for each that cannot.

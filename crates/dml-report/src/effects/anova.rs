@@ -44,8 +44,8 @@ impl Anova {
     /// The shares of the effects, then that of the blocks, then what is left; `None` where nothing
     /// varies.
     ///
-    /// With the grand mean taken off, the squares of the margin of a set of factors are those of all
-    /// effects within the set, which Möbius inversion takes apart.
+    /// With the grand mean taken off, the squares of the margin of a set of factors are those of
+    /// all effects within the set, which Möbius inversion takes apart.
     ///
     /// # Shapes
     /// A block has one value a cell.

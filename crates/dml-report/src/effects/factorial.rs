@@ -51,6 +51,11 @@ impl<'t, 'a> Factorial<'t, 'a> {
         self.levels.iter().map(Vec::len).collect()
     }
 
+    /// Number of seeds that the sweep asks for.
+    pub(super) fn n_seeds(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// The scores of the seeds all of whose trials have one.
     pub(super) fn scores(&self, score: &str) -> Vec<Vec<f64>> {
         let of_block = |block: &Vec<&Evidence>| block.iter().map(|trial| trial.score(score)).collect();

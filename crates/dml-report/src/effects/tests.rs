@@ -107,8 +107,8 @@ fn uneven(seeds: i64) -> Made {
 
 #[test]
 fn the_interval_is_that_of_the_draws_of_seeds() {
-    // Two seeds: a draw has the first twice (1 in 4), both (2 in 4), or the second twice (1 in 4), so
-    // the percentiles are the shares of one seed alone. With b's coefficient -0.1 or 0 these are
+    // Two seeds: a draw has the first twice (1 in 4), both (2 in 4), or the second twice (1 in 4),
+    // so the percentiles are the shares of one seed alone. With b's coefficient -0.1 or 0 these are
     // 0.01 / 0.30 and 0, and both give 0.0025 to b of 0.295, for the residual has the other half.
     let effects = uneven(2).analysed(ALL).unwrap();
     let b = effects.rows.iter().find(|row| row.label == "b").unwrap().share;
@@ -164,7 +164,11 @@ fn seeds_that_are_not_whole_are_left_out_and_named() {
         effects.notes[0],
         "2 of 4 seeds are whole and analysed; 2 of 32 trials are without a y (1 missing, 1 diverged)."
     );
+    assert!(effects.notes[3].starts_with("Held so far: "), "{}", effects.notes[3]);
     assert_eq!(effects.rows.len(), 7 + 2);
+    let text = csv(std::slice::from_ref(&effects));
+    assert_eq!(text.lines().count(), 1 + 7 + 2 + 1);
+    assert!(text.lines().last().unwrap().starts_with("effects,all named,0.9"), "{text}");
     made.results.clear();
     let effects = made.analysed(ALL).unwrap();
     assert_eq!(effects.rows, []);

@@ -14,8 +14,16 @@ pub(super) fn nothing(score: &str, seeds: usize) -> String {
     }
 }
 
+/// How many seeds are analysed, and how many the sweep asks for.
+pub(super) struct Seeds {
+    pub(super) whole: usize,
+    pub(super) asked: usize,
+}
+
 /// What the numbers say; `enough` has for each n the share of the n largest effects together.
-pub(super) fn notes(spec: &EffectsSpec, rows: &[Effect], seeds: usize, enough: &[Share]) -> Vec<String> {
+pub(super) fn notes(spec: &EffectsSpec, rows: &[Effect], seeds: &Seeds, enough: &[Share]) -> Vec<String> {
+    let so_far = if seeds.whole < seeds.asked { " so far" } else { "" };
+    let seeds = seeds.whole;
     let whole = enough[enough.len() - 1];
     let intervals = match seeds {
         1 => "One seed: there are no intervals.".to_string(),
@@ -39,7 +47,7 @@ pub(super) fn notes(spec: &EffectsSpec, rows: &[Effect], seeds: usize, enough: &
         _ if whole.interval.is_none() => {
             format!("Whether the lower end of an interval reaches {bar} cannot be said of one seed.")
         }
-        None => format!("Not held: the lower end of their interval is below {bar}."),
+        None => format!("Not held{so_far}: the lower end of their interval is below {bar}."),
         Some(last) => {
             let labels: Vec<&str> = rows[..=last].iter().map(|row| row.label.as_str()).collect();
             let (few, verb) = match labels.len() {
@@ -47,7 +55,7 @@ pub(super) fn notes(spec: &EffectsSpec, rows: &[Effect], seeds: usize, enough: &
                 n => (format!("the {n} largest are"), "explain"),
             };
             format!(
-                "Held: the lower end of their interval is above {bar}, and {few} enough for that: {} {verb} {}.",
+                "Held{so_far}: the lower end of their interval is above {bar}, and {few} enough for that: {} {verb} {}.",
                 labels.join(", "),
                 enough[last].text()
             )
@@ -112,15 +120,21 @@ impl Effects {
     }
 }
 
-/// All effects as CSV, one a line.
+/// What the CSV calls all named effects together.
+const TOGETHER: &str = "all named";
+
+/// All effects as CSV, one a line, then all named ones together.
 pub(crate) fn csv(all: &[Effects]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(["effects", "effect", "share", "low", "high"]).expect("memory");
     let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.6}"));
-    for (effects, row) in all.iter().flat_map(|effects| effects.rows.iter().map(move |row| (effects, row))) {
-        let (low, high) = (row.share.interval.map(|i| i.0), row.share.interval.map(|i| i.1));
-        let [share, low, high] = [Some(row.share.share), low, high].map(number);
-        writer.write_record([&effects.name, &row.label, &share, &low, &high]).expect("memory");
+    for effects in all {
+        let together = effects.together.map(|share| (TOGETHER, share));
+        let rows = effects.rows.iter().map(|row| (row.label.as_str(), row.share));
+        for (label, Share { share, interval }) in rows.chain(together) {
+            let [share, low, high] = [Some(share), interval.map(|i| i.0), interval.map(|i| i.1)].map(number);
+            writer.write_record([&effects.name, label, &share, &low, &high]).expect("memory");
+        }
     }
     String::from_utf8(writer.into_inner().expect("memory")).expect("made of strings")
 }

@@ -20,7 +20,8 @@ struct Case<'t> {
     ami: f64,
     kl: f64,
     fate: Fate,
-    /// The most that the read-out can know, less what the embedding can hold: above 0 unless it holds.
+    /// The most that the read-out can know, less what the embedding can hold: above 0 unless it
+    /// holds.
     excess: f64,
 }
 

@@ -28,15 +28,15 @@ pub enum PredictionSpec {
         /// The mean is less than this.
         below: Option<f64>,
     },
-    /// In every single trial a read-out knows no more of the classes than the embedding can hold, in
-    /// nats: MI(ŷ; y) ≤ KL + `tolerance`.
+    /// In every single trial a read-out knows no more of the classes than the embedding can hold,
+    /// in nats: MI(ŷ; y) ≤ KL + `tolerance`.
     ///
     /// For a sample of the posterior it is a theorem, so a failure is a bug: a read-out sees the
-    /// sample alone, and what a sample tells of its image is at most the mean KL to any prior. MI is
-    /// that above chance. Its trials have no score of its own name; the AMI says that it is at most
-    /// AMI · ln `classes`, for no labelling has a larger entropy, so the trial holds where that is
-    /// small enough; it fails where the AMI is larger than any labelling of so little information
-    /// could have; between the two it is open.
+    /// sample alone, and what a sample tells of its image is at most the mean KL to any prior. MI
+    /// is that above chance. Its trials have no score of its own name; the AMI says that it is at
+    /// most AMI · ln `classes`, for no labelling has a larger entropy, so the trial holds where
+    /// that is small enough; it fails where the AMI is larger than any labelling of so little
+    /// information could have; between the two it is open.
     Information {
         /// Anchor.
         name: String,

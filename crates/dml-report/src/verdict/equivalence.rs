@@ -26,8 +26,8 @@ pub(crate) struct Equivalence {
     pub(crate) difference: Option<Estimate>,
     /// The largest difference that means nothing.
     pub(crate) margin: f64,
-    /// The larger p of the two one-sided t tests, multiplied as Holm (1979) says for all comparisons
-    /// of the report. `None` of fewer than two seeds.
+    /// The larger p of the two one-sided t tests, multiplied as Holm (1979) says for all
+    /// comparisons of the report. `None` of fewer than two seeds.
     pub(crate) adjusted_p: Option<f64>,
     /// Comparisons that Holm's procedure counts.
     pub(crate) comparisons: usize,
@@ -202,9 +202,8 @@ mod tests {
 
     #[test]
     fn the_p_is_the_larger_of_two_one_sided_tests() {
-        // By SciPy: ttest_1samp of these differences against -0.01 (greater) and against 0.01 (less)
-        // has the p values 8.18133199515437e-05 and
-        // 0.0003381574033693007.
+        // By SciPy: ttest_1samp of these differences against -0.01 (greater) and against 0.01
+        // (less) has the p values 8.18133199515437e-05 and 0.0003381574033693007.
         const P: f64 = 0.000_338_157_403_369_300_7;
         let differences = [0.002, -0.001, 0.004, 0.001, 0.003];
         let p = p_value(&differences, 0.01).unwrap();

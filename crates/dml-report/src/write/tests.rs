@@ -134,6 +134,13 @@ fn a_wrong_specification_is_named() {
     assert!(message(|s| s.table.push(s.table[0].clone())).contains("\"table-1\": it is there twice"));
     assert!(message(|s| s.table[0].name = "Table 1".into()).contains("a-z, 0-9 and -"));
     assert!(message(|s| s.table[0].best_within.push("seed".into())).contains("best_within has \"seed\""));
+    assert!(message(|s| s.table[0].published = Some("table-7".into())).contains("no such published table"));
+}
+
+#[test]
+fn an_equivalence_needs_a_margin_and_two_scores() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::open(&folder.path().join("store")).unwrap();
     let same = |margin: f64, scores: &str| -> crate::spec::EquivalenceSpec {
         toml::from_str(&format!(
             "name = 'same'\nsays = 'S'\neach = []\nscores = {scores}\nmargin = {margin:?}"
@@ -153,7 +160,6 @@ fn a_wrong_specification_is_named() {
         refused(same(0.01, "['a']")),
         "equivalence \"same\": scores has 1; two or more would be right"
     );
-    assert!(message(|s| s.table[0].published = Some("table-7".into())).contains("no such published table"));
 }
 
 #[test]

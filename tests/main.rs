@@ -15,3 +15,4 @@ mod partly;
 mod resume;
 mod run;
 mod rungs;
+mod swapped;

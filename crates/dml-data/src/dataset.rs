@@ -56,6 +56,8 @@ pub struct Dataset {
     pub name: String,
     /// Which release, where there are several.
     pub release: Option<String>,
+    /// The SHA-256 of its file, where it was given by path: that alone tells which data set it is.
+    pub sha256: Option<String>,
     /// What one row of images is, in every split.
     pub shape: ImageShape,
     /// What a model learns from.
@@ -77,8 +79,8 @@ impl Dataset {
         validation: Option<Split>,
         test: Option<Split>,
     ) -> Dataset {
-        let (name, release, classes) = (String::new(), None, Vec::new());
-        let mut dataset = Dataset { name, release, shape, train, validation, test, classes };
+        let (name, release, sha256, classes) = (String::new(), None, None, Vec::new());
+        let mut dataset = Dataset { name, release, sha256, shape, train, validation, test, classes };
         let mut numbers: Vec<i32> = dataset.splits().flat_map(|split| split.labels.clone()).collect();
         numbers.retain(|&number| number >= 0);
         numbers.sort_unstable();

@@ -252,7 +252,8 @@ impl Trained<'_> {
         artifacts::write_provenance(session, job, seconds)?;
         job.log.line(&format!("{ending} after {seconds:.1} s"));
         let (id, trial) = (job.id.clone(), job.table.clone());
-        session.store.finish(&TrialResult { format: FORMAT, id, trial, outcome, curves })?;
+        let data_sha256 = session.loaded().dataset.sha256.clone();
+        session.store.finish(&TrialResult { format: FORMAT, id, trial, data_sha256, outcome, curves })?;
         session.say(&Event::Finished { id: job.id.clone(), outcome: ending, seconds });
         Ok(())
     }

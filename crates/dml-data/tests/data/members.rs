@@ -1,4 +1,5 @@
-//! Members of an npz as other programs name, compress and type them, and what is said of those that cannot be read.
+//! Members of an npz as other programs name, compress and type them, and what is said of those that
+//! cannot be read.
 
 use std::{
     fs::{self, File},
@@ -250,6 +251,19 @@ fn a_folder_of_data_sets_that_is_not_there_is_mentioned() {
     let expected =
         format!("mnist cannot be had ({} of DML_DATASETS is no folder; offline): put ", missing.display());
     assert!(sentence.starts_with(&expected), "{sentence}");
+}
+
+#[test]
+fn a_file_that_is_named_as_a_data_set_is_told_from_one() {
+    // Tests run in the folder of their package.
+    let source = Source { folders: Vec::new(), cache: PathBuf::new(), offline: true };
+    let sentence = |name: &str| load(name, &source, false).unwrap_err().to_string();
+    assert_eq!(
+        sentence("Cargo.toml"),
+        "Cargo.toml is no name of a data set but a file or folder: to read it as an npz, write ./Cargo.toml"
+    );
+    let expected = "./Cargo.toml: is no npz file: an npz is expected, as np.savez writes";
+    assert_eq!(sentence("./Cargo.toml"), expected);
 }
 
 #[test]

@@ -117,9 +117,9 @@ impl Dataset {
     /// its own.
     ///
     /// A set that has a validation split keeps it: `rows` and `seed` are then ignored, so one
-    /// setting serves all sets. `rows` of 0 changes nothing. Only rows with a label are held out, as
-    /// others cannot be scored. They depend on `seed` and on which rows have one, and both splits keep
-    /// the order of the file.
+    /// setting serves all sets. `rows` of 0 changes nothing. Only rows with a label are held out,
+    /// as others cannot be scored. They depend on `seed` and on which rows have one, and both
+    /// splits keep the order of the file.
     ///
     /// # Errors
     /// When not at least one labelled training row would be left.

@@ -5,7 +5,7 @@
 //! STORE/trials/ID/trial.toml          the complete trial
 //!                 result.json         written last: the trial is done
 //!                 weights.safetensors the trained weights
-//!                 checkpoint*         there only while a trial is unfinished; .data.json tells of which data
+//!                 checkpoint*         there while it is unfinished; .data.json: on which data
 //!                 rungs.json          scores of the validation split at epochs after which it was stopped
 //!                 failure.json        why the last attempt ended without a result
 //!                 run.json            when, where, on what and for how long it ran

@@ -1,5 +1,5 @@
-//! A data set that is given by path is known by its content: the file of that name may be another one by now, and a relative path means
-//! another file in another folder.
+//! A data set that is given by path is known by its content: the file of that name may be another
+//! one by now, and a relative path means another file in another folder.
 
 use anyhow::{Result, bail};
 use dml_store::{RunStore, TrialResult};
@@ -7,7 +7,8 @@ use toml::Value;
 
 use crate::train::session::{Job, Session};
 
-/// Refuses a finished trial whose path now holds other data. Where it holds none, the result speaks for itself.
+/// Refuses a finished trial whose path now holds other data. Where it holds none, the result speaks
+/// for itself.
 pub(super) fn check_finished(store: &RunStore, result: &TrialResult) -> Result<()> {
     let name = result.trial.get("data").and_then(|data| data.get("name")).and_then(Value::as_str);
     let Some((name, then)) = name.zip(result.data_sha256.as_deref()) else { return Ok(()) };

@@ -17,3 +17,4 @@ mod partly;
 mod resume;
 mod run;
 mod rungs;
+mod swapped;

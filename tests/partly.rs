@@ -14,7 +14,8 @@ use crate::store::{Store, result, run};
 /// What the three classes of the images are called here.
 const NUMBERS: [i32; 3] = [7, 300, 65_535];
 
-/// 300 training images, every fifth with a label, and if asked for 90 test images, all but the first ten with one.
+/// 300 training images, every fifth with a label, and if asked for 90 test images, all but the
+/// first ten with one.
 fn data_set(folder: &TempDir, with_test: bool) -> PathBuf {
     let path = folder.path().join("own.npz");
     let mut arrays = Vec::new();

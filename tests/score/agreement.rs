@@ -30,8 +30,9 @@ fn agreement_is_what_is_worked_out_by_hand() {
     let scores: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(scores["n"], json!(4));
     assert_eq!(scores.as_object().unwrap().len(), 9);
-    // Entropies ln 2 of the classes and 1.5 ln 2 of the clusters, mutual information ln 2, of which 2/3 ln 2 are
-    // expected by chance. Of six pairs one is together in both, two in the first, one in the second.
+    // Entropies ln 2 of the classes and 1.5 ln 2 of the clusters, mutual information ln 2, of which
+    // 2/3 ln 2 are expected by chance. Of six pairs one is together in both, two in the first, one
+    // in the second.
     for (name, expected) in [
         ("accuracy", 0.75),
         ("clustering_accuracy", 0.75),

@@ -79,6 +79,7 @@ mod tests {
             format: FORMAT,
             id: sweep.trials[number].id.clone(),
             trial: sweep.trials[number].table.clone(),
+            data_sha256: None,
             outcome: Outcome::Scored { scores: Scores::from([("a".into(), score)]) },
             curves: Curves::from([("kl".into(), vec![None, Some(0.1)])]),
         };

@@ -27,7 +27,8 @@ pub(crate) enum DataCommand {
     },
     /// Count images per split and class, and draw samples
     Show {
-        /// A name of `dml data list`, or the path of an npz in MedMNIST's layout; labels of -1 are none
+        /// A name of `dml data list`, or the path of an npz in MedMNIST's layout; labels of -1 are
+        /// none
         name: String,
         /// Write a PNG of sample images, one row a class
         #[arg(long, value_name = "FILE")]

@@ -18,11 +18,14 @@ use embeddings::Embeddings;
 
 #[derive(Debug, Args)]
 pub(crate) struct ScoreArguments {
-    /// An npz with `train_embeddings` (n, d), `train_labels` (n), `test_embeddings` (m, d) and `test_labels` (m); any float and integer
-    /// types. Labels are 0 or more: -1 for "none" is refused. A boolean `labelled` (n), true for the training rows whose label a model saw,
-    /// adds scores of read-outs fitted on those rows alone. Or what `dml embed` writes: `embeddings` and `labels` of one split
+    /// An npz with `train_embeddings` (n, d), `train_labels` (n), `test_embeddings` (m, d) and
+    /// `test_labels` (m); any float and integer types. Labels are 0 or more: -1 for "none" is
+    /// refused. A boolean `labelled` (n), true for the training rows whose label a model saw, adds
+    /// scores of read-outs fitted on those rows alone. Or what `dml embed` writes: `embeddings` and
+    /// `labels` of one split
     file: PathBuf,
-    /// Training rows of a file of their own, which `dml embed --split train` writes, with their `labelled`
+    /// Training rows of a file of their own, which `dml embed --split train` writes, with their
+    /// `labelled`
     #[arg(long, value_name = "FILE")]
     train: Option<PathBuf>,
     /// Print one JSON object instead of a table
@@ -63,7 +66,8 @@ struct Found {
 }
 
 impl Found {
-    /// Takes the scores whose names begin with `name`. What is wrong with these alone does not take the others with it.
+    /// Takes the scores whose names begin with `name`. What is wrong with these alone does not take
+    /// the others with it.
     fn take(&mut self, name: String, scores: Result<dml_eval::Scores, EvalError>) -> Result<()> {
         match scores {
             Ok(scores) => self.scores.extend(scores.into_iter().map(|(name, score)| (name, Some(score)))),

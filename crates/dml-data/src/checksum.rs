@@ -1,9 +1,9 @@
 //! Whether a file is the one it should be.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{fs::File, path::Path};
 
 use md5::Md5;
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 use crate::{DataError, files};
 
@@ -30,21 +30,9 @@ pub(crate) fn mismatch(path: &Path, expected: &Variant) -> Result<Option<String>
         return Ok(Some(format!("has {n_bytes} bytes instead of {bytes}")));
     }
     let (kind, right, found) = match expected.checksum {
-        Checksum::Sha256(right) => ("sha256", right, digest::<Sha256>(file)),
-        Checksum::Md5(right) => ("md5", right, digest::<Md5>(file)),
+        Checksum::Sha256(right) => ("sha256", right, files::digest::<Sha256>(file)),
+        Checksum::Md5(right) => ("md5", right, files::digest::<Md5>(file)),
     };
     let found = found.map_err(DataError::io(path))?;
     Ok((found != right).then(|| format!("wrong checksum: its {kind} is {found} instead of {right}")))
-}
-
-fn digest<D: Digest>(mut file: impl Read) -> std::io::Result<String> {
-    let mut hash = D::new();
-    let mut block = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut block)? {
-            0 => break,
-            n => hash.update(&block[..n]),
-        }
-    }
-    Ok(files::hex(&hash.finalize()))
 }

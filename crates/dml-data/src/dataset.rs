@@ -56,6 +56,8 @@ pub struct Dataset {
     pub name: String,
     /// Which release, where there are several.
     pub release: Option<String>,
+    /// The SHA-256 of its file, where it was given by path: that alone tells which data set it is.
+    pub sha256: Option<String>,
     /// What one row of images is, in every split.
     pub shape: ImageShape,
     /// What a model learns from.
@@ -77,8 +79,8 @@ impl Dataset {
         validation: Option<Split>,
         test: Option<Split>,
     ) -> Dataset {
-        let (name, release, classes) = (String::new(), None, Vec::new());
-        let mut dataset = Dataset { name, release, shape, train, validation, test, classes };
+        let (name, release, sha256, classes) = (String::new(), None, None, Vec::new());
+        let mut dataset = Dataset { name, release, sha256, shape, train, validation, test, classes };
         let mut numbers: Vec<i32> = dataset.splits().flat_map(|split| split.labels.clone()).collect();
         numbers.retain(|&number| number >= 0);
         numbers.sort_unstable();
@@ -115,9 +117,9 @@ impl Dataset {
     /// its own.
     ///
     /// A set that has a validation split keeps it: `rows` and `seed` are then ignored, so one
-    /// setting serves all sets. `rows` of 0 changes nothing. Only rows with a label are held out, as
-    /// others cannot be scored. They depend on `seed` and on which rows have one, and both splits keep
-    /// the order of the file.
+    /// setting serves all sets. `rows` of 0 changes nothing. Only rows with a label are held out,
+    /// as others cannot be scored. They depend on `seed` and on which rows have one, and both
+    /// splits keep the order of the file.
     ///
     /// # Errors
     /// When not at least one labelled training row would be left.

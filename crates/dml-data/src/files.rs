@@ -2,7 +2,7 @@
 //! `sha256sum` prints them.
 
 use std::fs::{self, File};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -90,6 +90,26 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// The SHA-256 of a file's content, in hexadecimal digits.
+///
+/// # Errors
+/// When the file cannot be read. The error does not name the file.
+pub fn sha256_of_file(path: &Path) -> io::Result<String> {
+    digest::<Sha256>(File::open(path)?)
+}
+
+/// The digest of all that a reader gives, in hexadecimal digits.
+pub(crate) fn digest<D: Digest>(mut reader: impl Read) -> io::Result<String> {
+    let mut hash = D::new();
+    let mut block = vec![0; 1 << 16];
+    loop {
+        match reader.read(&mut block)? {
+            0 => return Ok(hex(&hash.finalize())),
+            n => hash.update(&block[..n]),
+        }
+    }
+}
+
 /// Whether a word that may be a name is a path: it ends in `.extension`, or has more than one part.
 pub fn is_path(word: &str, extension: &str) -> bool {
     let path = Path::new(word);
@@ -139,5 +159,9 @@ mod tests {
     fn digests_are_those_of_sha256sum() {
         assert_eq!(sha256(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(hex(&[0, 255]), "00ff");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, vec![7; 100_000]).unwrap();
+        assert_eq!(sha256_of_file(&path).unwrap(), sha256(&vec![7; 100_000]));
     }
 }

@@ -52,7 +52,7 @@ pub use rand;
 pub use dataset::{Dataset, ImageShape, Split, class_counts};
 pub use error::DataError;
 pub use fetch::Files;
-pub use load::{fetch, load};
+pub use load::{fetch, load, sha256_of};
 pub use manifest::{Entry, FileSpec, Format, Manifest, Npm, Release, Unpacked};
 pub use mask::{Mask, Sampling};
 pub use picture::picture;

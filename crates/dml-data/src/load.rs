@@ -17,6 +17,18 @@ pub fn fetch(name: &str, source: &Source, progress: bool) -> Result<Vec<PathBuf>
     Ok(Manifest::builtin().fetch(name, source, progress)?.paths)
 }
 
+/// The SHA-256 of the file of a data set that is given by path, which is known by its content: a
+/// file of that name may be another one tomorrow. `None` of a name, which its manifest's checksums
+/// tell.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn sha256_of(name_or_path: &str) -> Result<Option<String>, DataError> {
+    let path = Path::new(name_or_path);
+    let sha256 = files::is_path(name_or_path, "npz").then(|| files::sha256_of_file(path));
+    sha256.transpose().map_err(DataError::io(path))
+}
+
 /// Loads a data set of the built-in manifest by name, or an npz file in `MedMNIST`'s layout by
 /// path: see [`Manifest::load`].
 ///
@@ -35,7 +47,13 @@ impl Manifest {
     /// When the set cannot be had (see [`Manifest::fetch`]) or a file is not what it should be.
     pub fn load(&self, name_or_path: &str, source: &Source, progress: bool) -> Result<Dataset, DataError> {
         if files::is_path(name_or_path, "npz") {
-            return medmnist::read(Path::new(name_or_path));
+            let dataset = medmnist::read(Path::new(name_or_path))?;
+            return Ok(Dataset { sha256: sha256_of(name_or_path)?, ..dataset });
+        }
+        if self.entry(name_or_path).is_err() && Path::new(name_or_path).exists() {
+            return Err(DataError::Value(format!(
+                "{name_or_path} is no name of a data set but a file or folder: to read it as an npz, write ./{name_or_path}"
+            )));
         }
         let Files { paths, release } = self.fetch(name_or_path, source, progress)?;
         let dataset = match self.entry(name_or_path)?.format {

@@ -39,8 +39,8 @@ impl Mask {
     /// between equal ones. [`Sampling::Given`] takes all of them.
     ///
     /// # Errors
-    /// When `percent` is not in (0, 100], or not 100 for [`Sampling::Given`]; when it rounds to no row
-    /// at all, or no row has a label; or when a label is not below `n_classes`.
+    /// When `percent` is not in (0, 100], or not 100 for [`Sampling::Given`]; when it rounds to no
+    /// row at all, or no row has a label; or when a label is not below `n_classes`.
     pub fn draw<L: Copy + Into<i32>>(
         labels: &[L],
         n_classes: usize,

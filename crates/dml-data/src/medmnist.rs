@@ -9,7 +9,8 @@ use crate::{DataError, Dataset, ImageShape, Split, npy, npz::Npz};
 /// Reads a data set from an npz file in `MedMNIST`'s layout; its name is the file's.
 ///
 /// Images are unsigned bytes of shape `[n, height, width]`, `[n, height, width, 1]` or `[n, height,
-/// width, 3]`, labels integers 0 to 65535, or -1 for none, of shape `[n]` or `[n, 1]`; `val_` and `test_` may be missing.
+/// width, 3]`, labels integers 0 to 65535, or -1 for none, of shape `[n]` or `[n, 1]`; `val_` and
+/// `test_` may be missing.
 pub(crate) fn read(path: &Path) -> Result<Dataset, DataError> {
     let mut npz = Npz::open(path)?;
     let (train, shape) = read_split(&mut npz, path, "train")?;

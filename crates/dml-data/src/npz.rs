@@ -67,11 +67,12 @@ impl Npz {
         found
     }
 
-    /// The two-dimensional array `name` of any number type as `f32`, rounded where it must be. `[n, d]`
+    /// The two-dimensional array `name` of any number type as `f32`, rounded where it must be.
+    /// `[n, d]`
     ///
     /// # Errors
-    /// When there is no such array, it is damaged, or it is not two-dimensional or not of numbers that
-    /// fit an `f32`.
+    /// When there is no such array, it is damaged, or it is not two-dimensional or not of numbers
+    /// that fit an `f32`.
     pub fn read_f32(&mut self, name: &str) -> Result<Array2<f32>, DataError> {
         self.member(name, |reader| npy::parse_f32(reader))
     }
@@ -79,8 +80,8 @@ impl Npz {
     /// The two-dimensional array `name` of any number type, not rounded. `[n, d]`
     ///
     /// # Errors
-    /// When there is no such array, it is damaged, or it is not two-dimensional or not of numbers that
-    /// fit an `f64`.
+    /// When there is no such array, it is damaged, or it is not two-dimensional or not of numbers
+    /// that fit an `f64`.
     pub fn read_numbers(&mut self, name: &str) -> Result<npy::Numbers, DataError> {
         self.member(name, |reader| npy::parse_numbers(reader))
     }
@@ -97,8 +98,8 @@ impl Npz {
     /// 1]`.
     ///
     /// # Errors
-    /// When there is no such array, it is damaged, or it is not of that shape or not of integers that
-    /// fit an `i64`.
+    /// When there is no such array, it is damaged, or it is not of that shape or not of integers
+    /// that fit an `i64`.
     pub fn read_labels(&mut self, name: &str) -> Result<Vec<i64>, DataError> {
         self.member(name, |reader| npy::parse_labels(reader))
     }

@@ -22,9 +22,9 @@ pub fn accuracy<L: Label>(truth: &[L], predicted: &[L]) -> f64 {
 /// Adjusted mutual information (Vinh, Epps & Bailey 2010), at most 1, and 0 on average for chance:
 /// (MI - E\[MI\]) / ((H(a) + H(b)) / 2 - E\[MI\]).
 ///
-/// The expectation is exact, under the hypergeometric model. Special cases: 1 where the labelings are the same but for
-/// names, also where each has one class, or no points; as scikit-learn has it, 0 where one of them has one class, and
-/// numerator and denominator are kept an epsilon from zero.
+/// The expectation is exact, under the hypergeometric model. Special cases: 1 where the labelings
+/// are the same but for names, also where each has one class, or no points; as scikit-learn has it,
+/// 0 where one of them has one class, and numerator and denominator are kept an epsilon from zero.
 pub fn adjusted_mutual_information<A: Label, B: Label>(a: &[A], b: &[B]) -> f64 {
     let table = Contingency::of(a, b);
     if table.is_one_to_one() {
@@ -39,8 +39,8 @@ pub fn adjusted_mutual_information<A: Label, B: Label>(a: &[A], b: &[B]) -> f64 
     off_zero(table.mutual_information() - expected) / off_zero(mean_entropy - expected)
 }
 
-/// Normalized mutual information, in [0, 1]: MI / ((H(a) + H(b)) / 2); 1 where the labelings are the same but for
-/// names, also where each has one class, or no points.
+/// Normalized mutual information, in [0, 1]: MI / ((H(a) + H(b)) / 2); 1 where the labelings are
+/// the same but for names, also where each has one class, or no points.
 pub fn normalized_mutual_information<A: Label, B: Label>(a: &[A], b: &[B]) -> f64 {
     let table = Contingency::of(a, b);
     if table.is_one_to_one() {
@@ -93,10 +93,11 @@ pub fn homogeneity_completeness_v<A: Label, B: Label>(truth: &[A], predicted: &[
     Homogeneity { homogeneity, completeness, v_measure }
 }
 
-/// Clustering accuracy, in [0, 1]: the share of points that agree under the best one-to-one assignment of clusters
-/// to classes (Yang et al. 2010); 1 where there are no points.
+/// Clustering accuracy, in [0, 1]: the share of points that agree under the best one-to-one
+/// assignment of clusters to classes (Yang et al. 2010); 1 where there are no points.
 ///
-/// Takes memory for the pairs of class and cluster that occur, and seldom more than a few looks at each.
+/// Takes memory for the pairs of class and cluster that occur, and seldom more than a few looks at
+/// each.
 pub fn clustering_accuracy<A: Label, B: Label>(truth: &[A], predicted: &[B]) -> f64 {
     let table = Contingency::of(truth, predicted);
     if truth.is_empty() { 1.0 } else { most_agreeing(&table) as f64 / truth.len() as f64 }

@@ -5,7 +5,8 @@ use crate::label::Label;
 /// The largest coordinate that is scored. Up to here squared distances, and sums of them, fit an `f32` in any dimension that memory can hold.
 pub const LARGEST_COORDINATE: f32 = 1e15;
 
-/// How much memory one score may take, in GiB: beyond that, it is no score rather than the end of all others.
+/// How much memory one score may take, in GiB: beyond that, it is no score rather than the end of
+/// all others.
 const MOST_GIB: usize = 8;
 
 /// Why embeddings could not be scored.

@@ -1,7 +1,8 @@
 //! Read-outs, clustering, retrieval and label agreement on embeddings, in ndarray.
 //!
-//! An embedding is a row of an `[n, d]` array of `f32` ([`narrow`] brings `f64` there); a label is an integer (see [`Label`]). Where they come from
-//! is not looked at here. Everything is deterministic for a given seed, on any number of threads.
+//! An embedding is a row of an `[n, d]` array of `f32` ([`narrow`] brings `f64` there); a label is
+//! an integer (see [`Label`]). Where they come from is not looked at here. Everything is
+//! deterministic for a given seed, on any number of threads.
 //!
 //! ```
 //! use dml_eval::{Embedded, Evaluation, Protocol, Readout, ndarray::array};
@@ -15,7 +16,8 @@
 //! # Ok::<(), dml_eval::EvalError>(())
 //! ```
 //!
-//! Arrays are those of ndarray 0.16; it is re-exported as [`ndarray`](mod@ndarray), so that its version need not be named twice.
+//! Arrays are those of ndarray 0.16; it is re-exported as [`ndarray`](mod@ndarray), so that its
+//! version need not be named twice.
 
 mod error;
 mod label;

@@ -9,7 +9,8 @@ use crate::neighbours::nearest;
 const N_LOOKED_AT: usize = 1000;
 /// A row is blurred where rounding may move it and its nearest row by this share of their distance.
 const BLUR: f64 = 0.1;
-/// Up to this share of the rows may be blurred, as points that lie very near each other by chance are in any set.
+/// Up to this share of the rows may be blurred, as points that lie very near each other by chance
+/// are in any set.
 const BLURRED_AT_MOST: f64 = 0.01;
 
 /// What [`narrow`] returns.
@@ -25,16 +26,19 @@ pub struct Narrowed {
 
 /// Embeddings in `f32` whose neighbours are those that they have in `f64`.
 ///
-/// They are rounded as they are where that moves them by little, compared with the distance to their nearest rows. Otherwise the mean of each
-/// column over both sets is subtracted first, in `f64`: columns far from 0 lose most digits to what all rows have in common. A shift
-/// changes no distance, so neither nearest neighbours nor retrieval, k-means, Gaussian mixtures and forests; logistic regression has an
-/// intercept for it, which is not penalized; only the MLP, whose weights start around 0, learns something else.
+/// They are rounded as they are where that moves them by little, compared with the distance to
+/// their nearest rows. Otherwise the mean of each column over both sets is subtracted first, in
+/// `f64`: columns far from 0 lose most digits to what all rows have in common. A shift changes no
+/// distance, so neither nearest neighbours nor retrieval, k-means, Gaussian mixtures and forests;
+/// logistic regression has an intercept for it, which is not penalized; only the MLP, whose weights
+/// start around 0, learns something else.
 ///
 /// # Shapes
 /// `train`: `[n, d]`, where n may be 0; `test`: `[m, d]`.
 ///
 /// # Errors
-/// Coordinates that are not finite, or too large even then; sets of different dimensions; rows that rounding would blur even then.
+/// Coordinates that are not finite, or too large even then; sets of different dimensions; rows that
+/// rounding would blur even then.
 pub fn narrow(train: ArrayView2<f64>, test: ArrayView2<f64>) -> Result<Narrowed, EvalError> {
     check_width(train.ncols(), test.ncols())?;
     for (rows, set) in [(train.view(), "training set"), (test.view(), "test set")] {

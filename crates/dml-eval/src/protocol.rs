@@ -109,11 +109,13 @@ impl<L: Label> Evaluation<'_, L> {
         Ok(scores)
     }
 
-    /// Agreement of the test labels with clusters of the test embeddings, as many as there are test classes, the best of ten starts:
-    /// `clustering.k_means.clustering_accuracy`, `….ami`, `….nmi`, `….ari`.
+    /// Agreement of the test labels with clusters of the test embeddings, as many as there are test
+    /// classes, the best of ten starts: `clustering.k_means.clustering_accuracy`, `….ami`, `….nmi`,
+    /// `….ari`.
     ///
     /// # Errors
-    /// Test embeddings that are not finite or too large; labels that are negative or not one an embedding; no points.
+    /// Test embeddings that are not finite or too large; labels that are negative or not one an
+    /// embedding; no points.
     pub fn k_means(&self) -> Result<Scores, EvalError> {
         let n_classes = self.check_clusters()?;
         let clusters = KMeans::fit(self.test.embeddings, n_classes, 10, self.seed)?.clusters;

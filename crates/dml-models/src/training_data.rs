@@ -24,11 +24,12 @@ impl TrainingData {
     /// Moves the images to the device.
     ///
     /// # Shapes
-    /// `images`: `[n, pixels]`; one label for each, which is looked at, and has to be 0 or more and below `n_classes`, only where a mask has the
-    /// row.
+    /// `images`: `[n, pixels]`; one label for each, which is looked at, and has to be 0 or more and
+    /// below `n_classes`, only where a mask has the row.
     ///
     /// # Panics
-    /// When there are more or fewer labels than images, or the images have other than `shape.pixels()` pixels.
+    /// When there are more or fewer labels than images, or the images have other than
+    /// `shape.pixels()` pixels.
     pub fn new<L: Copy + Into<i32>>(
         images: ArrayView2<u8>,
         labels: &[L],

@@ -70,6 +70,7 @@ impl Synthetic {
             format: FORMAT,
             id: trial_id(trial),
             trial: trial.clone(),
+            data_sha256: None,
             outcome: Outcome::Scored {
                 scores: Scores::from([
                     ("test_folds.knn.accuracy".into(), *accuracy),

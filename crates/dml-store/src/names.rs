@@ -5,7 +5,7 @@
 //! STORE/trials/ID/trial.toml          the complete trial
 //!                 result.json         written last: the trial is done
 //!                 weights.safetensors the trained weights
-//!                 checkpoint*         there only while a trial is unfinished
+//!                 checkpoint*         there while it is unfinished; .data.json: on which data
 //!                 rungs.json          scores of the validation split at epochs after which it was stopped
 //!                 failure.json        why the last attempt ended without a result
 //!                 run.json            when, where, on what and for how long it ran
@@ -48,6 +48,8 @@ pub const LOG: &str = "log.txt";
 pub const LOCK: &str = "lock";
 /// How the names of files begin that go away when a trial ends.
 pub const CHECKPOINT: &str = "checkpoint";
+/// Of which data the checkpoint is, where the trial names them by path.
+pub const CHECKPOINT_DATA: &str = "checkpoint.data.json";
 /// The trained weights.
 pub const WEIGHTS: &str = "weights.safetensors";
 

@@ -21,6 +21,9 @@ pub struct Provenance {
     pub denormals_flushed: bool,
     /// The machine.
     pub host: String,
+    /// The SHA-256 of the data set, where the trial names it by path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_sha256: Option<String>,
     /// Seconds since 1970.
     pub finished_at: u64,
     /// Of all attempts, also what was lost where they were killed, but for the last second or

@@ -27,6 +27,9 @@ pub struct TrialResult {
     pub id: String,
     /// The whole trial file, without keys that have their neutral value.
     pub trial: toml::Table,
+    /// The SHA-256 of the data set, where the trial names it by path; older versions did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_sha256: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
     /// Loss terms over epochs.
@@ -105,6 +108,7 @@ mod tests {
             format: FORMAT,
             id: "0".into(),
             trial: "a = 0.1".parse().unwrap(),
+            data_sha256: Some("00ff".into()),
             outcome: Outcome::Scored { scores: Scores::from([("x.y".into(), 0.1 + 0.2)]) },
             curves: Curves::from([("kl".into(), vec![None, Some(1.5)])]),
         };

@@ -1,5 +1,7 @@
 //! The run store itself: entering trials, claiming them, and what is kept of each.
 
+mod begun;
+
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -161,9 +163,17 @@ impl RunStore {
     /// # Errors
     /// When it cannot be written.
     pub fn finish(&self, result: &TrialResult) -> Result<(), StoreError> {
-        let directory = self.trial_directory(&result.id);
-        write_json(&directory.join(names::RESULT), result)?;
-        remove(&directory.join(names::FAILURE))?;
+        write_json(&self.file(&result.id, names::RESULT), result)?;
+        self.forget_failures(&result.id)?;
+        self.forget_checkpoint(&result.id)
+    }
+
+    /// Forgets how far a trial had come.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn forget_checkpoint(&self, id: &str) -> Result<(), StoreError> {
+        let directory = self.trial_directory(id);
         for entry in fs::read_dir(&directory).map_err(StoreError::io(&directory))?.flatten() {
             if entry.file_name().to_string_lossy().starts_with(names::CHECKPOINT) {
                 remove(&entry.path())?;

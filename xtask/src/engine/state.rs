@@ -123,7 +123,14 @@ pub(crate) mod tests {
         let outcome = Outcome::Scored { scores: Scores::new() };
         let (id, table) = (trial.id.clone(), trial.table.clone());
         store
-            .finish(&TrialResult { format: FORMAT, id, trial: table, outcome, curves: Curves::new() })
+            .finish(&TrialResult {
+                format: FORMAT,
+                id,
+                trial: table,
+                data_sha256: None,
+                outcome,
+                curves: Curves::new(),
+            })
             .unwrap();
         let provenance = Provenance {
             format: FORMAT,
@@ -132,6 +139,7 @@ pub(crate) mod tests {
             device: String::new(),
             threads: 1,
             denormals_flushed: true,
+            data_sha256: None,
             host: String::new(),
             finished_at: 0,
             seconds,

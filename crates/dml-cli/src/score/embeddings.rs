@@ -29,7 +29,8 @@ pub(super) struct Embeddings {
 struct Split {
     embeddings: Numbers,
     labels: Vec<i64>,
-    /// Its rows in the file, and how many the file has: of a split that stands alone only those with a label.
+    /// Its rows in the file, and how many the file has: of a split that stands alone only those
+    /// with a label.
     rows: Vec<usize>,
     n_rows: usize,
     /// Whether its arrays are called `embeddings` and `labels`, as `dml embed` calls them.
@@ -173,7 +174,8 @@ fn read_split(
     Ok(Split { embeddings, labels, rows, n_rows: n, stands_alone })
 }
 
-/// The training rows that `labelled` marks, where it is there. That of a split which stands alone may mark none.
+/// The training rows that `labelled` marks, where it is there. That of a split which stands alone
+/// may mark none.
 fn read_mask(npz: &mut Npz, train: &Split) -> Result<Option<Vec<usize>>> {
     if !npz.has("labelled") {
         return Ok(None);

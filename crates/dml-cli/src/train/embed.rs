@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use dml_data::npz::NpzWriter;
-use dml_data::{Mask, Source};
+use dml_data::{Dataset, Mask, Source};
 use dml_models::{Baseline, Stack, TrainingData, load_weights};
-use dml_store::names;
+use dml_store::{TrialResult, names};
 
 use crate::train::trial::Trial;
 
@@ -48,6 +48,7 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
     };
     let (trial, _) = Trial::read(&arguments.directory.join(names::TRIAL))?;
     let data = trial.data.load(&Source::from_env(arguments.offline)?)?;
+    check_content(&arguments.directory, &trial, &data)?;
     let config = &trial.data;
     let labels = &data.train.labels;
     let (percent, sampling) = (config.labelled_percent, config.labelled_sampling);
@@ -83,6 +84,21 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
     let (n, d) = embeddings.dim();
     crate::print(format_args!("{}: {n} embeddings of {d} dimensions", arguments.out.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses other data than the trial was trained on, where they are given by path.
+fn check_content(directory: &Path, trial: &Trial, data: &Dataset) -> Result<()> {
+    let path = directory.join(names::RESULT);
+    let Ok(text) = std::fs::read(&path) else { return Ok(()) };
+    let result: TrialResult = serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
+    if result.data_sha256.is_some() && result.data_sha256 != data.sha256 {
+        bail!(
+            "{} holds other data than the trial in {} was trained on; bring that file back",
+            trial.data.name,
+            directory.display()
+        );
+    }
+    Ok(())
 }
 
 fn weights(directory: &Path) -> Result<PathBuf> {

@@ -48,8 +48,9 @@ pub(crate) fn can_be_scored(embeddings: &Array2<f32>) -> bool {
     embeddings.iter().all(|x| x.abs() <= LARGEST_COORDINATE)
 }
 
-/// All scores that the trial asks for; images without a label are not among what they compare. `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it
-/// is asked only for what is needed. `say` is told of each step before it begins.
+/// All scores that the trial asks for; images without a label are not among what they compare.
+/// `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it is asked only for what is needed.
+/// `say` is told of each step before it begins.
 pub(crate) fn score(
     trial: &Trial,
     data: &Dataset,

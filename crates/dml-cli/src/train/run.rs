@@ -1,6 +1,7 @@
 //! `dml run`: trials in, results out.
 
 mod at_rung;
+mod content;
 mod known;
 mod members;
 mod pulse;
@@ -200,7 +201,8 @@ fn next_group<'a>(session: &Session, mut left: &'a [PathBuf], stack: usize) -> R
 
 fn claim(session: &Session, id: &str) -> Result<Come> {
     let (store, directory) = (&session.store, session.store.trial_directory(id));
-    if store.result(id)?.is_some() {
+    if let Some(result) = store.result(id)? {
+        content::check_finished(store, &result)?;
         return Ok(Come::Passed(Passed::Finished));
     }
     let Some(claim) = store.claim(id)? else { return Ok(Come::Passed(Passed::Claimed)) };
@@ -213,6 +215,7 @@ fn claim(session: &Session, id: &str) -> Result<Come> {
     if trial_id(&table) != id {
         bail!("{}: is trial {}, not {id}", path.display(), trial_id(&table));
     }
+    content::check_begun(store, id, &trial.data.name)?;
     let log = Log::open(&directory)?;
     let job = Job { id: id.to_string(), directory, trial, table, log, _claim: claim };
     match &session.rung {
@@ -232,7 +235,7 @@ fn run_group(session: &mut Session, jobs: Vec<Job>) -> Result<bool> {
     for job in jobs {
         // What the data set cannot give, it cannot give later either; the others of the stack are
         // trained without it.
-        match members::mask(session, &job) {
+        match members::mask(session, &job).and_then(|mask| content::begin(session, &job).map(|()| mask)) {
             Ok(mask) => {
                 able.push(job);
                 masks.push(mask);

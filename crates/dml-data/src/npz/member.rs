@@ -10,7 +10,8 @@ pub(super) const WRONG_CHECKSUM: &str = "Invalid checksum";
 /// The number of LZMA among the methods of zip files.
 const LZMA: u16 = 14;
 
-/// The member `name`: stored, deflated, or compressed by bzip2 or LZMA, which is what Python's zipfile knows.
+/// The member `name`: stored, deflated, or compressed by bzip2 or LZMA, which is what Python's
+/// zipfile knows.
 pub(super) fn open<'a>(
     archive: &'a mut ZipArchive<impl Read + Seek>,
     name: &str,
@@ -36,7 +37,8 @@ pub(super) fn open<'a>(
     }
 }
 
-/// LZMA as zip files have it: a version, the length of the properties, which is 5, those, and the bytes.
+/// LZMA as zip files have it: a version, the length of the properties, which is 5, those, and the
+/// bytes.
 fn lzma(mut member: ZipFile) -> Result<Box<dyn Read + '_>, String> {
     let broken = |error: io::Error| format!("cannot be read: {error}");
     let mut start = [0; 9];

@@ -1,4 +1,5 @@
-//! Members of an npz as other programs name, compress and type them, and what is said of those that cannot be read.
+//! Members of an npz as other programs name, compress and type them, and what is said of those that
+//! cannot be read.
 
 use std::{
     fs::{self, File},
@@ -84,8 +85,9 @@ fn members_are_found_with_and_without_npy_and_in_folders_and_outside_first() {
 
 #[test]
 fn members_of_every_method_of_pythons_zipfile_read_alike_and_their_checksums_count() {
-    let methods = load_path(&fixture("methods.npz")).unwrap();
-    assert_eq!(Dataset { name: "grey".into(), ..methods }, load_path(&fixture("grey.npz")).unwrap());
+    let [methods, grey] = ["methods.npz", "grey.npz"].map(|name| load_path(&fixture(name)).unwrap());
+    assert_ne!(methods.sha256, grey.sha256);
+    assert_eq!(Dataset { name: grey.name.clone(), sha256: grey.sha256.clone(), ..methods }, grey);
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("methods.npz");
     let whole = fs::read(fixture("methods.npz")).unwrap();
@@ -249,6 +251,19 @@ fn a_folder_of_data_sets_that_is_not_there_is_mentioned() {
     let expected =
         format!("mnist cannot be had ({} of DML_DATASETS is no folder; offline): put ", missing.display());
     assert!(sentence.starts_with(&expected), "{sentence}");
+}
+
+#[test]
+fn a_file_that_is_named_as_a_data_set_is_told_from_one() {
+    // Tests run in the folder of their package.
+    let source = Source { folders: Vec::new(), cache: PathBuf::new(), offline: true };
+    let sentence = |name: &str| load(name, &source, false).unwrap_err().to_string();
+    assert_eq!(
+        sentence("Cargo.toml"),
+        "Cargo.toml is no name of a data set but a file or folder: to read it as an npz, write ./Cargo.toml"
+    );
+    let expected = "./Cargo.toml: is no npz file: an npz is expected, as np.savez writes";
+    assert_eq!(sentence("./Cargo.toml"), expected);
 }
 
 #[test]

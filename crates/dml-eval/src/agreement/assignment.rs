@@ -5,12 +5,14 @@ use std::collections::BinaryHeap;
 
 use super::contingency::{Cell, Contingency};
 
-/// How many points agree at most when every class `a` is matched with one class `b` or none, and the other way round.
+/// How many points agree at most when every class `a` is matched with one class `b` or none, and
+/// the other way round.
 ///
-/// This is the linear assignment problem on the cells that are not empty: an empty one gains nothing, so a class may as well stay alone.
-/// Where it can be, a class is matched along its largest cell; the others are added one after another by shortest augmenting paths
-/// (Tomizawa 1971; Edmonds & Karp 1972), in whole numbers, so exactly. A search looks only at what is connected with its class and ends
-/// where it has the best.
+/// This is the linear assignment problem on the cells that are not empty: an empty one gains
+/// nothing, so a class may as well stay alone. Where it can be, a class is matched along its
+/// largest cell; the others are added one after another by shortest augmenting paths (Tomizawa
+/// 1971; Edmonds & Karp 1972), in whole numbers, so exactly. A search looks only at what is
+/// connected with its class and ends where it has the best.
 pub(super) fn most_agreeing(table: &Contingency) -> u64 {
     let mut matching = Matching::new(table);
     matching.begin();
@@ -23,8 +25,9 @@ pub(super) fn most_agreeing(table: &Contingency) -> u64 {
     matching.price_a.iter().chain(&matching.price_b).sum::<i64>() as u64
 }
 
-/// A matching of some classes that is the best of those classes, as its prices show: none is negative, those of both sides of a cell are its
-/// points at least, and exactly where the cell is matched, and what is not matched costs nothing.
+/// A matching of some classes that is the best of those classes, as its prices show: none is
+/// negative, those of both sides of a cell are its points at least, and exactly where the cell is
+/// matched, and what is not matched costs nothing.
 #[derive(Debug)]
 struct Matching<'a> {
     cells: &'a [Cell],
@@ -34,7 +37,8 @@ struct Matching<'a> {
     price_b: Vec<i64>,
     of_a: Vec<Option<usize>>,
     of_b: Vec<Option<usize>>,
-    /// How dear each class `b` is to reach, and from which `a`; of the search at hand, `i64::MAX` before it.
+    /// How dear each class `b` is to reach, and from which `a`; of the search at hand, `i64::MAX`
+    /// before it.
     costs: Vec<i64>,
     from: Vec<usize>,
 }
@@ -70,8 +74,9 @@ impl<'a> Matching<'a> {
         &self.cells[self.starts[a]..self.starts[a + 1]]
     }
 
-    /// Matches as many classes as can be along cells that are their class's largest, by depth-first searches that see every class `b` once
-    /// a round (Pothen & Fan 1990). Without it, the searches of [`add`](Self::add) would meet many equally good ways and try them all.
+    /// Matches as many classes as can be along cells that are their class's largest, by depth-first
+    /// searches that see every class `b` once a round (Pothen & Fan 1990). Without it, the searches
+    /// of [`add`](Self::add) would meet many equally good ways and try them all.
     fn begin(&mut self) {
         for a in 0..self.price_a.len() {
             self.price_a[a] = self.of(a).iter().map(|cell| i64::from(cell.n)).max().unwrap_or(0);
@@ -90,7 +95,8 @@ impl<'a> Matching<'a> {
         }
     }
 
-    /// Looks for a path from a class `a` along largest cells to a class `b` that is alone, and matches anew along it.
+    /// Looks for a path from a class `a` along largest cells to a class `b` that is alone, and
+    /// matches anew along it.
     fn begin_with(&mut self, added: usize, seen: &mut [bool]) -> bool {
         // Every class `a` of the path with those of its cells that have not been looked at.
         let mut path = vec![(added, self.of(added).iter())];

@@ -1,15 +1,16 @@
 /// A probability below this share of the mode's adds nothing to a sum in f64, nor does all of the tail behind it.
 const NEGLIGIBLE: f64 = 1e-30;
 
-/// Exact expected mutual information, in nats, of two labelings with these class sizes, over all permutations
-/// (Vinh, Epps & Bailey 2010, equation 24).
+/// Exact expected mutual information, in nats, of two labelings with these class sizes, over all
+/// permutations (Vinh, Epps & Bailey 2010, equation 24).
 ///
-/// A cell depends on the two sizes only, so each pair of sizes is worked out once and counts as often as it occurs. There
-/// are at most sqrt(2 n) sizes, however many classes there are.
+/// A cell depends on the two sizes only, so each pair of sizes is worked out once and counts as
+/// often as it occurs. There are at most sqrt(2 n) sizes, however many classes there are.
 ///
-/// Logarithms of factorials cancel here: at 1,000 points some 1e-12 of rounding remain, which show where the score is
-/// nearly nothing, such as singletons against classes. So that scores agree with scikit-learn's even there, every
-/// factorial is taken as it takes it: those of margins as SciPy has them, those of differences as the C library.
+/// Logarithms of factorials cancel here: at 1,000 points some 1e-12 of rounding remain, which show
+/// where the score is nearly nothing, such as singletons against classes. So that scores agree with
+/// scikit-learn's even there, every factorial is taken as it takes it: those of margins as SciPy
+/// has them, those of differences as the C library.
 pub(super) fn expected_mutual_information(a: &[u32], b: &[u32]) -> f64 {
     let n = a.iter().map(|&size| size as usize).sum();
     let margins = (0..=n).map(ln_factorial_scipy).collect();

@@ -27,7 +27,8 @@ fn dense_clustering_accuracy(truth: &[u32], predicted: &[u32]) -> f64 {
 fn the_best_assignment_is_that_of_the_dense_method_on_random_labelings() {
     let mut rng = generator(0, "assignment");
     for round in 0..600 {
-        // From single points to full tables, from squares to a few classes against many, and with favourites among the pairs.
+        // From single points to full tables, from squares to a few classes against many, and with
+        // favourites among the pairs.
         let (n, n_a, n_b) = (rng.gen_range(1..300), rng.gen_range(1..60_u32), rng.gen_range(1..60_u32));
         let truth: Vec<u32> = (0..n).map(|_| rng.gen_range(0..n_a)).collect();
         let noise = f64::from(round % 5) / 4.0;
@@ -65,7 +66,8 @@ fn fifty_thousand_classes_are_compared_in_seconds() {
             assert!(scores.iter().all(|score| (-0.01..0.99).contains(score)), "{scores:?}");
         }
     }
-    // A table of all pairs would have 2.5e9 cells; this takes a second or two where nothing else runs.
+    // A table of all pairs would have 2.5e9 cells; this takes a second or two where nothing else
+    // runs.
     assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
 }
 

@@ -23,13 +23,15 @@ pub struct GaussianMixture {
 }
 
 impl GaussianMixture {
-    /// Fits `n_components` Gaussians: at most 100 iterations, until the mean log density grows by less than 1e-3.
+    /// Fits `n_components` Gaussians: at most 100 iterations, until the mean log density grows by
+    /// less than 1e-3.
     ///
     /// # Shapes
     /// `embeddings`: `[n, d]`
     ///
     /// # Errors
-    /// Fewer points than components, or no components; embeddings that are not finite or too large; more memory than a score may take.
+    /// Fewer points than components, or no components; embeddings that are not finite or too large;
+    /// more memory than a score may take.
     pub fn fit(embeddings: ArrayView2<f32>, n_components: usize, seed: u64) -> Result<Self, EvalError> {
         let n = embeddings.nrows();
         // What is expected now and what was before.

@@ -13,12 +13,13 @@ use tree::{Trainset, Tree};
 /// How many queries one thread passes through all trees at a time.
 const N_QUERIES: usize = 512;
 
-/// A random forest (Breiman 2001) as scikit-learn's `RandomForestClassifier` grows it: trees to purity by the Gini
-/// index, the square root of the number of features tried at a split, a bootstrap sample a tree; the class with the
-/// highest mean probability wins, the smallest where they are equal.
+/// A random forest (Breiman 2001) as scikit-learn's `RandomForestClassifier` grows it: trees to
+/// purity by the Gini index, the square root of the number of features tried at a split, a
+/// bootstrap sample a tree; the class with the highest mean probability wins, the smallest where
+/// they are equal.
 ///
-/// Memory follows the number of points and trees, not that of classes. Votes are summed in the order of the trees, so the
-/// prediction is the same on any number of threads.
+/// Memory follows the number of points and trees, not that of classes. Votes are summed in the
+/// order of the trees, so the prediction is the same on any number of threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RandomForest {
     /// How many trees, at least 1; 100 by default.

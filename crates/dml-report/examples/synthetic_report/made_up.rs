@@ -154,7 +154,14 @@ fn result(id: &str, trial: &toml::Table) -> TrialResult {
         ("reconstruction".to_string(), curve(60.0, 30.0, 1)),
         ("kl".to_string(), curve(2.0, 8.0, 1)),
     ]);
-    TrialResult { format: FORMAT, id: id.to_string(), trial: trial.clone(), outcome, curves }
+    TrialResult {
+        format: FORMAT,
+        id: id.to_string(),
+        trial: trial.clone(),
+        data_sha256: None,
+        outcome,
+        curves,
+    }
 }
 
 fn write_latent(directory: &Path, trial: &toml::Table) -> Result<(), Box<dyn Error>> {

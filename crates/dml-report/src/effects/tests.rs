@@ -18,7 +18,14 @@ impl Made {
         let result = |([a, b, c], seed, y): ([i64; 3], i64, f64)| {
             let trial: toml::Table = format!("seed = {seed}\na = {a}\nb = {b}\nc = {c}").parse().unwrap();
             let outcome = Outcome::Scored { scores: Scores::from([("y".into(), y)]) };
-            TrialResult { format: FORMAT, id: trial_id(&trial), trial, outcome, curves: Curves::new() }
+            TrialResult {
+                format: FORMAT,
+                id: trial_id(&trial),
+                trial,
+                data_sha256: None,
+                outcome,
+                curves: Curves::new(),
+            }
         };
         let results: Vec<TrialResult> = rows.into_iter().map(result).collect();
         Self { expected: results.iter().map(|result| result.trial.clone()).collect(), results }

@@ -13,6 +13,7 @@ fn result(id: &str) -> TrialResult {
         format: FORMAT,
         id: id.into(),
         trial: "seed = 1".parse().unwrap(),
+        data_sha256: None,
         outcome: Outcome::Scored { scores: Scores::from([("a".into(), 0.5)]) },
         curves: Curves::new(),
     }

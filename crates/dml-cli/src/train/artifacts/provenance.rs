@@ -21,6 +21,7 @@ pub(crate) fn write_provenance(
         device: dml_models::device_name(session.device),
         threads: session.threads,
         denormals_flushed: dml_models::flush_denormals(),
+        data_sha256: session.loaded().dataset.sha256.clone(),
         host: fs::read_to_string("/etc/hostname").unwrap_or_default().trim().to_string(),
         finished_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         seconds,

@@ -318,7 +318,8 @@ impl Trained<'_> {
         artifacts::write_provenance(session, job, seconds, taken_from)?;
         job.log.line(&format!("{ending} after {seconds:.1} s"));
         let (id, trial) = (job.id.clone(), job.table.clone());
-        let result = TrialResult { format: FORMAT, id, trial, outcome, curves };
+        let data_sha256 = session.loaded().dataset.sha256.clone();
+        let result = TrialResult { format: FORMAT, id, trial, data_sha256, outcome, curves };
         session.store.finish(&result)?;
         if is_new {
             known::remember(session, job, &result.curves);

@@ -10,7 +10,8 @@ pub(super) struct Trainset<'a> {
     pub(super) n_classes: usize,
 }
 
-/// A tree of decisions, grown until no leaf can be split. What it takes follows the number of points, not that of classes.
+/// A tree of decisions, grown until no leaf can be split. What it takes follows the number of
+/// points, not that of classes.
 #[derive(Debug)]
 pub(super) struct Tree {
     nodes: Vec<Node>,
@@ -33,11 +34,11 @@ enum Node {
 }
 
 impl Tree {
-    /// Grows a tree by the Gini index on points that count `times` (`[n]`) often, trying the square root of the number of features at a
-    /// split, and more where none of those splits anything.
+    /// Grows a tree by the Gini index on points that count `times` (`[n]`) often, trying the square
+    /// root of the number of features at a split, and more where none of those splits anything.
     ///
-    /// The order in which nodes are split and features are drawn, and by what, is that of the crate rafor, which grew these trees before:
-    /// a seed gives the tree that it gave.
+    /// The order in which nodes are split and features are drawn, and by what, is that of the crate
+    /// rafor, which grew these trees before: a seed gives the tree that it gave.
     pub(super) fn grow(set: &Trainset, times: &[f32], seed: u64) -> Self {
         let mut grower = Grower::new(set, times, seed);
         let mut tree = Self { nodes: vec![Node::Leaf { start: 0, end: 0 }], shares: Vec::new() };
@@ -113,8 +114,8 @@ struct Grower<'a> {
     n_tried: usize,
     /// None where all features are tried anyway.
     random: Option<SmallRng>,
-    /// What is counted of a node and of the two sides of a split. Only the counts of classes that the node has mean anything, so that
-    /// nothing has to look at all classes.
+    /// What is counted of a node and of the two sides of a split. Only the counts of classes that
+    /// the node has mean anything, so that nothing has to look at all classes.
     whole: Counts,
     left: Counts,
     right: Counts,
@@ -143,7 +144,8 @@ impl<'a> Grower<'a> {
         self.set.columns[feature * self.set.classes.len() + point.id as usize]
     }
 
-    /// The split of the points from `start` to `end` that leaves the least impurity; none where they are of one class or all alike.
+    /// The split of the points from `start` to `end` that leaves the least impurity; none where
+    /// they are of one class or all alike.
     fn best_split(&mut self, start: usize, end: usize) -> Option<Split> {
         let points = &self.points[start..end];
         if points.iter().all(|point| point.class == points[0].class) {
@@ -174,7 +176,8 @@ impl<'a> Grower<'a> {
         best
     }
 
-    /// Where to split points in the order of a feature, and the impurity that is left, if that is below `least`.
+    /// Where to split points in the order of a feature, and the impurity that is left, if that is
+    /// below `least`.
     fn split_at(
         &mut self,
         start: usize,
@@ -268,7 +271,8 @@ mod tests {
 
     #[test]
     fn a_tree_gives_the_shares_that_rafors_tree_of_that_seed_gives() {
-        // Features on a grid make equal values, leaves of several classes and queries at thresholds.
+        // Features on a grid make equal values, leaves of several classes and queries at
+        // thresholds.
         for (n, d, n_classes, steps) in
             [(300, 2, 3, 5), (500, 10, 10, 1 << 20), (200, 1, 4, 50), (400, 17, 150, 9), (60, 4, 60, 1 << 20)]
         {

@@ -6,7 +6,7 @@ mod forgotten;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use dml_losses::LossConfig;
+use dml_models::dml_losses::LossConfig;
 use dml_models::tch::Device;
 use dml_models::{Precision, System};
 use dml_store::{Outcome, TrialResult};

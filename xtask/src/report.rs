@@ -42,7 +42,8 @@ pub(crate) fn run(root: &Path, arguments: &ReportArguments) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the report of a sweep, prints its tables if they are short, and says where everything is.
+/// Writes the report of a sweep, prints its tables if they are short and what became of its
+/// predictions, and says where everything is.
 pub(crate) fn write(root: &Path, out: Option<&Path>, sweep: &Sweep, store: &RunStore) -> Result<ReportPaths> {
     let out = out.map_or_else(|| root.join("report").join(&sweep.name), Path::to_path_buf);
     let paths = make(sweep, store, &out)?;
@@ -52,6 +53,9 @@ pub(crate) fn write(root: &Path, out: Option<&Path>, sweep: &Sweep, store: &RunS
     let tables = fs::read_to_string(&paths.tables).with_context(|| paths.tables.display().to_string())?;
     if tables.lines().count() <= PRINTED_LINES {
         say(&format!("{tables}\n"));
+    }
+    if let Some(path) = &paths.predictions {
+        say(&fs::read_to_string(path).with_context(|| path.display().to_string())?);
     }
     let (results, trials) = (paths.results, paths.trials);
     say(&format!("{results} of {trials} trials have a result; the report is in {}\n", out.display()));

@@ -2,9 +2,9 @@
 //! alone or in a stack, before or after a resume.
 
 use dml_data::random::keyed;
+use ndarray_rand::rand_distr::StandardNormal;
 use rand::Rng;
 use rand::distributions::{Distribution, Standard};
-use rand_distr::StandardNormal;
 use tch::Tensor;
 
 /// Standard normal values: `shape`, f32, on the CPU.

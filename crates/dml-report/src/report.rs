@@ -17,8 +17,8 @@ pub struct Report<'a> {
     pub specs: ReportSpecs,
     /// Every trial of the sweep, all seeds.
     pub expected: &'a [toml::Table],
-    /// Trials that have no result because they were stopped early. A report with such has no
-    /// verdicts: what is missing looked bad, so what is left is better than all.
+    /// Trials that have no result because they were stopped early. A report with such judges
+    /// nothing: what is missing looked bad, so what is left is better than all.
     pub stopped: usize,
 }
 
@@ -32,6 +32,8 @@ pub struct ReportPaths {
     pub page: PathBuf,
     /// All tables as Markdown, one under the other, those of effects last.
     pub tables: PathBuf,
+    /// Predictions as Markdown, where the sweep has some.
+    pub predictions: Option<PathBuf>,
     /// Verdicts as Markdown.
     pub verdicts: PathBuf,
     /// Folder of the figures as SVG and PNG.

@@ -14,8 +14,9 @@ use crate::interchange;
 use crate::page::{Parts, page};
 use crate::prediction;
 use crate::report::{Report, ReportPaths, UNJUDGED};
+use crate::spec::ReportSpecs;
 use crate::table::Table;
-use crate::verdict::{self, Judged};
+use crate::verdict;
 
 /// Makes the report of a sweep from a store, in `out`. The same results give the same bytes; what
 /// an earlier report wrote there and this one does not is removed.
@@ -34,15 +35,12 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
         .iter()
         .map(|spec| Table::build(spec, &specs.baselines, &trials, &ranks))
         .collect::<Result<_, _>>()?;
-    let unjudged = (report.stopped > 0 && (!specs.verdict.is_empty() || !specs.equivalence.is_empty()))
-        .then_some(UNJUDGED);
-    let judged = match unjudged {
-        None => verdict::judge(&specs.verdict, &specs.equivalence, &trials, &ranks),
-        Some(_) => Judged::default(),
-    };
-    let predictions = prediction::check(&specs.prediction, &trials, &ranks);
-    let effects: Vec<Effects> =
-        specs.effects.iter().map(|spec| Effects::build(spec, &trials, &ranks)).collect::<Result<_, _>>()?;
+    let unjudged = (report.stopped > 0 && specs.judge()).then_some(UNJUDGED);
+    let judging = if unjudged.is_none() { specs } else { &ReportSpecs::default() };
+    let judged = verdict::judge(&judging.verdict, &judging.equivalence, &trials, &ranks);
+    let predictions = prediction::check(&judging.prediction, &trials, &ranks);
+    let effects = judging.effects.iter().map(|spec| Effects::build(spec, &trials, &ranks));
+    let effects: Vec<Effects> = effects.collect::<Result<_, _>>()?;
     let drawn = specs.figure.iter().map(|spec| figure::draw(spec, &trials, &ranks, store));
     let figures: Vec<Figure> =
         effects.iter().map(figure::draw_effects).chain(drawn).collect::<Result<_, _>>()?;
@@ -64,6 +62,10 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
     let paths = ReportPaths {
         page: folder.write("index.html", page(&parts, store)?)?,
         tables: folder.write("tables.md", all_tables)?,
+        predictions: match &predictions[..] {
+            [] => None,
+            some => Some(folder.write("predictions.md", prediction::markdown(some))?),
+        },
         verdicts: folder.write(
             "verdicts.md",
             unjudged.map_or_else(|| verdict::markdown(&judged), |sentence| format!("{sentence}\n")),
@@ -98,7 +100,6 @@ fn write_parts(parts: &Parts, folder: &mut Folder) -> Result<(), ReportError> {
     }
     if !parts.predictions.is_empty() {
         folder.write("predictions.csv", prediction::csv(parts.predictions))?;
-        folder.write("predictions.md", prediction::markdown(parts.predictions))?;
     }
     if !parts.effects.is_empty() {
         folder.write("effects.csv", effects::csv(parts.effects))?;

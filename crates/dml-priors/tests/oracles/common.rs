@@ -3,9 +3,9 @@
 use std::f64::consts::PI;
 
 use dml_priors::{Density, Estimator, Fitted, Gaussian, Mixture};
+use ndarray_rand::rand_distr::{Distribution, StandardNormal, Uniform};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal, Uniform};
 use tch::Tensor;
 
 /// Standard normal numbers, f64.

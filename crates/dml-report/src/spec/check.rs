@@ -9,6 +9,17 @@ use crate::ReportError;
 use crate::select::is_in;
 
 impl ReportSpecs {
+    /// Whether any part judges, which it may not on what is left after trials were stopped early.
+    pub(crate) fn judge(&self) -> bool {
+        let judging = [
+            self.verdict.is_empty(),
+            self.equivalence.is_empty(),
+            self.prediction.is_empty(),
+            self.effects.is_empty(),
+        ];
+        judging.contains(&false)
+    }
+
     /// Names become file names and anchors, so they must be plain and told apart; keys must be
     /// those of trials.
     ///

@@ -32,10 +32,11 @@ pub enum PredictionSpec {
     /// in nats: MI(ŷ; y) ≤ KL + `tolerance`.
     ///
     /// For a sample of the posterior it is a theorem, so a failure is a bug: a read-out sees the
-    /// sample alone, and what a sample tells of its image is at most the mean KL to any prior. MI
-    /// is that above chance. Its trials have no score of its own name; the AMI says that it is at
-    /// most AMI · ln `classes`, for no labelling has a larger entropy, so the trial holds where
-    /// that is small enough; it fails where the AMI is larger than any labelling of so little
+    /// sample alone, and what a sample tells of its image is at most the mean KL to any prior.
+    ///
+    /// MI is that above chance. No score holds it, but the AMI bounds it: it is at most
+    /// AMI · ln `classes`, for no labelling has a larger entropy, so a trial holds where that is
+    /// small enough; a trial fails where its AMI is larger than any labelling of so little
     /// information could have; between the two it is open.
     Information {
         /// Anchor.

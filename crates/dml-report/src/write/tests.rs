@@ -172,7 +172,9 @@ fn nothing_is_judged_where_trials_were_stopped_because_they_looked_bad() {
         store.finish(result).unwrap();
     }
     let written = |stopped: usize| {
-        let report = Report { stopped, ..report(&synthetic.expected) };
+        let mut report = Report { stopped, ..report(&synthetic.expected) };
+        let range = "kind = 'range'\nname = 'p'\nsays = 'P'\neach = []\nscore = 's'\nbelow = 1.0";
+        report.specs.prediction = vec![toml::from_str(range).unwrap()];
         let paths = write_report(&report, &store, &folder.path().join("report")).unwrap();
         [paths.verdicts, paths.page].map(|path| fs::read_to_string(path).unwrap())
     };
@@ -182,7 +184,9 @@ fn nothing_is_judged_where_trials_were_stopped_because_they_looked_bad() {
             "{text}"
         );
     }
+    assert!(folder.path().join("report/predictions.md").exists());
     let [verdicts, page] = written(2);
+    assert!(!folder.path().join("report/predictions.md").exists(), "an earlier one went away");
     assert_eq!(verdicts, format!("{UNJUDGED}\n"));
     assert!(page.contains(UNJUDGED) && !page.contains("class=verdict>"));
     assert!(page.contains("2 of 24 trials were stopped early: they have no result."));

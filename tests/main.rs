@@ -11,6 +11,7 @@ mod store;
 mod check;
 mod embed;
 mod failures;
+mod import;
 mod known;
 mod options;
 mod partly;

@@ -101,7 +101,7 @@ fn list() -> Result<()> {
 
 fn import(arguments: &ImportArguments) -> Result<()> {
     let ImportArguments { pictures, out, size, unlabelled, strict } = arguments;
-    if !out.extension().is_some_and(|extension| extension == "npz") {
+    if out.extension().is_none_or(|extension| extension != "npz") {
         bail!("--out {} is no npz file; a name that ends in .npz would be right", out.display());
     }
     let options = PictureOptions { size: *size, unlabelled: unlabelled.clone(), strict: *strict };

@@ -1,0 +1,75 @@
+//! `dml data import`: from a folder of pictures to a data set that trials take.
+
+use std::fs;
+use std::path::Path;
+
+use crate::call::{dml, text};
+use crate::store::{Store, run, set, trial};
+
+/// A grey picture of 12 x 12 pixels: a bar in one of three places.
+fn draw(path: &Path, class: usize, shade: u8) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut encoder = png::Encoder::new(fs::File::create(path).unwrap(), 12, 12);
+    encoder.set_color(png::ColorType::Grayscale);
+    let is_bar = |i: usize| i / 12 / 4 == class;
+    let pixels: Vec<u8> = (0..144).map(|i| if is_bar(i) { shade } else { 10 }).collect();
+    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+}
+
+#[test]
+fn a_folder_of_pictures_becomes_a_data_set_that_a_trial_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..60 {
+        let class = number % 3;
+        // A label for each fifth picture of the first two classes, and for none of the third.
+        let name = match (class, number < 12) {
+            (0, true) => "top",
+            (1, true) => "middle",
+            _ => "unlabelled",
+        };
+        draw(&folder.path().join(format!("pictures/{name}/{number:02}.png")), class, 150 + number as u8);
+    }
+    fs::write(folder.path().join("pictures/top/broken.png"), "no picture").unwrap();
+    let (pictures, out) = (folder.path().join("pictures"), folder.path().join("own.npz"));
+    let done =
+        dml(&["data", "import", text(&pictures), "--out", text(&out), "--size", "12"]).output().unwrap();
+    let [stdout, stderr] =
+        [&done.stdout, &done.stderr].map(|bytes| String::from_utf8(bytes.clone()).unwrap());
+    assert!(done.status.success(), "{stderr}");
+    assert!(stderr.contains("top/broken.png: cannot be read as a picture"), "{stderr}");
+    let of_classes: Vec<&str> = stdout.lines().take(3).map(str::trim).collect();
+    assert_eq!(of_classes, ["4 middle", "4 top", "52 without a label"]);
+    let rows = fs::read_to_string(folder.path().join("own.csv")).unwrap();
+    assert_eq!(rows.lines().count(), 61, "a header and each picture");
+    assert!(rows.lines().nth(1).unwrap().ends_with("middle/01.png,0,middle"), "{rows}");
+
+    let store = Store::new();
+    let mut own =
+        trial("training.epochs = 1\ndata.labelled_sampling = 'given'\ndata.labelled_percent = 100.0");
+    set(
+        &mut own,
+        &format!("data.name = {:?}\ndata.validation = 4\nevaluation.split = 'validation'", text(&out)),
+    );
+    set(&mut own, "evaluation.protocols = ['labelled']");
+    let directory = store.enter(&own);
+    run(&[], &[&directory]).well();
+    assert!(directory.join("result.json").exists());
+}
+
+#[test]
+fn what_cannot_be_imported_is_refused_in_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |arguments: &[&str]| {
+        let done = dml(&[&["data", "import"], arguments].concat()).output().unwrap();
+        assert!(!done.status.success());
+        String::from_utf8(done.stderr).unwrap()
+    };
+    let (path, out) = (text(folder.path()).to_owned(), text(&folder.path().join("own.npz")).to_owned());
+    let empty = told(&[&path, "--out", &out]);
+    assert!(empty.contains("has no picture: it should hold a folder of pictures for each class"), "{empty}");
+    let missing = told(&["nowhere", "--out", &out]);
+    assert!(missing.contains("nowhere: No such file or directory"), "{missing}");
+    let name = told(&[&path, "--out", "own.zip"]);
+    assert!(name.contains("--out own.zip is no npz file; a name that ends in .npz would be right"), "{name}");
+    assert!(!Path::new(&out).exists(), "nothing is half written");
+}

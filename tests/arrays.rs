@@ -36,7 +36,8 @@ pub(crate) fn write_npz(path: &Path, arrays: &[(&str, Vec<u8>)]) {
     zip.finish().unwrap();
 }
 
-/// Images `[n, 8, 8]` and their classes: a bright square in one of three corners tells the class; all else is noise.
+/// Images `[n, 8, 8]` and their classes: a bright square in one of three corners tells the class;
+/// all else is noise.
 pub(crate) fn images(split: &str, n: usize) -> (Vec<u8>, Vec<u8>) {
     let mut random = dml_data::random::keyed(0, split, 0);
     let (mut images, mut labels) = (Vec::new(), Vec::new());

@@ -143,6 +143,6 @@ fn bad_calls_of_the_others() {
     score @nowhere.npz
         1 nowhere.npz: No such file or directory (os error 2)
     score @words.npz
-        1 words.npz: is no npz file: invalid Zip archive: Invalid zip header
+        1 words.npz: is no npz file: an npz is expected, as np.savez writes
     ");
 }

@@ -17,8 +17,8 @@ fn failure(directory: &Path) -> (String, u64, bool) {
     (reason, failure["attempts"].as_u64().unwrap(), failure["retry"].as_bool().unwrap())
 }
 
-/// Runs trials that have to fail, and a good one after them. Their reasons, which are the same in the event, in `failure.json` and on
-/// standard error, and whether trying again could help.
+/// Runs trials that have to fail, and a good one after them. Their reasons, which are the same in
+/// the event, in `failure.json` and on standard error, and whether trying again could help.
 fn reasons(store: &Store, bad: &[PathBuf]) -> Vec<(String, bool)> {
     let good = store.add("model.system = 'pca'");
     let _ = fs::remove_file(good.join("result.json"));

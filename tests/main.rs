@@ -1,7 +1,8 @@
-//! End to end: the binary `dml` as a user, a script or the sweep engine meets it, on data sets made here.
+//! End to end: the binary `dml` as a user, a script or the sweep engine meets it, on data sets made
+//! here.
 //!
-//! What needs no `LibTorch` is in `scorer.rs`. A store that is read-only and a disk that is full take a file system apart:
-//! `xtask/tests/damage.sh`.
+//! What needs no `LibTorch` is in `scorer.rs`. A store that is read-only and a disk that is full
+//! take a file system apart: `xtask/tests/damage.sh`.
 
 mod arrays;
 mod bad_inputs;

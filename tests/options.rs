@@ -1,22 +1,24 @@
-//! Every option of a trial file trains and scores, and makes the difference that it should: one that is silently ignored fails here, and so
-//! does a new one that is forgotten here.
+//! Every option of a trial file trains and scores, and makes the difference that it should: one
+//! that is silently ignored fails here, and so does a new one that is forgotten here.
 
 mod forgotten;
+mod losses;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use dml_models::dml_losses::LossConfig;
 use dml_models::tch::Device;
 use dml_models::{Precision, System};
 use dml_store::{Outcome, TrialResult};
-use toml::{Table, Value};
+use toml::Table;
 
+use self::losses::{Settings, inline, losses, pair_losses};
 use crate::arrays::{TINY, TINY_WITHOUT_VALIDATION};
 use crate::call::text;
 use crate::store::{Store, id, result, run, set, trial};
 
-/// What all options are tried around: a system with every part, and images for which a likelihood makes sense.
+/// What all options are tried around: a system with every part, and images for which a likelihood
+/// makes sense.
 const BASE: &str = "
     data.validation = 60
     data.binarize = true
@@ -28,8 +30,8 @@ const BASE: &str = "
 
 const VIEWS: &str = "views = { rotation = 0.3, scale = 0.2, shear = 0.2, shift = 0.1 }";
 
-/// Settings of a trial that gives another result than the base, or none for the base itself; and options around that trial, each of which
-/// gives another result than it.
+/// Settings of a trial that gives another result than the base, or none for the base itself; and
+/// options around that trial, each of which gives another result than it.
 const OPTIONS: &[(&str, &[&str])] = &[
     (
         "",
@@ -228,39 +230,6 @@ const PARTS: [Part; 12] = [
         system.has_metric_loss() && (system.has_decoder() || system.has_posterior())
     }),
 ];
-
-/// A loss with its settings, and each of them otherwise.
-struct Settings {
-    loss: String,
-    others: Vec<String>,
-}
-
-/// Every loss at its defaults, with each number and each yes or no of it otherwise; its words stand in [`OPTIONS`].
-fn losses() -> Vec<Settings> {
-    let of_loss = |loss: &LossConfig| {
-        let table = Table::try_from(loss).unwrap();
-        let other = |(key, value): (&String, &Value)| match value {
-            Value::Float(x) => Some(format!("{key} = {:?}", if *x == 0.0 { 0.1 } else { x / 2.0 })),
-            Value::Boolean(yes) => Some(format!("{key} = {}", !yes)),
-            _ => None,
-        };
-        Settings { loss: inline(loss), others: table.iter().filter_map(other).collect() }
-    };
-    // Its only setting is a list of losses: that stands in OPTIONS.
-    let all = LossConfig::all().into_iter().filter(|loss| !matches!(loss, LossConfig::Weighted(_)));
-    all.map(|loss| of_loss(&loss)).collect()
-}
-
-/// Losses that learn nothing for a class, which alone can be an instance term's.
-fn pair_losses() -> Vec<LossConfig> {
-    let mut all = LossConfig::all();
-    all.retain(|loss| loss.check().is_ok() && loss.parameters(2, 2).is_empty());
-    all
-}
-
-fn inline(loss: &LossConfig) -> String {
-    Value::try_from(loss).unwrap().to_string()
-}
 
 /// Two trials, and whether their results have to differ.
 struct Case {

@@ -12,8 +12,8 @@ use crate::store::{Running, Store, files, outcome, result, run};
 /// More than [`Running::AHEAD`], so that a trial cannot be over before it is interrupted.
 const EPOCHS: usize = Running::AHEAD + 5;
 
-/// All that a checkpoint has to carry: weights and two moments of Adam, a posterior's noise, learnt centres, a memory of earlier batches,
-/// a warm-up.
+/// All that a checkpoint has to carry: weights and two moments of Adam, a posterior's noise, learnt
+/// centres, a memory of earlier batches, a warm-up.
 fn settings(seed: u32) -> String {
     format!(
         "seed = {seed}

@@ -207,8 +207,8 @@ fn a_stack_gives_what_its_members_give_alone() {
     }
 }
 
-/// Equal but for rounding in a few steps of training: sums of a stack are taken in another order. A score may move by one of the 30 images
-/// of a fold.
+/// Equal but for rounding in a few steps of training: sums of a stack are taken in another order. A
+/// score may move by one of the 30 images of a fold.
 fn assert_alike(a: &TrialResult, b: &TrialResult) {
     assert_eq!(a.trial, b.trial);
     for (name, curve) in &a.curves {
@@ -279,7 +279,8 @@ fn a_vae_is_scored_by_the_likelihood_of_binary_images() {
     let found = result(&trial);
     let of = |name: &str| scores(&found)[&format!("likelihood.{name}")];
     let (likelihood, elbo) = (of("negative_log_likelihood"), of("negative_elbo"));
-    // More samples make the bound tighter (Burda et al. 2016, theorem 1). Without a model, 64 coins give 64 ln 2.
+    // More samples make the bound tighter (Burda et al. 2016, theorem 1). Without a model, 64 coins
+    // give 64 ln 2.
     assert!(0.0 < likelihood && likelihood < elbo && elbo < 64.0 * 2.0_f64.ln(), "{likelihood} {elbo}");
 }
 
@@ -290,6 +291,7 @@ fn tensorboard_gets_the_curves() {
     run(&["--tensorboard"], &[&trial]).well();
     let bytes = fs::read(trial.join("events.out.tfevents.0000000000.dml")).unwrap();
     let count = |tag: &[u8]| bytes.windows(tag.len()).filter(|window| *window == tag).count();
-    // A tag stands after its length; odd epochs have both terms, even ones the unsupervised one alone.
+    // A tag stands after its length; odd epochs have both terms, even ones the unsupervised one
+    // alone.
     assert_eq!((count(b"\x0asupervised"), count(b"\x0cunsupervised"), count(b"\x02kl")), (1, 2, 0));
 }

@@ -1,4 +1,5 @@
-//! Trials that stop after an epoch, so that they can be stopped early: trained on, they end as trials that never stopped.
+//! Trials that stop after an epoch, so that they can be stopped early: trained on, they end as
+//! trials that never stopped.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +11,8 @@ use crate::arrays::TINY_WITHOUT_VALIDATION;
 use crate::call::text;
 use crate::store::{Running, Store, files, outcome, result, run};
 
-/// A trial that was read until epoch 9 is at most [`Running::AHEAD`] beyond, so it cannot be over before it is interrupted.
+/// A trial that was read until epoch 9 is at most [`Running::AHEAD`] beyond, so it cannot be over
+/// before it is interrupted.
 const EPOCHS: usize = Running::AHEAD + 12;
 const SETTINGS: &str = "model.system = 'metric_vae'\nroutine = { kind = 'joint_gamma', gamma = 2.0 }\nprior = { kind = 'vamp', components = 3, init = 'data' }";
 

@@ -15,7 +15,8 @@ use crate::call::{complaint_of, dml, stdout_of, text};
 /// Name and npy file.
 type Member = (&'static str, Vec<u8>);
 
-/// Members of a file of embeddings: two clusters at (-5, -5) and (5, 5), 20 training and 30 test points in each.
+/// Members of a file of embeddings: two clusters at (-5, -5) and (5, 5), 20 training and 30 test
+/// points in each.
 fn clusters() -> Vec<Member> {
     vec![
         ("train_embeddings", npy(&[40, 2], &points(40))),
@@ -86,7 +87,8 @@ fn clusters_far_apart_get_every_score_there_is_and_all_are_one() {
 #[test]
 fn labels_that_the_embeddings_do_not_tell_get_what_is_counted_by_hand() {
     let folder = tempfile::tempdir().unwrap();
-    // On a line at 0, 1, 10, 11, 20, 21: the nearest other of the first four is of the same class, of the last two it is not.
+    // On a line at 0, 1, 10, 11, 20, 21: the nearest other of the first four is of the same class,
+    // of the last two it is not.
     let test = npy(&[6, 1], &[0.0_f64, 1.0, 10.0, 11.0, 20.0, 21.5]);
     let changed = [
         ("train_embeddings", npy(&[5, 1], &[0.0_f64; 5])),
@@ -97,7 +99,8 @@ fn labels_that_the_embeddings_do_not_tell_get_what_is_counted_by_hand() {
     let scores = score(&file(&folder, &changed), &["--only", "knn,retrieval"]);
     assert_eq!(keys(&scores), ["n_classes", "n_test", "n_train", "readout", "retrieval", "test_folds"]);
     assert_eq!(keys(&scores["readout"]), ["knn"]);
-    // All five training points are the neighbours of each, and three of them say 4: so say three of six.
+    // All five training points are the neighbours of each, and three of them say 4: so say three of
+    // six.
     assert_eq!(scores["readout"]["knn"], json!({"accuracy": 0.5, "ami": 0.0}));
     assert_eq!(scores["retrieval"]["recall_at_1"], json!(4.0 / 6.0));
     // R = 2 others of a class each. Of the nearest two: 4 8 | 4 8 | 8 4 | 8 4 | 8 8 | 4 8, by rank.

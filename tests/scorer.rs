@@ -1,4 +1,5 @@
-//! End to end: what `dml` does without `LibTorch`, so these tests run with the feature `train` and without it.
+//! End to end: what `dml` does without `LibTorch`, so these tests run with the feature `train` and
+//! without it.
 
 mod arrays;
 mod call;

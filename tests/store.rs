@@ -144,8 +144,9 @@ pub(crate) fn outcome(directory: &Path) -> [Vec<u8>; 2] {
     ["result.json", "weights.safetensors"].map(|name| fs::read(directory.join(name)).unwrap())
 }
 
-/// A `dml run` whose standard output holds only a few events that no one has read: it cannot run ahead of its reader by more than
-/// [`Running::AHEAD`] epochs, so it can be stopped in the middle without a clock.
+/// A `dml run` whose standard output holds only a few events that no one has read: it cannot run
+/// ahead of its reader by more than [`Running::AHEAD`] epochs, so it can be stopped in the middle
+/// without a clock.
 pub(crate) struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,

@@ -6,7 +6,8 @@ use std::fs;
 use dml_store::lookup;
 use toml::{Table, Value};
 
-use super::{BASE, OPTIONS, cases, pair_losses, with};
+use super::losses::pair_losses;
+use super::{BASE, OPTIONS, cases, with};
 use crate::call::{dml, text};
 use crate::store::trial;
 
@@ -57,7 +58,8 @@ struct Leaf {
     value: Value,
 }
 
-/// The values of a trial. Their names are their keys, with the kind of the table that they are in: `loss{triplet}.margin`.
+/// The values of a trial. Their names are their keys, with the kind of the table that they are in:
+/// `loss{triplet}.margin`.
 fn flat(trial: &Table) -> BTreeMap<String, Leaf> {
     fn walk(table: &Table, name: &str, path: &str, into: &mut BTreeMap<String, Leaf>) {
         let kind = table.get("kind").and_then(Value::as_str);
@@ -90,7 +92,8 @@ fn word(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned).or_else(with_settings)
 }
 
-/// The words that may stand at a dotted key, as `dml check` tells them when another one does; nothing for a key that takes any.
+/// The words that may stand at a dotted key, as `dml check` tells them when another one does;
+/// nothing for a key that takes any.
 pub(super) fn variants(paths: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let folder = tempfile::tempdir().unwrap();
     let mut files = Vec::new();

@@ -1,7 +1,9 @@
-//! Results that are kept in the repository, so that a report needs no training: `results/NAME.jsonl`.
+//! Results that are kept in the repository, so that a report needs no training:
+//! `results/NAME.jsonl`.
 //!
-//! A line is the `result.json` of a trial. What else a trial leaves (weights, latent space, pictures) is not kept; a report does
-//! without. Nothing is taken into a store that was named with `--store`.
+//! A line is the `result.json` of a trial. What else a trial leaves (weights, latent space,
+//! pictures) is not kept; a report does without. Nothing is taken into a store that was named with
+//! `--store`.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -34,7 +36,8 @@ pub(crate) fn keep(folder: &Path, sweep: &Sweep, store: &RunStore) -> Result<usi
     Ok(lines.len())
 }
 
-/// Enters into the store what any file of `folder` has of the sweep's trials and the store has not; how many.
+/// Enters into the store what any file of `folder` has of the sweep's trials and the store has not;
+/// how many.
 pub(crate) fn take(folder: &Path, sweep: &Sweep, store: &RunStore) -> Result<usize> {
     let mut missing = HashSet::new();
     for trial in &sweep.trials {

@@ -25,7 +25,8 @@ pub(crate) struct ReportArguments {
     /// Where the report goes [default: report/NAME in the checkout]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Also keeps the results in results/NAME.jsonl, from which sweeps and reports of this checkout go on without training
+    /// Also keeps the results in results/NAME.jsonl, from which sweeps and reports of this checkout
+    /// go on without training
     #[arg(long)]
     keep: bool,
 }

@@ -25,7 +25,8 @@ pub(crate) struct Selected {
 }
 
 impl Selected {
-    /// Reads the sweep and opens the store, which takes in what the checkout keeps of the sweep's results.
+    /// Reads the sweep and opens the store, which takes in what the checkout keeps of the sweep's
+    /// results.
     pub(crate) fn open(&self, root: &Path) -> Result<(Sweep, RunStore)> {
         let sweep = Sweep::find(root, &self.name, self.seeds)?;
         let store = RunStore::open(&self.store.clone().unwrap_or_else(|| root.join("runs")))?;

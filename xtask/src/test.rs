@@ -33,7 +33,8 @@ const CHECKS: [Step; 6] = [
     ("clippy --workspace --all-targets -- -D warnings", None),
     ("clippy -p dml-data --no-default-features --all-targets -- -D warnings", None),
     ("clippy -p dml-cli --no-default-features --all-targets -- -D warnings", None),
-    // The scorer without LibTorch; the tests of the whole workspace put the whole `dml` in its place.
+    // The scorer without LibTorch; the tests of the whole workspace put the whole `dml` in its
+    // place.
     ("test -p dml-cli --no-default-features", None),
     ("doc --workspace --no-deps", Some(("RUSTDOCFLAGS", "-D warnings"))),
 ];

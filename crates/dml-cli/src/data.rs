@@ -42,8 +42,9 @@ pub(crate) enum DataCommand {
     },
     /// Make a data set of your own pictures, some of them with a label
     ///
-    /// A data set is an npz in `MedMNIST`'s layout, with -1 for no label, which `dml data show`, trial
-    /// files (`data.name`) and NumPy read. Beside it stands a CSV with the file and class of each row.
+    /// A data set is an npz in `MedMNIST`'s layout, with -1 for no label, which `dml data show`,
+    /// trial files (`data.name`) and NumPy read. Beside it stands a CSV with the file and class of
+    /// each row.
     Import(ImportArguments),
 }
 

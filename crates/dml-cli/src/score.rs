@@ -191,7 +191,8 @@ pub(crate) fn agree(arguments: &AgreementArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One JSON object on a line, or a line for each number that stands alone and each group of numbers.
+/// One JSON object on a line, or a line for each number that stands alone and each group of
+/// numbers.
 fn print(object: &Value, as_json: bool) -> Result<()> {
     if as_json {
         return crate::print(serde_json::to_string(object)?);

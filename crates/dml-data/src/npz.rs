@@ -197,8 +197,8 @@ impl NpzWriter {
         self.add(name, &[values.nrows(), values.ncols()], values.iter().copied())
     }
 
-    /// Adds images: `[n, pixels]`, channel first within a row, which become `[n, height, width]`, or `[n,
-    /// height, width, 3]` where they have colours.
+    /// Adds images: `[n, pixels]`, channel first within a row, which become `[n, height, width]`,
+    /// or `[n, height, width, 3]` where they have colours.
     ///
     /// # Errors
     /// When the file cannot be written or has an array of that name.

@@ -32,8 +32,8 @@ impl Default for PictureOptions {
 /// Pictures of one shape, of which some have a label.
 #[derive(Debug, Clone)]
 pub struct Pictures {
-    /// As [`Split::images`](crate::Split::images): grey where all pictures are, else red, green, blue.
-    /// `[n, pixels]`
+    /// As [`Split::images`](crate::Split::images): grey where all pictures are, else red, green,
+    /// blue. `[n, pixels]`
     pub images: Array2<u8>,
     /// What one row of images is.
     pub shape: ImageShape,
@@ -49,18 +49,19 @@ pub struct Pictures {
 
 impl Pictures {
     /// Reads `FOLDER/CLASS/*` and, as pictures without a label, those of the folder
-    /// [`PictureOptions::unlabelled`] and those that lie in `FOLDER` itself; files whose names end as no
-    /// picture's are not looked at. Or, where `path` ends in `.csv`, reads a list with the columns
-    /// `file` and `label`: files are sought from the list's folder on, an empty label is none.
+    /// [`PictureOptions::unlabelled`] and those that lie in `FOLDER` itself; files whose names end
+    /// as no picture's are not looked at. Or, where `path` ends in `.csv`, reads a list with the
+    /// columns `file` and `label`: files are sought from the list's folder on, an empty label is
+    /// none.
     ///
-    /// PNG, JPEG, GIF, BMP, TIFF, WebP and PNM are read; a camera's orientation is heeded, transparency
-    /// is not. Rows are in the order of the classes' names and within these of the files', or in that of
-    /// the list.
+    /// PNG, JPEG, GIF, BMP, TIFF, WebP and PNM are read; a camera's orientation is heeded,
+    /// transparency is not. Rows are in the order of the classes' names and within these of the
+    /// files', or in that of the list.
     ///
     /// # Errors
     /// When a folder or the list cannot be read, when there is no picture, when there are more than
-    /// 65,536 classes, when the size is out of range; and, where that is asked for, at the first file
-    /// that cannot be read.
+    /// 65,536 classes, when the size is out of range; and, where that is asked for, at the first
+    /// file that cannot be read.
     pub fn read(path: &Path, options: &PictureOptions) -> Result<Pictures, DataError> {
         if !(1..=128).contains(&options.size) {
             let size = options.size;

@@ -1,4 +1,5 @@
-//! The Rust half of `compare.py`: answers one JSON request a line, and tells how long the work itself took.
+//! The Rust half of `compare.py`: answers one JSON request a line, and tells how long the work
+//! itself took.
 
 use std::io::{BufRead, Write};
 use std::time::Instant;

@@ -1,4 +1,5 @@
-//! Scores random embeddings of three classes, which know nothing of them: accuracies are near a third, agreement near 0.
+//! Scores random embeddings of three classes, which know nothing of them: accuracies are near a
+//! third, agreement near 0.
 
 use dml_eval::{Embedded, Evaluation, Protocol, Readout};
 use ndarray::Array2;

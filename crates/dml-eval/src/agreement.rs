@@ -1,7 +1,7 @@
 //! How well two labelings of the same points agree.
 //!
-//! Scores follow scikit-learn's `metrics.cluster`, special cases included, and are symmetric unless said otherwise.
-//! Names of classes do not matter, except to [`accuracy`].
+//! Scores follow scikit-learn's `metrics.cluster`, special cases included, and are symmetric unless
+//! said otherwise. Names of classes do not matter, except to [`accuracy`].
 
 mod assignment;
 mod contingency;
@@ -49,8 +49,8 @@ pub fn normalized_mutual_information<A: Label, B: Label>(a: &[A], b: &[B]) -> f6
     table.mutual_information() / f64::midpoint(table.entropy_a(), table.entropy_b())
 }
 
-/// Adjusted Rand index (Hubert & Arabie 1985), in [-0.5, 1]: agreement on pairs of points, 0 on average for chance;
-/// 1 where the labelings agree on every pair.
+/// Adjusted Rand index (Hubert & Arabie 1985), in [-0.5, 1]: agreement on pairs of points, 0 on
+/// average for chance; 1 where the labelings agree on every pair.
 pub fn adjusted_rand<A: Label, B: Label>(a: &[A], b: &[B]) -> f64 {
     let table = Contingency::of(a, b);
     let squares = |counts: &[u32]| counts.iter().map(|&n| i128::from(n).pow(2)).sum::<i128>();
@@ -78,8 +78,8 @@ pub struct Homogeneity {
     pub v_measure: f64,
 }
 
-/// Homogeneity MI / H(truth), completeness MI / H(predicted) and their harmonic mean (Rosenberg & Hirschberg 2007).
-/// Without entropy a part is 1. Not symmetric.
+/// Homogeneity MI / H(truth), completeness MI / H(predicted) and their harmonic mean (Rosenberg &
+/// Hirschberg 2007). Without entropy a part is 1. Not symmetric.
 pub fn homogeneity_completeness_v<A: Label, B: Label>(truth: &[A], predicted: &[B]) -> Homogeneity {
     let table = Contingency::of(truth, predicted);
     if table.is_one_to_one() {

@@ -2,7 +2,8 @@ use ndarray::ArrayView2;
 
 use crate::label::Label;
 
-/// The largest coordinate that is scored. Up to here squared distances, and sums of them, fit an `f32` in any dimension that memory can hold.
+/// The largest coordinate that is scored. Up to here squared distances, and sums of them, fit an
+/// `f32` in any dimension that memory can hold.
 pub const LARGEST_COORDINATE: f32 = 1e15;
 
 /// How much memory one score may take, in GiB: beyond that, it is no score rather than the end of
@@ -132,7 +133,8 @@ pub enum EvalError {
     },
 }
 
-/// Refuses dimension 0, and NaN, infinity and what is too large in one of `rows`, naming the first that has one.
+/// Refuses dimension 0, and NaN, infinity and what is too large in one of `rows`, naming the first
+/// that has one.
 pub(crate) fn check_rows(
     embeddings: ArrayView2<f32>,
     mut rows: impl Iterator<Item = usize>,

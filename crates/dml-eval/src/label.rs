@@ -1,9 +1,10 @@
 use std::fmt::Debug;
 
-/// A class label: `u8`, `u16`, `u32`, `u64`, `usize`, `i32` or `i64`. Only equality and order count; classes need not be contiguous.
+/// A class label: `u8`, `u16`, `u32`, `u64`, `usize`, `i32` or `i64`. Only equality and order
+/// count; classes need not be contiguous.
 ///
-/// A negative label is an error wherever something is fitted or scored: dml-losses takes it for "not labelled". In [`agreement`](crate::agreement) it
-/// is a class as any other.
+/// A negative label is an error wherever something is fitted or scored: dml-losses takes it for
+/// "not labelled". In [`agreement`](crate::agreement) it is a class as any other.
 pub trait Label: Copy + Ord + Debug + Send + Sync + TryInto<u64> + sealed::Sealed + 'static {}
 
 impl<L: Copy + Ord + Debug + Send + Sync + TryInto<u64> + sealed::Sealed + 'static> Label for L {}

@@ -5,12 +5,13 @@ use ndarray::Array1;
 /// How many steps the curvature is remembered for, as in scikit-learn.
 pub(crate) const MEMORY: usize = 10;
 
-/// Minimizes a smooth convex function by L-BFGS (Liu & Nocedal 1989; two-loop recursion as in Nocedal & Wright,
-/// Numerical Optimization, algorithm 7.4) with halved steps until the Armijo condition holds.
+/// Minimizes a smooth convex function by L-BFGS (Liu & Nocedal 1989; two-loop recursion as in
+/// Nocedal & Wright, Numerical Optimization, algorithm 7.4) with halved steps until the Armijo
+/// condition holds.
 ///
-/// Ends when no slope exceeds `tolerance` in size, after `max_steps`, or when rounding leaves no descent.
-/// `argmin`'s L-BFGS evaluates loss and slope apart, twice the work here, and returns nothing when its line search
-/// meets rounding.
+/// Ends when no slope exceeds `tolerance` in size, after `max_steps`, or when rounding leaves no
+/// descent. `argmin`'s L-BFGS evaluates loss and slope apart, twice the work here, and returns
+/// nothing when its line search meets rounding.
 pub(crate) fn minimize(
     mut x: Array1<f64>,
     max_steps: usize,

@@ -9,8 +9,8 @@ use crate::neighbours::nearest;
 const N_LOOKED_AT: usize = 1000;
 /// A row is blurred where rounding may move it and its nearest row by this share of their distance.
 const BLUR: f64 = 0.1;
-/// Up to this share of the rows may be blurred, as some points lie very near each other by chance: on
-/// a line, 1 in 70 of 60,000.
+/// Up to this share of the rows may be blurred, as some points lie very near each other by chance:
+/// on a line, 1 in 70 of 60,000.
 const BLURRED_AT_MOST: f64 = 0.05;
 
 /// What [`narrow`] returns.

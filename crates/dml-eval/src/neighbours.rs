@@ -13,13 +13,15 @@ use nearest_k::NearestK;
 pub(crate) use nearest_k::squared_distance;
 pub(crate) use products::Products;
 
-/// Up to here a tree beats brute force, on clustered and on evenly spread points alike; scikit-learn changes at 15.
+/// Up to here a tree beats brute force, on clustered and on evenly spread points alike;
+/// scikit-learn changes at 15.
 const MAX_TREE_DIMENSION: usize = 15;
 
-/// For every query the ids of its `k` nearest references (all of them where there are fewer), nearest first; of
-/// equally distant ones the smallest id first.
+/// For every query the ids of its `k` nearest references (all of them where there are fewer),
+/// nearest first; of equally distant ones the smallest id first.
 ///
-/// Distances are compared in f64, so neighbours do not depend on block sizes, threads or the processor.
+/// Distances are compared in f64, so neighbours do not depend on block sizes, threads or the
+/// processor.
 ///
 /// # Shapes
 /// `references`: `[n, d]`, `queries`: `[m, d]`, returns `[m, min(k, n)]`.

@@ -1,4 +1,5 @@
-//! Products of small matrices, for which general routines spend most of their time on rearranging their input.
+//! Products of small matrices, for which general routines spend most of their time on rearranging
+//! their input.
 
 #![expect(
     clippy::inline_always,
@@ -19,7 +20,8 @@ pub(crate) enum Left<'a> {
     Columns(&'a [f32]),
 }
 
-/// Adds the product of `left` and `right` to `out`, with the widest vector instructions the processor has.
+/// Adds the product of `left` and `right` to `out`, with the widest vector instructions the
+/// processor has.
 ///
 /// Every sum goes over `inner` in order, fused at each step, so it is the same on all processors.
 ///

@@ -34,29 +34,30 @@ pub struct Guesses {
 /// Poisson learning: each labelled row is a source of its class, and what flows from it along a
 /// symmetric graph of neighbours says how near it is.
 ///
-/// The scores u of a class solve L u = (mean over its labelled rows j of delta(j)) - D / sum of D, with
-/// the graph's Laplacian L and degrees D, and the class of a row is that of the largest score. Up to a
-/// term that all classes share this is Poisson learning for classes of equal size (Calder, Cook, Thorpe,
-/// Slepčev 2020, "Poisson learning", equations 2.4 and 2.6, where sources are (y(j) - mean y) delta(j) and
-/// scores are divided by the share of a class among the labels). Connected parts of the graph are problems
-/// of their own.
+/// The scores u of a class solve L u = (mean over its labelled rows j of delta(j)) - D / sum of D,
+/// with the graph's Laplacian L and degrees D, and the class of a row is that of the largest score.
+/// Up to a term that all classes share this is Poisson learning for classes of equal size (Calder,
+/// Cook, Thorpe, Slepčev 2020, "Poisson learning", equations 2.4 and 2.6, where sources are (y(j) -
+/// mean y) delta(j) and scores are divided by the share of a class among the labels). Connected
+/// parts of the graph are problems of their own.
 ///
-/// Confidence is the lead over the second best class; where a part has labels of one class alone, exp(u). A
-/// row in a part without any label gets the class of the nearest labelled row, and confidence 0.
+/// Confidence is the lead over the second best class; where a part has labels of one class alone,
+/// exp(u). A row in a part without any label gets the class of the nearest labelled row, and
+/// confidence 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Poisson {
     /// Neighbours of a row in the graph, at least 1; 10 is usual.
     pub neighbours: usize,
 }
 
-/// Propagated affinities: the class of a row is the one to whose labelled rows a random walk over the
-/// graph leads it most often, with restarts.
+/// Propagated affinities: the class of a row is the one to whose labelled rows a random walk over
+/// the graph leads it most often, with restarts.
 ///
 /// The scores are (1 - gamma) (I - gamma P)^-1 Y, with the walk's transitions P = D^-1 W, and each
-/// class's column divided by its number of labels (Dutta, Harandi, Sekhar 2021, "Semi-supervised metric
-/// learning: a deep resurrection", whose propagated affinity of two rows is the product of these). Confidence is
-/// the lead over the second best as a part of their sum; a row that no walk reaches gets the class of the
-/// nearest labelled row, and 0.
+/// class's column divided by its number of labels (Dutta, Harandi, Sekhar 2021, "Semi-supervised
+/// metric learning: a deep resurrection", whose propagated affinity of two rows is the product of
+/// these). Confidence is the lead over the second best as a part of their sum; a row that no walk
+/// reaches gets the class of the nearest labelled row, and 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Affinity {
     /// Neighbours of a row in the graph, at least 1; 10 is usual.
@@ -166,8 +167,8 @@ impl Guesses {
         self
     }
 
-    /// The surest rows, at most `n` and of each class at most `of_class`, without the `labelled` ones:
-    /// rows with their classes, sorted. Rows without any confidence are left out.
+    /// The surest rows, at most `n` and of each class at most `of_class`, without the `labelled`
+    /// ones: rows with their classes, sorted. Rows without any confidence are left out.
     pub fn surest(&self, n: usize, of_class: usize, labelled: Labelled) -> Vec<(usize, u32)> {
         let mut rows: Vec<usize> =
             (0..self.classes.len()).filter(|&row| self.confidence[row] > 0.0).collect();

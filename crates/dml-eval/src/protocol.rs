@@ -1,5 +1,5 @@
-//! Protocols: who is fitted on what, and which labels count. Scores of different protocols have different names and
-//! are never mixed in one number.
+//! Protocols: who is fitted on what, and which labels count. Scores of different protocols have
+//! different names and are never mixed in one number.
 
 mod fold;
 
@@ -28,10 +28,10 @@ pub type Scores = BTreeMap<String, f64>;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Protocol {
-    /// Fitted on two thirds of the test embeddings with their labels, scored on the other third, three folds in
-    /// turn; a score is the mean over the folds. This is what the paper reports (Safir et al. 2022; its accuracies
-    /// are multiples of 1/3334). Our reading where it is silent: folds as scikit-learn's `KFold(3, shuffle=True)`,
-    /// 3334 / 3333 / 3333 of 10,000.
+    /// Fitted on two thirds of the test embeddings with their labels, scored on the other third,
+    /// three folds in turn; a score is the mean over the folds. This is what the paper reports
+    /// (Safir et al. 2022; its accuracies are multiples of 1/3334). Our reading where it is silent:
+    /// folds as scikit-learn's `KFold(3, shuffle=True)`, 3334 / 3333 / 3333 of 10,000.
     TestFolds,
     /// Fitted on the labelled training embeddings only, scored on all test embeddings.
     Labelled,
@@ -64,8 +64,8 @@ pub struct Embedded<'a, L = u8> {
 
 /// Everything that is scored of one model.
 ///
-/// To choose between models or settings, put the embeddings of the *validation* split in place of `test`; the test
-/// split is for the numbers that are reported, once the choice is made.
+/// To choose between models or settings, put the embeddings of the *validation* split in place of
+/// `test`; the test split is for the numbers that are reported, once the choice is made.
 #[derive(Debug, Clone, Copy)]
 pub struct Evaluation<'a, L = u8> {
     /// The training set.
@@ -79,11 +79,13 @@ pub struct Evaluation<'a, L = u8> {
 }
 
 impl<L: Label> Evaluation<'_, L> {
-    /// Accuracy and adjusted mutual information of every read-out: `PROTOCOL.READOUT.accuracy` and `….ami`.
+    /// Accuracy and adjusted mutual information of every read-out: `PROTOCOL.READOUT.accuracy` and
+    /// `….ami`.
     ///
     /// # Errors
-    /// Of what the protocol looks at: embeddings that are not finite or too large; labels that are negative or not one an embedding; train and
-    /// test of different dimensions; nothing to fit on; fewer than three test points for folds; a labelled row that does not exist.
+    /// Of what the protocol looks at: embeddings that are not finite or too large; labels that are
+    /// negative or not one an embedding; train and test of different dimensions; nothing to fit on;
+    /// fewer than three test points for folds; a labelled row that does not exist.
     pub fn readouts(&self, protocol: Protocol, readouts: &[Readout]) -> Result<Scores, EvalError> {
         self.check(protocol)?;
         let mut scores = Scores::new();
@@ -150,11 +152,12 @@ impl<L: Label> Evaluation<'_, L> {
         scores.map(|(score, value)| (format!("clustering.{name}.{score}"), value)).into()
     }
 
-    /// Leave-one-out retrieval among the test embeddings: `retrieval.recall_at_1`, `retrieval.r_precision`,
-    /// `retrieval.map_at_r`.
+    /// Leave-one-out retrieval among the test embeddings: `retrieval.recall_at_1`,
+    /// `retrieval.r_precision`, `retrieval.map_at_r`.
     ///
     /// # Errors
-    /// Test embeddings that are not finite or too large; labels that are negative or not one an embedding; no two of one class.
+    /// Test embeddings that are not finite or too large; labels that are negative or not one an
+    /// embedding; no two of one class.
     pub fn retrieval(&self) -> Result<Scores, EvalError> {
         self.check_test()?;
         let found = retrieval(self.test.embeddings, self.test.labels, &[1])?;

@@ -1,4 +1,5 @@
-//! Read-outs: classifiers with scikit-learn's defaults and semantics, to say what can be read from an embedding.
+//! Read-outs: classifiers with scikit-learn's defaults and semantics, to say what can be read from
+//! an embedding.
 
 mod logistic_regression;
 mod mlp;
@@ -42,15 +43,15 @@ pub trait Classifier<L: Label = u8>: Debug + Sync {
     /// A setting out of range, or weights that diverge.
     fn predict(&self, fit: Fit, queries: ArrayView2<f32>) -> Result<Vec<u32>, EvalError>;
 
-    /// The predicted label of every query: [`predict`](Self::predict) on checked input, from labels to class ids and back. A single class is
-    /// predicted without it.
+    /// The predicted label of every query: [`predict`](Self::predict) on checked input, from labels
+    /// to class ids and back. A single class is predicted without it.
     ///
     /// # Shapes
     /// `embeddings`: `[n, d]`, `labels`: `[n]`, `queries`: `[m, d]`, returns `[m]`.
     ///
     /// # Errors
-    /// Embeddings or queries that are not finite or too large, of different dimensions, or none at all; labels that are negative or not one an
-    /// embedding; and those of `predict`.
+    /// Embeddings or queries that are not finite or too large, of different dimensions, or none at
+    /// all; labels that are negative or not one an embedding; and those of `predict`.
     fn fit_predict(
         &self,
         embeddings: ArrayView2<f32>,
@@ -107,7 +108,8 @@ impl Readout {
         }
     }
 
-    /// The classifier, with scikit-learn's defaults but for the number of neighbours of `Nearest`; `seed` draws trees, weights and batches.
+    /// The classifier, with scikit-learn's defaults but for the number of neighbours of `Nearest`;
+    /// `seed` draws trees, weights and batches.
     pub fn classifier<L: Label>(self, seed: u64) -> Box<dyn Classifier<L>> {
         match self {
             Self::Knn => Box::new(NearestNeighbours { k: 5 }),

@@ -7,13 +7,15 @@ use crate::error::{EvalError, check_labelled, check_positive};
 use crate::label::{Classes, Label};
 use crate::neighbours::{Products, squared_distance};
 
-/// How many queries one thread takes at a time, each with a row of distances to all points in `f32`.
+/// How many queries one thread takes at a time, each with a row of distances to all points in
+/// `f32`.
 const N_QUERIES: usize = 128;
 
 /// Mean scores of retrieval, each in [0, 1], over the embeddings that have another of their class.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Retrieval {
-    /// R@k for each k asked for: the share of queries with one of their class among their k nearest.
+    /// R@k for each k asked for: the share of queries with one of their class among their k
+    /// nearest.
     pub recall_at: Vec<f64>,
     /// With R others of the query's class, the share of its class among its R nearest.
     pub r_precision: f64,
@@ -23,17 +25,19 @@ pub struct Retrieval {
     pub n_queries: usize,
 }
 
-/// Leave-one-out retrieval of a set from itself, as in "A Metric Learning Reality Check" (Musgrave, Belongie & Lim
-/// 2020, section 3.2), in Euclidean distance, the smallest row first of equally distant ones.
+/// Leave-one-out retrieval of a set from itself, as in "A Metric Learning Reality Check" (Musgrave,
+/// Belongie & Lim 2020, section 3.2), in Euclidean distance, the smallest row first of equally
+/// distant ones.
 ///
-/// Works in blocks of queries and never holds an n x n matrix: 60,000 x 128 takes well below 1 GiB. Embeddings alone
-/// in their class are found by others, but ask for nothing.
+/// Works in blocks of queries and never holds an n x n matrix: 60,000 x 128 takes well below 1 GiB.
+/// Embeddings alone in their class are found by others, but ask for nothing.
 ///
 /// # Shapes
 /// `embeddings`: `[n, d]`, `labels`: `[n]`, `recall_at`: the k of R@k, each at least 1.
 ///
 /// # Errors
-/// Embeddings that are not finite or too large; labels that are negative or not one an embedding; a k of 0; no two of one class.
+/// Embeddings that are not finite or too large; labels that are negative or not one an embedding; a
+/// k of 0; no two of one class.
 pub fn retrieval<L: Label>(
     embeddings: ArrayView2<f32>,
     labels: &[L],
@@ -82,8 +86,8 @@ pub fn retrieval<L: Label>(
     })
 }
 
-/// The `depth` nearest others of row `query` (all of them where there are fewer), nearest first, given what
-/// [`Products::halves`] says of it and how far off that may be.
+/// The `depth` nearest others of row `query` (all of them where there are fewer), nearest first,
+/// given what [`Products::halves`] says of it and how far off that may be.
 fn ranked(embeddings: ArrayView2<f32>, query: usize, halves: &[f32], slack: f64, depth: usize) -> Vec<u32> {
     let depth = depth.min(halves.len() - 1);
     let mut others = halves.to_vec();
@@ -194,7 +198,8 @@ mod tests {
     fn scores_are_those_worked_out_by_hand() {
         let embeddings = array![[0.0_f32], [-1.0], [2.0], [2.5]];
         let scored = retrieval(embeddings.view(), &[0_u8, 1, 0, 0], &[1, 2]).unwrap();
-        // The first asks and finds a stranger, then a mate; the third and fourth find both mates; the second is alone.
+        // The first asks and finds a stranger, then a mate; the third and fourth find both mates;
+        // the second is alone.
         assert_eq!(scored.n_queries, 3);
         let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} is not {b}");
         near(scored.recall_at[0], 2.0 / 3.0);

@@ -23,8 +23,8 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
 }
 
-/// Student's interval for the mean, two-sided, at a `confidence` in (0, 1) such as 0.95; `None` of fewer than two
-/// values.
+/// Student's interval for the mean, two-sided, at a `confidence` in (0, 1) such as 0.95; `None` of
+/// fewer than two values.
 ///
 /// # Panics
 /// When `confidence` is not in (0, 1).
@@ -45,11 +45,13 @@ pub struct Paired {
     pub difference: f64,
     /// Student's interval for the mean difference.
     pub interval: Interval,
-    /// Two-sided p value of the paired t test that there is no difference, in [0, 1]; 1 where all pairs are equal.
+    /// Two-sided p value of the paired t test that there is no difference, in [0, 1]; 1 where all
+    /// pairs are equal.
     pub p_value: f64,
 }
 
-/// Compares two methods seed by seed: `a[i]` and `b[i]` are of the same seed. `None` of fewer than two pairs.
+/// Compares two methods seed by seed: `a[i]` and `b[i]` are of the same seed. `None` of fewer than
+/// two pairs.
 ///
 /// # Panics
 /// When a difference is NaN, or `confidence` is not in (0, 1).
@@ -62,7 +64,8 @@ pub fn paired_difference(a: &[f64], b: &[f64], confidence: f64) -> Option<Paired
     Some(Paired { difference, interval: t_interval(&differences, confidence)?, p_value })
 }
 
-/// Holm's step-down correction (Holm 1979): p values adjusted for being many, in the order they came.
+/// Holm's step-down correction (Holm 1979): p values adjusted for being many, in the order they
+/// came.
 ///
 /// # Panics
 /// When a p value is NaN.
@@ -128,7 +131,8 @@ mod tests {
 
     #[test]
     fn holm_multiplies_the_smallest_most_and_keeps_the_order() {
-        // Worked by hand: 0.01 · 4, 0.03 · 3 for both 0.03 and 0.04 · 2, which may not fall below it, 0.2 · 1.
+        // Worked by hand: 0.01 · 4, 0.03 · 3 for both 0.03 and 0.04 · 2, which may not fall below
+        // it, 0.2 · 1.
         for (found, expected) in holm(&[0.04, 0.01, 0.03, 0.2]).iter().zip([0.09, 0.04, 0.09, 0.2]) {
             near(*found, expected);
         }

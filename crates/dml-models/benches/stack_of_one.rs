@@ -1,10 +1,12 @@
-//! What a stack costs where it has one member: a DML autoencoder trained by this crate, beside the same written in plain tch.
+//! What a stack costs where it has one member: a DML autoencoder trained by this crate, beside the
+//! same written in plain tch.
 //!
 //!     cargo run -p dml-models --example stack_of_one
 //!
-//! Network, batches, loss and values are the same, and the losses at the end are compared. Epochs alternate; each row is the median of
-//! the rounds' ratios with their quartiles. Plain tch comes with our Adam and with LibTorch's own. What is measured is the thread's time
-//! on a processor, so other work on the machine disturbs less (Linux only).
+//! Network, batches, loss and values are the same, and the losses at the end are compared. Epochs
+//! alternate; each row is the median of the rounds' ratios with their quartiles. Plain tch comes
+//! with our Adam and with LibTorch's own. What is measured is the thread's time on a processor, so
+//! other work on the machine disturbs less (Linux only).
 
 #[path = "../examples/train_on_your_images.rs"]
 #[expect(dead_code, reason = "a program of its own, whose settings this one starts from")]
@@ -91,7 +93,8 @@ fn compare(config: &TrainConfig) -> Result<(f64, String, String), Box<dyn std::e
     Ok((ms, ratio(1), ratio(2)))
 }
 
-/// As one writes it without stacks: matrices without a leading dimension, leaves that live as long as the model.
+/// As one writes it without stacks: matrices without a leading dimension, leaves that live as long
+/// as the model.
 struct Plain<'a> {
     config: &'a TrainConfig,
     parameters: Parameters,

@@ -14,7 +14,8 @@ use ndarray::Array2;
 use rand::Rng;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Your images, [n, pixels] from 0 to 255, and their labels; only those of the mask are looked at.
+    // Your images, [n, pixels] from 0 to 255, and their labels; only those of the mask are looked
+    // at.
     let shape = ImageShape { channels: 1, height: 8, width: 8 };
     let mut random = keyed(0, "example", 0);
     let labels: Vec<u8> = (0..1000).map(|i| (i % 4) as u8).collect();

@@ -1,4 +1,5 @@
-//! Adam on stacked tensors, with moments that can be saved: tch exposes neither its optimisers' state nor per-member step sizes.
+//! Adam on stacked tensors, with moments that can be saved: tch exposes neither its optimisers'
+//! state nor per-member step sizes.
 
 use pulp::Arch;
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,8 @@ impl TrainingConfig {
     /// Checks every range.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         in_range("training.epochs", self.epochs, self.epochs >= 1, "at least 1")?;
-        // Steps are taken in f32, where a smaller number is 0. Of the betas only 1 - beta gets there, which is large enough for any below 1.
+        // Steps are taken in f32, where a smaller number is 0. Of the betas only 1 - beta gets
+        // there, which is large enough for any below 1.
         let is_positive = |value: f64| (f32::MIN_POSITIVE..=f32::MAX).contains(&(value as f32));
         for (key, value) in
             [("training.learning_rate", self.learning_rate), ("training.epsilon", self.epsilon)]
@@ -63,8 +65,8 @@ impl TrainingConfig {
 
 /// Adam (Kingma & Ba 2015, algorithm 1), with PyTorch's placing of epsilon.
 ///
-/// A parameter that got no gradient in a step stays as it is: neither its moments nor its step count move. The same holds for a member that is
-/// not active.
+/// A parameter that got no gradient in a step stays as it is: neither its moments nor its step
+/// count move. The same holds for a member that is not active.
 #[derive(Debug)]
 pub struct Adam {
     /// First moments, shaped like the parameters.
@@ -97,8 +99,8 @@ impl Adam {
         }
     }
 
-    /// One step along the gradients of `leaves` (from [`Parameters::leaves`], after `backward`). `activity` says for the place of a parameter
-    /// which members are active.
+    /// One step along the gradients of `leaves` (from [`Parameters::leaves`], after `backward`).
+    /// `activity` says for the place of a parameter which members are active.
     pub fn step<'a>(
         &mut self,
         parameters: &mut Parameters,
@@ -133,7 +135,8 @@ impl Adam {
         )
     }
 
-    /// One pass over memory, with the widest vector instructions that the processor has; these give the same numbers as narrower ones.
+    /// One pass over memory, with the widest vector instructions that the processor has; these give
+    /// the same numbers as narrower ones.
     fn on_host(&mut self, i: usize, parameter: &mut Tensor, gradient: &Tensor, active: &[bool]) {
         let scales: Vec<(f64, f64)> = (0..active.len()).map(|m| self.scales(i, m)).collect();
         let (decay1, decay2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
@@ -168,7 +171,8 @@ impl Adam {
         }
     }
 
-    /// Tensor operations. The numbers of all parameters and members go to the device in one copy: each copy waits for the device.
+    /// Tensor operations. The numbers of all parameters and members go to the device in one copy:
+    /// each copy waits for the device.
     fn on_device<'a>(
         &mut self,
         parameters: &mut Parameters,
@@ -219,8 +223,9 @@ fn values(tensor: &mut Tensor) -> &mut [f32] {
         tensor.device() == Device::Cpu && tensor.kind() == Kind::Float && tensor.is_contiguous(),
         "a contiguous f32 tensor on the CPU"
     );
-    // SAFETY: just checked to be numel() floats in a row; the tensor is borrowed for as long as the slice lives, and nothing else
-    // writes: parameters, moments and gradients are the training loop's own.
+    // SAFETY: just checked to be numel() floats in a row; the tensor is borrowed for as long as the
+    // slice lives, and nothing else writes: parameters, moments and gradients are the training
+    // loop's own.
     unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
 }
 

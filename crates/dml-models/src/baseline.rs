@@ -20,9 +20,9 @@ pub struct Baseline {
 impl Baseline {
     /// The baseline of a system ([`System::is_baseline`]), fitted on training images `[n, pixels]`.
     ///
-    /// `pca`: the leading eigenvectors of the covariance, by falling eigenvalue, each with its largest entry positive.
-    /// `random_projection`: normal entries of variance 1 / `latent_dim`, from the seed. Both give at most as many dimensions as there are
-    /// pixels.
+    /// `pca`: the leading eigenvectors of the covariance, by falling eigenvalue, each with its
+    /// largest entry positive. `random_projection`: normal entries of variance 1 / `latent_dim`,
+    /// from the seed. Both give at most as many dimensions as there are pixels.
     ///
     /// # Panics
     /// When the system is no baseline.

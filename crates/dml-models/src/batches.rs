@@ -1,4 +1,5 @@
-//! Which rows a step sees. Labelled and unlabelled draws are apart; each depends on (seed, epoch) alone.
+//! Which rows a step sees. Labelled and unlabelled draws are apart; each depends on (seed, epoch)
+//! alone.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,6 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ConfigError, in_range};
-use crate::pseudo_labels::PseudoLabels;
 
 /// The `[sampling]` of a trial.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +19,8 @@ pub struct SamplingConfig {
     pub labelled: LabelledSampling,
     /// What an epoch of labelled images is.
     pub labelled_epoch: LabelledEpoch,
-    /// Embeddings of earlier labelled batches that pairs are also formed with (cross-batch memory, Wang et al. 2020); 0 for none.
+    /// Embeddings of earlier labelled batches that pairs are also formed with (cross-batch memory,
+    /// Wang et al. 2020); 0 for none.
     pub memory: i64,
 }
 
@@ -30,7 +31,8 @@ pub struct SamplingConfig {
 pub enum LabelledSampling {
     /// A random order of the labelled images, cut into batches.
     Uniform {},
-    /// Batches of `batch_size / per_class` random classes with `per_class` images each (fewer where a class has fewer).
+    /// Batches of `batch_size / per_class` random classes with `per_class` images each (fewer where
+    /// a class has fewer).
     PerClass {
         /// Images a class, at least 1.
         per_class: usize,
@@ -42,9 +44,10 @@ pub enum LabelledSampling {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LabelledEpoch {
-    /// One pass over the labelled images: 6 labels are 1 step. In an epoch with both terms the metric loss is there only in
-    /// the first steps, until the pass is over. With [`LabelledSampling::PerClass`] it is as many steps, each of them a random draw, so an
-    /// image may come more than once or not at all.
+    /// One pass over the labelled images: 6 labels are 1 step. In an epoch with both terms the
+    /// metric loss is there only in the first steps, until the pass is over. With
+    /// [`LabelledSampling::PerClass`] it is as many steps, each of them a random draw, so an image
+    /// may come more than once or not at all.
     Pass,
     /// As many steps as a pass over all images takes, with the labelled ones cycled.
     Cycle,
@@ -70,6 +73,9 @@ impl SamplingConfig {
         in_range("sampling.memory", memory, (0..=1_000_000).contains(&memory), "0 to 1000000")
     }
 }
+
+/// Guessed labels of one member: rows of the training set, and the class of each.
+pub type PseudoLabels = Vec<(usize, i32)>;
 
 /// Row numbers of the training set.
 pub(crate) type Rows = Vec<usize>;

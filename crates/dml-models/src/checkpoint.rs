@@ -1,7 +1,8 @@
 //! A member's state on disk: enough to go on exactly where it was.
 //!
-//! `checkpoint.json` names the tensors' file of its epoch; it is written after that file, by rename, and older files are removed
-//! after it. So at any moment the directory holds one whole checkpoint, or none.
+//! `checkpoint.json` names the tensors' file of its epoch; it is written after that file, by
+//! rename, and older files are removed after it. So at any moment the directory holds one whole
+//! checkpoint, or none.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -79,7 +80,8 @@ pub fn save_weights(stack: &Stack, member: usize, path: &Path) -> io::Result<()>
 /// Reads weights that [`save_weights`] wrote into a stack of one.
 ///
 /// # Errors
-/// When the file cannot be read or does not hold exactly the weights of this model, which is then half-loaded: build it again.
+/// When the file cannot be read or does not hold exactly the weights of this model, which is then
+/// half-loaded: build it again.
 ///
 /// # Panics
 /// When the stack has more than one member.
@@ -233,12 +235,12 @@ impl Stack {
         serde_json::from_str::<Checkpoint>(&text).ok().map(|c| c.epoch)
     }
 
-    /// Puts a member where its checkpoint was. All members of a stack must come to the same epoch: the stack takes that of the last one
-    /// loaded.
+    /// Puts a member where its checkpoint was. All members of a stack must come to the same epoch:
+    /// the stack takes that of the last one loaded.
     ///
     /// # Errors
-    /// When there is no checkpoint, or it is damaged or of another model. The member is then half-loaded: build the stack
-    /// again.
+    /// When there is no checkpoint, or it is damaged or of another model. The member is then
+    /// half-loaded: build the stack again.
     pub fn load_checkpoint(&mut self, member: usize, folder: &Path) -> io::Result<()> {
         let path = folder.join("checkpoint.json");
         let text = fs::read_to_string(&path).map_err(|e| fail(&path, e))?;

@@ -1,5 +1,5 @@
-//! All of a training as data. No field has a default: a trial file is the record of the run. Each section stands beside the code that it
-//! is about.
+//! All of a training as data. No field has a default: a trial file is the record of the run. Each
+//! section stands beside the code that it is about.
 
 use dml_losses::LossConfig;
 use dml_priors::PriorConfig;
@@ -95,7 +95,8 @@ impl TrainConfig {
         Ok(())
     }
 
-    /// Whether there is a metric loss; and an unsupervised one: a reconstruction, a KL or an instance term.
+    /// Whether there is a metric loss; and an unsupervised one: a reconstruction, a KL or an
+    /// instance term.
     pub(crate) fn has_losses(&self) -> (bool, bool) {
         let system = self.model.system;
         let reconstructs = system.has_decoder() && self.reconstruction.weight > 0.0;
@@ -103,9 +104,10 @@ impl TrainConfig {
         (system.has_metric_loss(), reconstructs || system.has_posterior() || has_instance_term)
     }
 
-    /// Whether two models can be members of one stack: they may differ in seed, labels, learning rate, alpha, gamma and beta.
-    /// A model with a cross-batch memory is not stacked: members with few labels are padded, and padding would take places of their
-    /// memories. Alone, a model's batches go there without padding.
+    /// Whether two models can be members of one stack: they may differ in seed, labels, learning
+    /// rate, alpha, gamma and beta. A model with a cross-batch memory is not stacked: members with
+    /// few labels are padded, and padding would take places of their memories. Alone, a model's
+    /// batches go there without padding.
     pub fn stacks_with(&self, other: &Self) -> bool {
         let shared = |config: &Self| {
             let mut config = Self { seed: 0, routine: config.routine.without_weight(), ..config.clone() };

@@ -25,8 +25,8 @@ impl Sums {
         Self { kept, values, counts: vec![vec![0; members.len()]; CURVES.len()] }
     }
 
-    /// Adds the terms of a step, of the members that asked for the supervised and for the unsupervised ones; `weights` `[2, M]` are 0 for
-    /// the others.
+    /// Adds the terms of a step, of the members that asked for the supervised and for the
+    /// unsupervised ones; `weights` `[2, M]` are 0 for the others.
     pub(crate) fn add(&mut self, terms: &Terms, [supervised, unsupervised]: [&[bool]; 2], weights: &Tensor) {
         let _guard = no_grad_guard();
         let all = [&terms.supervised, &terms.reconstruction, &terms.kl, &terms.instance, &terms.unsupervised];

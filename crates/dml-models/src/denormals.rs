@@ -1,14 +1,18 @@
 //! Arithmetic without denormal numbers.
 
-/// Has this thread, and every thread that it starts from now on, take numbers below 1.2e-38 (f32) and 2.2e-308 (f64) as zero.
+/// Has this thread, and every thread that it starts from now on, take numbers below 1.2e-38 (f32)
+/// and 2.2e-308 (f64) as zero.
 ///
-/// A processor computes with such denormal numbers some hundred times slower than with others, and training makes many: the second
-/// moments of weights at a picture's black border are squares of gradients near zero. No score notices that they become zero.
+/// A processor computes with such denormal numbers some hundred times slower than with others, and
+/// training makes many: the second moments of weights at a picture's black border are squares of
+/// gradients near zero. No score notices that they become zero.
 ///
-/// The switch is a thread's own, and a new thread inherits it (POSIX, `pthread_create`). [`device`](crate::device) and
-/// [`train_epoch`](crate::Stack::train_epoch) call this, so the threads that LibTorch or Rayon start after either have it as well.
+/// The switch is a thread's own, and a new thread inherits it (POSIX, `pthread_create`).
+/// [`device`](crate::device) and [`train_epoch`](crate::Stack::train_epoch) call this, so the
+/// threads that LibTorch or Rayon start after either have it as well.
 ///
-/// Gives false where the processor has no such switch (it has on x86-64, FTZ and DAZ, and on aarch64, FZ).
+/// Gives false where the processor has no such switch (it has on x86-64, FTZ and DAZ, and on
+/// aarch64, FZ).
 pub fn flush_denormals() -> bool {
     switch(true)
 }
@@ -16,8 +20,10 @@ pub fn flush_denormals() -> bool {
 #[expect(unsafe_code, reason = "tch does not expose the switch, a function of LibTorch")]
 fn switch(flush: bool) -> bool {
     use libloading::os::unix::Library;
-    // SAFETY: the mangled name states this very signature, the static `bool at::Context::setFlushDenormal(bool)`. It sets two bits of
-    // this thread's floating-point control register; no constant of this workspace is computed with denormal numbers at compile time.
+    // SAFETY: the mangled name states this very signature, the static `bool
+    // at::Context::setFlushDenormal(bool)`. It sets two bits of this thread's floating-point
+    // control register; no constant of this workspace is computed with denormal numbers at compile
+    // time.
     unsafe {
         Library::this()
             .get::<extern "C" fn(bool) -> bool>(b"_ZN2at7Context16setFlushDenormalEb\0")

@@ -2,10 +2,12 @@
 
 use tch::{Cuda, Device};
 
-/// The device of a name: `cpu`, `cuda:N`, or `auto` for the first CUDA device where there is one and the CPU elsewhere.
+/// The device of a name: `cpu`, `cuda:N`, or `auto` for the first CUDA device where there is one
+/// and the CPU elsewhere.
 ///
-/// To be called before a program's first gradient: LibTorch looks for its CUDA half once, and this loads it. From then on denormal numbers
-/// are zero on this thread and those that it starts, see [`flush_denormals`](crate::flush_denormals).
+/// To be called before a program's first gradient: LibTorch looks for its CUDA half once, and this
+/// loads it. From then on denormal numbers are zero on this thread and those that it starts, see
+/// [`flush_denormals`](crate::flush_denormals).
 ///
 /// # Errors
 /// One sentence when the name is none of these, or the device is not there.
@@ -48,7 +50,8 @@ fn cuda_library() -> Option<std::path::PathBuf> {
     path.exists().then_some(path)
 }
 
-/// Linkers drop `libtorch_cuda`, since no symbol of it is named; loaded by hand it registers itself, so one binary serves both.
+/// Linkers drop `libtorch_cuda`, since no symbol of it is named; loaded by hand it registers
+/// itself, so one binary serves both.
 fn load_cuda() {
     use std::sync::Once;
     static ONCE: Once = Once::new();
@@ -65,7 +68,8 @@ fn load_cuda() {
 )]
 fn open_globally(path: &std::path::Path) {
     use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
-    // SAFETY: LibTorch's CUDA half is made to be loaded beside its CPU half, and stays loaded for the process's life.
+    // SAFETY: LibTorch's CUDA half is made to be loaded beside its CPU half, and stays loaded for
+    // the process's life.
     match unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) } {
         Ok(library) => {
             std::mem::forget(library);
@@ -77,15 +81,15 @@ fn open_globally(path: &std::path::Path) {
     }
 }
 
-/// Convolutions in f32 on CUDA, too: LibTorch lets cuDNN take TF32 for them, of 10 bits of mantissa, which is 1e-3 off the CPU's. `None`
-/// where this LibTorch has no such switch.
+/// Convolutions in f32 on CUDA, too: LibTorch lets cuDNN take TF32 for them, of 10 bits of
+/// mantissa, which is 1e-3 off the CPU's. `None` where this LibTorch has no such switch.
 #[expect(unsafe_code, reason = "tch does not expose the switch, a method of LibTorch's global context")]
 fn full_precision() -> Option<()> {
     use libloading::os::unix::Library;
     use std::ffi::c_void;
     let process = Library::this();
-    // SAFETY: the mangled names state these very signatures, `at::Context& at::globalContext()` and `void
-    // at::Context::setAllowTF32CuDNN(bool)`; a method takes its object first.
+    // SAFETY: the mangled names state these very signatures, `at::Context& at::globalContext()` and
+    // `void at::Context::setAllowTF32CuDNN(bool)`; a method takes its object first.
     unsafe {
         let context = process.get::<extern "C" fn() -> *mut c_void>(b"_ZN2at13globalContextEv\0").ok()?;
         let set =

@@ -7,8 +7,8 @@ use tch::Tensor;
 use crate::error::{ConfigError, is_weight};
 
 /// The `[instance]` of a trial: a metric loss on two views of each unlabelled image, whose label is
-/// the image's number. With the supervised contrastive loss it is `InfoNCE` (van den Oord et al. 2018) as
-/// in Chen et al. 2020, "A simple framework for contrastive learning", equation 1.
+/// the image's number. With the supervised contrastive loss it is `InfoNCE` (van den Oord et al.
+/// 2018) as in Chen et al. 2020, "A simple framework for contrastive learning", equation 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InstanceConfig {
@@ -39,8 +39,8 @@ impl InstanceConfig {
         )))
     }
 
-    /// The term of each member, from where the first and the second views of the same images lie, one
-    /// after the other: `[M, 2 b, d]` to `[M]`.
+    /// The term of each member, from where the first and the second views of the same images lie,
+    /// one after the other: `[M, 2 b, d]` to `[M]`.
     pub(crate) fn term(&self, points: &Tensor) -> Tensor {
         let size = points.size();
         let numbers = Tensor::arange(size[1] / 2, (tch::Kind::Int64, points.device())).repeat([2]);

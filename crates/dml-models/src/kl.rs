@@ -14,10 +14,11 @@ pub struct KlConfig {
     pub beta: f64,
     /// Epochs over which the weight grows linearly to `beta`; 0 for none.
     pub warm_up_epochs: u32,
-    /// Nats a dimension that are free (Kingma et al. 2016), at least 0; held against the sum where the KL does not fall apart into
-    /// dimensions (vamp, mixture).
+    /// Nats a dimension that are free (Kingma et al. 2016), at least 0; held against the sum where
+    /// the KL does not fall apart into dimensions (vamp, mixture).
     pub free_bits: f64,
-    /// Samples of the posterior where the KL is a Monte-Carlo estimate, at least 1. The first one is also what is decoded.
+    /// Samples of the posterior where the KL is a Monte-Carlo estimate, at least 1. The first one
+    /// is also what is decoded.
     pub samples: i64,
 }
 
@@ -34,12 +35,14 @@ impl KlConfig {
         self.beta * warm_up(epoch as usize, self.warm_up_epochs as usize)
     }
 
-    /// The term of each member before its weight: `q` `[M, b, d]`, `noise` `[samples, M, b, d]` to `[M]`.
+    /// The term of each member before its weight: `q` `[M, b, d]`, `noise` `[samples, M, b, d]` to
+    /// `[M]`.
     pub(crate) fn term(&self, density: &Density, q: &Gaussian, noise: &Tensor) -> Tensor {
         if let Some(terms) = density.kl_per_dimension(q, noise) {
             return free_bits(&terms, self.free_bits); // from [M, b, d]
         }
-        // Where the KL does not fall apart into dimensions, the free nats of all of them are held against the whole.
+        // Where the KL does not fall apart into dimensions, the free nats of all of them are held
+        // against the whole.
         let latent_dim = q.mean.size()[q.mean.dim() - 1] as f64;
         free_bits(&density.kl(q, noise).unsqueeze(-1), self.free_bits * latent_dim) // from [M, b, 1]
     }

@@ -1,7 +1,7 @@
 //! Layers of a stack: fully connected, and convolutions with their mirrors.
 //!
-//! A layer holds no tensors, only the places of its parameters, so that the same network runs on the parameters themselves or on
-//! a step's leaves.
+//! A layer holds no tensors, only the places of its parameters, so that the same network runs on
+//! the parameters themselves or on a step's leaves.
 
 use tch::{Kind, Tensor};
 
@@ -22,8 +22,8 @@ impl Builder {
     }
 }
 
-/// `[M, b, inputs]` to `[M, b, outputs]`; weights `[M, inputs, outputs]`. Starts as PyTorch's `Linear` does: uniform in
-/// ±1/sqrt(inputs).
+/// `[M, b, inputs]` to `[M, b, outputs]`; weights `[M, inputs, outputs]`. Starts as PyTorch's
+/// `Linear` does: uniform in ±1/sqrt(inputs).
 #[derive(Debug)]
 pub(crate) struct Linear {
     weight: usize,
@@ -87,7 +87,8 @@ impl Conv {
         mirror: Option<(i64, i64)>,
     ) -> Self {
         let shape = if mirror.is_some() { vec![from, to, 3, 3] } else { vec![to, from, 3, 3] };
-        // PyTorch's start: fan-in is the second dimension times the kernel, for transposed convolutions as well.
+        // PyTorch's start: fan-in is the second dimension times the kernel, for transposed
+        // convolutions as well.
         let start = Start::within(1.0 / ((shape[1] * 9) as f64).sqrt());
         Self {
             weight: builder.declare(format!("{name}.weight"), shape, start),
@@ -193,7 +194,8 @@ mod tests {
         }
     }
 
-    /// With the same weights, and no biases, the mirror is the convolution's transpose: its inner products are the same.
+    /// With the same weights, and no biases, the mirror is the convolution's transpose: its inner
+    /// products are the same.
     #[test]
     fn the_mirror_of_a_convolution_is_its_transpose() {
         for (height, width) in [(28, 28), (7, 7), (6, 5)] {

@@ -1,11 +1,13 @@
 //! Encoders, decoders, objectives and the training loop of semi-supervised deep metric learning.
 //!
-//! The models of Safir et al. 2022 are one [`Model`] with two optional parts: a posterior with its prior, and a decoder.
-//! Everything is a *stack* of M independent members of one shape (leading dimension M; a single model is a stack of one),
-//! each with its own seed, labels, weights of the loss terms and learning rate.
+//! The models of Safir et al. 2022 are one [`Model`] with two optional parts: a posterior with its
+//! prior, and a decoder. Everything is a *stack* of M independent members of one shape (leading
+//! dimension M; a single model is a stack of one), each with its own seed, labels, weights of the
+//! loss terms and learning rate.
 //!
-//! Start with [`TrainingData::new`] (images and labels), [`Stack::new`] (a [`TrainConfig`] and the labelled rows),
-//! [`Stack::train_epoch`], and [`Stack::embed`]: the example `train_on_your_images` does so. [`save_weights`] and [`load_weights`] keep a model.
+//! Start with [`TrainingData::new`] (images and labels), [`Stack::new`] (a [`TrainConfig`] and the
+//! labelled rows), [`Stack::train_epoch`], and [`Stack::embed`]: the example `train_on_your_images`
+//! does so. [`save_weights`] and [`load_weights`] keep a model.
 //!
 //! ```
 //! # use dml_models::{Stack, TrainingData, dml_data::ImageShape, ndarray::Array2};
@@ -38,10 +40,12 @@
 //!
 //! Knows nothing of files of data sets, of classifiers, or of sweeps.
 //!
-//! A program outside this workspace builds with `LIBTORCH` set to the absolute path of LibTorch 2.11 (`cargo xtask setup` puts one at
-//! `.libtorch/torch` of this checkout), and runs with `LD_LIBRARY_PATH=$LIBTORCH/lib`: the run path that binaries of this workspace carry
-//! reaches no other package. Its arrays are those of `ndarray = "0.16"`, its tensors and
-//! devices those of `tch = "=0.24.0"`; both are re-exported, as are the crates of this workspace that its configs come from.
+//! A program outside this workspace builds with `LIBTORCH` set to the absolute path of LibTorch
+//! 2.11 (`cargo xtask setup` puts one at `.libtorch/torch` of this checkout), and runs with
+//! `LD_LIBRARY_PATH=$LIBTORCH/lib`: the run path that binaries of this workspace carry reaches no
+//! other package. Its arrays are those of `ndarray = "0.16"`, its tensors and devices those of `tch
+//! = "=0.24.0"`; both are re-exported, as are the crates of this workspace that its configs come
+//! from.
 
 mod config;
 mod error;
@@ -86,7 +90,7 @@ pub use {dml_data, dml_losses, dml_priors, ndarray, tch};
 
 pub use adam::{Adam, TrainingConfig};
 pub use baseline::Baseline;
-pub use batches::{LabelledEpoch, LabelledSampling, SamplingConfig};
+pub use batches::{LabelledEpoch, LabelledSampling, PseudoLabels, SamplingConfig};
 pub use checkpoint::{load_weights, save_weights};
 pub use config::TrainConfig;
 pub use denormals::flush_denormals;
@@ -101,7 +105,7 @@ pub use network::NetworkConfig;
 pub use parameters::Parameters;
 pub use posterior::Posteriors;
 pub use precision::Precision;
-pub use pseudo_labels::{PseudoLabels, PseudoLabelsConfig, Rounds};
+pub use pseudo_labels::{PseudoLabelsConfig, Rounds};
 pub use reconstruction::{PixelReduction, Reconstruction, ReconstructionConfig};
 pub use routine::{RoutineConfig, Rule};
 pub use schedule::Schedule;

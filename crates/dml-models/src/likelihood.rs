@@ -7,7 +7,8 @@ use tch::{Kind, Tensor, no_grad_guard};
 use crate::convert::unit_range;
 use crate::stack::Stack;
 
-/// Latent points at once: few enough that their distances to some hundreds of components stay in memory that is used again, see `heap`.
+/// Latent points at once: few enough that their distances to some hundreds of components stay in
+/// memory that is used again, see `heap`.
 const BLOCK: usize = 200;
 
 /// Log-likelihoods of binary images under a VAE, in nats an image, averaged over images.
@@ -20,10 +21,11 @@ pub struct Likelihood {
 }
 
 impl Stack {
-    /// The likelihood of images `[n, pixels]` of 0 and 255 under one member, whose decoder gives Bernoulli probabilities:
-    /// `log p(x) = log 1/S sum over s of p(x given z_s) p(z_s) / q(z_s given x)`, each `z_s` drawn from `q(z given x)` (Burda et al. 2016,
-    /// equation 8; with Tomczak & Welling 2018's VampPrior where the prior is one). It takes long: `observe` hears after each block how many
-    /// images are done.
+    /// The likelihood of images `[n, pixels]` of 0 and 255 under one member, whose decoder gives
+    /// Bernoulli probabilities: `log p(x) = log 1/S sum over s of p(x given z_s) p(z_s) / q(z_s
+    /// given x)`, each `z_s` drawn from `q(z given x)` (Burda et al. 2016, equation 8; with Tomczak
+    /// & Welling 2018's VampPrior where the prior is one). It takes long: `observe` hears after
+    /// each block how many images are done.
     ///
     /// # Panics
     /// When the model has no posterior, no prior or no decoder, or `samples` is 0.
@@ -63,7 +65,8 @@ impl Stack {
         Likelihood { negative_log_likelihood: -log_likelihood / n, negative_elbo: -elbo / n }
     }
 
-    /// log p(x given z) + log p(z) - log q(z given x) for `noise` `[S, 1, b, d]` and `images` `[1, b, pixels]`: `[S, b]`.
+    /// log p(x given z) + log p(z) - log q(z given x) for `noise` `[S, 1, b, d]` and `images` `[1,
+    /// b, pixels]`: `[S, b]`.
     fn log_weights(&self, prior: &Density, parameters: &[Tensor], images: &Tensor, noise: &Tensor) -> Tensor {
         let (size, rows) = (noise.size(), noise.size()[0] * noise.size()[2]);
         let q = self.model.posterior(parameters, images);

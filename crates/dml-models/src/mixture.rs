@@ -1,4 +1,5 @@
-//! The staged routine's step between two epochs: a mixture that was fitted on embeddings becomes the prior.
+//! The staged routine's step between two epochs: a mixture that was fitted on embeddings becomes
+//! the prior.
 
 use dml_priors::{Fitted, PriorConfig};
 use ndarray::Array2;
@@ -20,8 +21,9 @@ pub struct FittedMixture {
 }
 
 impl Stack {
-    /// How many components a mixture has to have that must be fitted now, on the embeddings of the training images, before the next
-    /// epoch; `None` where none is due. [`Stack::set_mixtures`] takes the mixtures.
+    /// How many components a mixture has to have that must be fitted now, on the embeddings of the
+    /// training images, before the next epoch; `None` where none is due. [`Stack::set_mixtures`]
+    /// takes the mixtures.
     pub fn mixture_due(&self) -> Option<usize> {
         let config = &self.members[0].config;
         let first_stage = config.routine.first_stage()?;
@@ -30,7 +32,8 @@ impl Stack {
         due.then_some(components as usize)
     }
 
-    /// Makes mixtures the priors of the members; one for each, or `None` for a member that has diverged.
+    /// Makes mixtures the priors of the members; one for each, or `None` for a member that has
+    /// diverged.
     ///
     /// # Errors
     /// A mixture of another size than [`Stack::mixture_due`] says, or that is no distribution.

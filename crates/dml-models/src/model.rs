@@ -28,7 +28,8 @@ pub struct ModelConfig {
     pub decoder: NetworkConfig,
 }
 
-/// What represents an image at evaluation, for systems with a posterior. In training the point is always sampled.
+/// What represents an image at evaluation, for systems with a posterior. In training the point is
+/// always sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -47,7 +48,8 @@ pub enum Length {
     /// Any.
     #[default]
     Free,
-    /// 1: they lie on the unit sphere, in training and at evaluation. For systems without a posterior.
+    /// 1: they lie on the unit sphere, in training and at evaluation. For systems without a
+    /// posterior.
     Unit,
 }
 
@@ -153,12 +155,14 @@ impl Model {
         self.centre.bias(parameters).detach().zeros_like()
     }
 
-    /// g before its sigmoid: latent points `[M, b, latent_dim]` to logits `[M, b, pixels]`; `None` without a decoder.
+    /// g before its sigmoid: latent points `[M, b, latent_dim]` to logits `[M, b, pixels]`; `None`
+    /// without a decoder.
     pub fn decode_logits(&self, parameters: &[Tensor], z: &Tensor) -> Option<Tensor> {
         Some(self.decoder.as_ref()?.forward(parameters, z, Activation::Identity))
     }
 
-    /// g: latent points `[M, b, latent_dim]` to images in [0, 1], `[M, b, pixels]`; `None` without a decoder.
+    /// g: latent points `[M, b, latent_dim]` to images in [0, 1], `[M, b, pixels]`; `None` without
+    /// a decoder.
     pub fn decode(&self, parameters: &[Tensor], z: &Tensor) -> Option<Tensor> {
         self.decode_logits(parameters, z).map(|logits| logits.sigmoid())
     }

@@ -17,8 +17,8 @@ pub enum NetworkConfig {
         /// Widths of the hidden layers, from the input's side.
         hidden: Vec<i64>,
     },
-    /// 3x3 convolutions of stride 2 with ReLU and one hidden fully connected layer; as a decoder its mirror, with transposed
-    /// convolutions.
+    /// 3x3 convolutions of stride 2 with ReLU and one hidden fully connected layer; as a decoder
+    /// its mirror, with transposed convolutions.
     Conv {
         /// Channels of the convolutions, from the input's side.
         channels: Vec<i64>,
@@ -53,7 +53,8 @@ pub(crate) enum Network {
 }
 
 impl Network {
-    /// From images to the features under the heads; ends with a ReLU. Returns the number of features too.
+    /// From images to the features under the heads; ends with a ReLU. Returns the number of
+    /// features too.
     pub(crate) fn encoder(builder: &mut Builder, config: &NetworkConfig, shape: ImageShape) -> (Self, i64) {
         let pixels = (shape.channels * shape.height * shape.width) as i64;
         match config {

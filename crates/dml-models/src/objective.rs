@@ -11,7 +11,8 @@ use crate::kl::KlConfig;
 use crate::model::{Latent, Model};
 use crate::reconstruction::{ReconstructionConfig, reconstruct};
 
-/// The terms of a step, each `[M]`, averaged over its batch; `None` where the routine did not ask or the system has no such part.
+/// The terms of a step, each `[M]`, averaged over its batch; `None` where the routine did not ask
+/// or the system has no such part.
 #[derive(Debug, Default)]
 pub(crate) struct Terms {
     /// The metric loss `L_S` on labelled images.
@@ -52,7 +53,8 @@ pub(crate) struct Objective {
 pub(crate) struct Noise(pub(crate) Tensor /* [samples, M, b, latent_dim] */);
 
 impl Objective {
-    /// `L_S` of labelled images, from where the encoder puts them and their `labels` `[M, b]` with -1 for padding.
+    /// `L_S` of labelled images, from where the encoder puts them and their `labels` `[M, b]` with
+    /// -1 for padding.
     pub(crate) fn supervised(
         &self,
         parameters: &[Tensor],
@@ -75,9 +77,9 @@ impl Objective {
         }
     }
 
-    /// `L_U` of images `[M, b, pixels]` in [0, 1], from where the encoder puts them, with the members'
-    /// weights of the KL term `beta` `[M]`. With an instance term the second half of the images are other
-    /// views of the first.
+    /// `L_U` of images `[M, b, pixels]` in [0, 1], from where the encoder puts them, with the
+    /// members' weights of the KL term `beta` `[M]`. With an instance term the second half of the
+    /// images are other views of the first.
     pub(crate) fn unsupervised(
         &self,
         model: &Model,

@@ -2,7 +2,8 @@
 
 use tch::Tensor;
 
-/// A parameter as the layers declare it: name, shape without the members' dimension, and how it starts.
+/// A parameter as the layers declare it: name, shape without the members' dimension, and how it
+/// starts.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Declaration {
     /// Unique, dotted.
@@ -43,8 +44,9 @@ impl Parameters {
         Self { names: declarations.iter().map(|d| d.name.clone()).collect(), tensors: tensors.collect() }
     }
 
-    /// Leaves that share memory with the parameters and track gradients, fresh for each step: a parameter that a step does
-    /// not touch has no gradient at all, as after PyTorch's `zero_grad(set_to_none=True)`, and its optimiser state stays.
+    /// Leaves that share memory with the parameters and track gradients, fresh for each step: a
+    /// parameter that a step does not touch has no gradient at all, as after PyTorch's
+    /// `zero_grad(set_to_none=True)`, and its optimiser state stays.
     pub fn leaves(&self) -> Vec<Tensor> {
         self.tensors.iter().map(|t| t.detach().set_requires_grad(true)).collect()
     }

@@ -13,8 +13,8 @@ pub(crate) struct Plan {
     pub(crate) epoch: u32,
     /// `[step][member]`
     pub(crate) factors: Vec<Vec<Factors>>,
-    /// The same on the device, `[2, steps, M]`: weights of the metric and of the unsupervised loss. No step then copies them there,
-    /// which would wait for the device.
+    /// The same on the device, `[2, steps, M]`: weights of the metric and of the unsupervised loss.
+    /// No step then copies them there, which would wait for the device.
     pub(crate) weights: Tensor,
     /// `[M, n]`: rows of the unlabelled draw.
     unlabelled: Option<Tensor>,
@@ -73,7 +73,8 @@ impl Plan {
         rows.narrow(1, start, self.batch_size.min(rows.size()[1] - start))
     }
 
-    /// The rows and labels of a step's labelled batch, `[M, b]`; as wide as the largest of the epoch, or of this step.
+    /// The rows and labels of a step's labelled batch, `[M, b]`; as wide as the largest of the
+    /// epoch, or of this step.
     pub(crate) fn labelled_rows(&self, step: usize, without_padding: bool) -> (Tensor, Tensor) {
         let (rows, labels) = self.labelled.as_ref().expect("the factors ask for labelled rows");
         let width = if without_padding { self.widths[step] } else { rows.size()[2] };
@@ -82,8 +83,8 @@ impl Plan {
     }
 }
 
-/// Gives each step that asks for labelled rows its member's next batch, `[member][step]`; once a member's batches are over, its steps
-/// do without the metric loss.
+/// Gives each step that asks for labelled rows its member's next batch, `[member][step]`; once a
+/// member's batches are over, its steps do without the metric loss.
 fn hand_out(labelled: Vec<Vec<Rows>>, factors: &mut [Vec<Factors>]) -> Vec<Vec<Rows>> {
     let of_member = |(m, batches): (usize, Vec<Rows>)| {
         let mut batches = batches.into_iter();

@@ -14,16 +14,17 @@ const SAMPLES: i64 = 64;
 /// The posteriors of some images under a trained member.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Posteriors {
-    /// KL to the prior, in nats, mean over the images: without a weight and free bits, and of the weights as they are now, where a curve
-    /// has means over an epoch of steps.
+    /// KL to the prior, in nats, mean over the images: without a weight and free bits, and of the
+    /// weights as they are now, where a curve has means over an epoch of steps.
     pub kl: f64,
-    /// For each image, the number of the prior's component that its posterior's mean most probably comes from; `None` where there are too
-    /// many components to number.
+    /// For each image, the number of the prior's component that its posterior's mean most probably
+    /// comes from; `None` where there are too many components to number.
     pub components: Option<Vec<i64>>,
 }
 
 impl Stack {
-    /// The posteriors of images `[n, pixels]` under one member; `None` without a posterior, and before its prior is fitted.
+    /// The posteriors of images `[n, pixels]` under one member; `None` without a posterior, and
+    /// before its prior is fitted.
     pub fn posteriors(&self, member: usize, images: ArrayView2<u8>) -> Option<Posteriors> {
         let _guard = no_grad_guard();
         let parameters = self.of_member(member);

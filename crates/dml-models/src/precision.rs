@@ -5,17 +5,19 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::ConfigError;
 
-/// In what the products and convolutions of a training step are computed. Weights, moments, losses and sums are f32 in any case, and
-/// so is everything outside a step: embeddings, reconstructions, likelihoods.
+/// In what the products and convolutions of a training step are computed. Weights, moments, losses
+/// and sums are f32 in any case, and so is everything outside a step: embeddings, reconstructions,
+/// likelihoods.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// 24 bits of mantissa.
     #[default]
     F32,
-    /// Brain floating point: factors and results have 8 bits of mantissa and f32's range, sums within a product are f32 (Kalamkar et
-    /// al. 2019, "A study of bfloat16 for deep learning training"). Products alone are faster on processors with AMX; each step also
-    /// converts its weights and gradients, so that small batches gain nothing.
+    /// Brain floating point: factors and results have 8 bits of mantissa and f32's range, sums
+    /// within a product are f32 (Kalamkar et al. 2019, "A study of bfloat16 for deep learning
+    /// training"). Products alone are faster on processors with AMX; each step also converts its
+    /// weights and gradients, so that small batches gain nothing.
     Bf16,
 }
 

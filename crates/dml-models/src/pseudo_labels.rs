@@ -4,7 +4,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ConfigError, in_range};
-use crate::stack::Stack;
 
 /// The `[pseudo_labels]` of a trial: how labels of unlabelled training images are guessed between
 /// epochs. True labels never change, and hidden ones are never looked at.
@@ -46,11 +45,11 @@ pub struct Rounds {
     pub first: u32,
     /// Epochs between two rounds, at least 1.
     pub every: u32,
-    /// Shares of the images that are labelled in the first round and in the last, in [0, 1], growing
-    /// evenly between them, the most confident first.
+    /// Shares of the images that are labelled in the first round and in the last, in [0, 1],
+    /// growing evenly between them, the most confident first.
     pub share: [f64; 2],
-    /// Whether of each class at most as many are taken as if all classes had equally many images. With
-    /// few labels, classes that have none are otherwise swallowed by others.
+    /// Whether of each class at most as many are taken as if all classes had equally many images.
+    /// With few labels, classes that have none are otherwise swallowed by others.
     pub balanced: bool,
 }
 
@@ -85,38 +84,12 @@ impl PseudoLabelsConfig {
 
 impl Rounds {
     /// The share of a round after `epoch` of `epochs`; `None` where there is no round.
-    fn share_after(&self, epoch: u32, epochs: u32) -> Option<f64> {
+    pub(crate) fn share_after(&self, epoch: u32, epochs: u32) -> Option<f64> {
         let number = |epoch: u32| epoch.checked_sub(self.first).filter(|n| n.is_multiple_of(self.every));
         let this = f64::from(number(epoch).filter(|_| epoch < epochs)?);
         let last = f64::from((epochs - 1 - self.first) / self.every * self.every);
         let part = if last > 0.0 { this / last } else { 1.0 };
         Some(self.share[0] + (self.share[1] - self.share[0]) * part)
-    }
-}
-
-/// Guessed labels of one member: rows of the training set, and the class of each.
-pub type PseudoLabels = Vec<(usize, i32)>;
-
-impl Stack {
-    /// The share of the training images that have to be labelled now, before the next epoch, by the embeddings of
-    /// each member; `None` where no round is due. [`Stack::set_pseudo_labels`] takes the labels.
-    pub fn pseudo_labels_due(&self) -> Option<f64> {
-        let config = &self.members[0].config;
-        let rounds = config.pseudo_labels.rounds().filter(|_| !self.pseudo_labelled)?;
-        rounds.share_after(self.epoch, config.training.epochs)
-    }
-
-    /// Gives the members their pseudo-labels until the next round; one list for each, or `None` for a
-    /// member that has diverged. Where a row has a true label, that one stays.
-    ///
-    /// # Panics
-    /// With another number of lists than of members, and at a row that is not in the training set.
-    pub fn set_pseudo_labels(&mut self, guessed: Vec<Option<PseudoLabels>>) {
-        assert_eq!(guessed.len(), self.members.len(), "one list for each member");
-        for (member, guessed) in self.members.iter_mut().zip(guessed) {
-            member.labelled.guess(guessed.unwrap_or_default());
-        }
-        self.pseudo_labelled = true;
     }
 }
 

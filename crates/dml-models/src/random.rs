@@ -1,5 +1,5 @@
-//! Draws as tensors. Every draw depends on (seed, purpose, index) alone, is made on the host, and so is the same on any device,
-//! alone or in a stack, before or after a resume.
+//! Draws as tensors. Every draw depends on (seed, purpose, index) alone, is made on the host, and
+//! so is the same on any device, alone or in a stack, before or after a resume.
 
 use dml_data::random::keyed;
 use ndarray_rand::rand_distr::StandardNormal;

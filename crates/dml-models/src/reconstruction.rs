@@ -37,7 +37,8 @@ pub enum PixelReduction {
     Mean,
 }
 
-/// Reconstruction loss of each member: sum or mean over pixels, mean over images. `[M, b, pixels]` to `[M]`.
+/// Reconstruction loss of each member: sum or mean over pixels, mean over images. `[M, b, pixels]`
+/// to `[M]`.
 pub(crate) fn reconstruct(config: &ReconstructionConfig, logits: &Tensor, images: &Tensor) -> Tensor {
     let losses = match config.kind {
         Reconstruction::SquaredError => (logits.sigmoid() - images).square(),

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ConfigError, in_range, is_weight};
 
-/// The `[routine]` of a trial: when which term counts how much. Systems with one term, `L_S` or `L_U`, have it in every step, with factor 1.
+/// The `[routine]` of a trial: when which term counts how much. Systems with one term, `L_S` or
+/// `L_U`, have it in every step, with factor 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -16,8 +17,8 @@ pub enum RoutineConfig {
         /// Balance in [0, 1]; 1 switches the metric loss off.
         alpha: f64,
     },
-    /// Phases alternate from step to step, within the number of steps that a pass over all images takes; under [`Rule::Pure`] an epoch
-    /// therefore sees a half of them without labels.
+    /// Phases alternate from step to step, within the number of steps that a pass over all images
+    /// takes; under [`Rule::Pure`] an epoch therefore sees a half of them without labels.
     AlternateBatches {
         /// What a phase contains.
         rule: Rule,
@@ -34,8 +35,8 @@ pub enum RoutineConfig {
         /// Weight of the metric loss, at least 0.
         gamma: f64,
     },
-    /// First DML alone; then a Gaussian mixture fitted on the embeddings becomes the prior, and the rest is joint with gamma.
-    /// Needs the prior `mixture`.
+    /// First DML alone; then a Gaussian mixture fitted on the embeddings becomes the prior, and the
+    /// rest is joint with gamma. Needs the prior `mixture`.
     Staged {
         /// Epochs of the first stage, at least 1 and fewer than all.
         dml_epochs: u32,
@@ -73,7 +74,8 @@ impl RoutineConfig {
         }
     }
 
-    /// Epochs of a first stage, after which a mixture is fitted on the embeddings; `None` where there is only one stage.
+    /// Epochs of a first stage, after which a mixture is fitted on the embeddings; `None` where
+    /// there is only one stage.
     pub(crate) fn first_stage(&self) -> Option<u32> {
         match *self {
             Self::Staged { dml_epochs, .. } => Some(dml_epochs),
@@ -104,10 +106,12 @@ pub(crate) struct Factors {
     pub(crate) unsupervised: f64,
 }
 
-/// The weights in a step: a pure function of the epoch (counted from 1) and the step in it (counted from 0).
+/// The weights in a step: a pure function of the epoch (counted from 1) and the step in it (counted
+/// from 0).
 ///
-/// `has` says which of the two losses a model has. One with one of them gets (1, 0) or (0, 1) whatever the routine. At `alpha = 1` the others get exactly (0, 1) too under every
-/// mixed or joint rule, so a DML autoencoder is then the plain autoencoder.
+/// `has` says which of the two losses a model has. One with one of them gets (1, 0) or (0, 1)
+/// whatever the routine. At `alpha = 1` the others get exactly (0, 1) too under every mixed or
+/// joint rule, so a DML autoencoder is then the plain autoencoder.
 pub(crate) fn factors(routine: &RoutineConfig, has: (bool, bool), epoch: u32, step: usize) -> Factors {
     let (supervised, unsupervised) = match has {
         (true, true) => balance(routine, epoch, step),

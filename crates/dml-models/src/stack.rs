@@ -1,7 +1,9 @@
-//! A stack: M models of one shape in training, each with its own seed, labels, weights and learning rate.
+//! A stack: M models of one shape in training, each with its own seed, labels, weights and learning
+//! rate.
 
 mod build;
 mod embed;
+mod pseudo_labels;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -43,8 +45,8 @@ impl Member {
 /// Pixels are u8 everywhere, and divided by 255 before a network sees them.
 ///
 /// # Panics
-/// What takes a member's number, 0 to M - 1, at a larger one; what takes images or latent points, at rows of another length than the
-/// model's.
+/// What takes a member's number, 0 to M - 1, at a larger one; what takes images or latent points,
+/// at rows of another length than the model's.
 #[derive(Debug)]
 pub struct Stack {
     /// The networks.
@@ -69,8 +71,8 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// A member's share of the seconds since this stack was made, which are divided by its members, and what it had taken up to
-    /// its checkpoint.
+    /// A member's share of the seconds since this stack was made, which are divided by its members,
+    /// and what it had taken up to its checkpoint.
     pub fn seconds(&self, member: usize) -> f64 {
         self.members[member].seconds_before + self.begun.elapsed().as_secs_f64() / self.members.len() as f64
     }

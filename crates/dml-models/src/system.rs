@@ -28,7 +28,8 @@ pub enum System {
 }
 
 impl System {
-    /// The table of parts: metric loss, posterior (and so a prior and a KL term), decoder (and so a reconstruction term).
+    /// The table of parts: metric loss, posterior (and so a prior and a KL term), decoder (and so a
+    /// reconstruction term).
     const fn parts(self) -> Parts {
         let (metric_loss, posterior, decoder) = match self {
             Self::Dml => (true, false, false),

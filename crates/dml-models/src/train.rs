@@ -22,10 +22,12 @@ pub struct EpochLosses {
 }
 
 impl Stack {
-    /// Trains one more epoch: what came out of it, or `None` where there is nothing left to train, at the last epoch and where all
-    /// members have diverged. Whether a member is any good stands in its [`diverged`](crate::Member::diverged).
+    /// Trains one more epoch: what came out of it, or `None` where there is nothing left to train,
+    /// at the last epoch and where all members have diverged. Whether a member is any good stands
+    /// in its [`diverged`](crate::Member::diverged).
     ///
-    /// Between two epochs the stack is the caller's: to save, to score, to stop, and to set what the routine asks for.
+    /// Between two epochs the stack is the caller's: to save, to score, to stop, and to set what
+    /// the routine asks for.
     ///
     /// ```no_run
     /// # fn train(stack: &mut dml_models::Stack, data: &dml_models::TrainingData) -> Result<(), dml_models::ConfigError> {
@@ -37,8 +39,8 @@ impl Stack {
     /// ```
     ///
     /// # Errors
-    /// When `data` have other than the images, shape or classes that the stack was made for, and when a mixture is due
-    /// ([`Stack::mixture_due`]) or labels are ([`Stack::pseudo_labels_due`]).
+    /// When `data` have other than the images, shape or classes that the stack was made for, and
+    /// when a mixture is due ([`Stack::mixture_due`]) or labels are ([`Stack::pseudo_labels_due`]).
     pub fn train_epoch(&mut self, data: &TrainingData) -> Result<Option<EpochLosses>, ConfigError> {
         if data.extent() != self.made_for {
             let (made_for, given) = (&self.made_for, data.extent());
@@ -103,7 +105,8 @@ impl Stack {
         });
         // Only a single model has a memory, whose places padding would take.
         let labelled = supervised.contains(&true).then(|| plan.labelled_rows(step, self.memory.is_some()));
-        // Both go through the encoder as one batch: a product of twice the rows takes much less than twice the time.
+        // Both go through the encoder as one batch: a product of twice the rows takes much less
+        // than twice the time.
         let look = |rows: &Tensor, purpose| self.look(data, rows, (purpose, at));
         let of_unlabelled = unlabelled.iter().map(|rows| look(rows, "views/unlabelled"));
         let of_labelled = labelled.iter().map(|(rows, _)| look(rows, "views/labelled"));
@@ -124,7 +127,8 @@ impl Stack {
         }
         let weights = plan.weights.select(1, step as i64); // [2, M]
         total(&terms, &weights).backward();
-        // What the metric loss alone learns stays where it is for a member without a metric loss in this step.
+        // What the metric loss alone learns stays where it is for a member without a metric loss in
+        // this step.
         let own = self.objective.loss_parameters.clone();
         let activity = |i: usize| if own.contains(&i) { supervised.as_slice() } else { active.as_slice() };
         self.adam.step(&mut self.parameters, &leaves, &activity);
@@ -165,7 +169,8 @@ fn noise(stack: &Stack, purpose: &'static str, at: u64, rows: i64) -> impl Fn() 
     }
 }
 
-/// The loss of a step, summed over the members: they share no parameter, so each gets its own gradient.
+/// The loss of a step, summed over the members: they share no parameter, so each gets its own
+/// gradient.
 fn total(terms: &Terms, weights: &Tensor) -> Tensor {
     let weigh = |term: &Option<Tensor>, row: i64| term.as_ref().map(|term| term.dot(&weights.get(row)));
     let (supervised, unsupervised) = (weigh(&terms.supervised, 0), weigh(&terms.unsupervised, 1));

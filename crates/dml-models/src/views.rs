@@ -38,8 +38,8 @@ impl ViewsConfig {
     }
 
     /// Views of images `[M, b, pixels]`: each member's drawn from its own seed, for `purpose` and
-    /// `at`. Images themselves, bit for bit, where every range is 0. Pixels between those of an image
-    /// are interpolated, beyond its edge they are black.
+    /// `at`. Images themselves, bit for bit, where every range is 0. Pixels between those of an
+    /// image are interpolated, beyond its edge they are black.
     pub(crate) fn apply(
         &self,
         images: &Tensor,

@@ -1,7 +1,9 @@
-//! The Vamp prior's KL in a variational autoencoder of your own: `cargo run -p dml-priors --example vamp_prior_in_your_vae`.
+//! The Vamp prior's KL in a variational autoencoder of your own: `cargo run -p dml-priors --example
+//! vamp_prior_in_your_vae`.
 //!
-//! The network, the data and the loop are yours; from this crate come the posterior ([`Gaussian`]), the prior and its KL.
-//! The data here are 8x8 images of one bright bar each; it takes about a second.
+//! The network, the data and the loop are yours; from this crate come the posterior ([`Gaussian`]),
+//! the prior and its KL. The data here are 8x8 images of one bright bar each; it takes about a
+//! second.
 
 use dml_priors::{Gaussian, Prior, PseudoInputs, Vamp, free_bits, warm_up};
 use tch::nn::{Module, OptimizerConfig};
@@ -61,7 +63,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let store = nn::VarStore::new(Device::Cpu);
     let vae = Vae::new(&store.root());
-    // The pseudo-inputs are a parameter of yours. `init: data` is a promise of yours, too: they start as images.
+    // The pseudo-inputs are a parameter of yours. `init: data` is a promise of yours, too: they
+    // start as images.
     let mut pseudo_inputs = store.root().var_copy("pseudo_inputs", &images.narrow(0, 0, PSEUDO_INPUTS));
     let mut optimizer = nn::Adam::default().build(&store, 3e-3)?;
 

@@ -11,14 +11,16 @@ use crate::gaussian::Gaussian;
 
 pub use hypercube::Estimator;
 
-/// The most dimensions in which [`Density::components`] lists a hypercube's vertices: 1,024 of them.
+/// The most dimensions in which [`Density::components`] lists a hypercube's vertices: 1,024 of
+/// them.
 const LISTED_DIMENSIONS: i64 = 10;
 /// The most dimensions in which i64 numbers a hypercube's vertices.
 const COUNTED_DIMENSIONS: i64 = 62;
 
 /// What a prior comes to in one step of a training: a weighted mixture of diagonal Gaussians.
 ///
-/// A [`Prior`](crate::Prior) gives it. One made by hand is not checked: its numbers are to be in the ranges that the settings state.
+/// A [`Prior`](crate::Prior) gives it. One made by hand is not checked: its numbers are to be in
+/// the ranges that the settings state.
 #[derive(Debug)]
 pub enum Density {
     /// N(0, I).
@@ -34,7 +36,8 @@ pub enum Density {
     },
     /// Any components.
     Mixture {
-        /// Natural logarithms of the weights, `[..., K]`; `None` where all components weigh the same.
+        /// Natural logarithms of the weights, `[..., K]`; `None` where all components weigh the
+        /// same.
         log_weights: Option<Tensor>,
         /// The components, `[..., K, d]`.
         components: Gaussian,
@@ -65,13 +68,15 @@ impl Density {
         }
     }
 
-    /// KL(q ‖ p) of each row, in nats: in closed form for the unit prior, by quadrature for the exact hypercube, else the
-    /// mean over samples of log q(z) − log p(z), all constants kept (so a single estimate may be negative).
+    /// KL(q ‖ p) of each row, in nats: in closed form for the unit prior, by quadrature for the
+    /// exact hypercube, else the mean over samples of log q(z) − log p(z), all constants kept (so a
+    /// single estimate may be negative).
     ///
     /// # Shapes
-    /// `q` is `[..., b, d]`, `noise` is standard normal, `[samples, ..., b, d]`, and the result is `[..., b]`. The unit
-    /// prior and the exact hypercube do not look at it: `Tensor::new()` will do. The samples are
-    /// `q.sample(noise)`: a decoder that is given the same noise sees the same points.
+    /// `q` is `[..., b, d]`, `noise` is standard normal, `[samples, ..., b, d]`, and the result is
+    /// `[..., b]`. The unit prior and the exact hypercube do not look at it: `Tensor::new()` will
+    /// do. The samples are `q.sample(noise)`: a decoder that is given the same noise sees the same
+    /// points.
     pub fn kl(&self, q: &Gaussian, noise: &Tensor) -> Tensor {
         if let Some(terms) = self.kl_per_dimension(q, noise) {
             return terms.sum_dim_intlist(-1, false, None);
@@ -81,8 +86,9 @@ impl Density {
         (q.log_density_of_noise(noise) - of_prior).mean_dim(0, false, None)
     }
 
-    /// The terms of [`Density::kl`] that each dimension contributes, `[..., b, d]`, for priors that are a product over
-    /// dimensions (unit, hypercube); `None` for the others. Takes what [`Density::kl`] takes.
+    /// The terms of [`Density::kl`] that each dimension contributes, `[..., b, d]`, for priors that
+    /// are a product over dimensions (unit, hypercube); `None` for the others. Takes what
+    /// [`Density::kl`] takes.
     pub fn kl_per_dimension(&self, q: &Gaussian, noise: &Tensor) -> Option<Tensor> {
         match *self {
             Density::Unit => Some(unit::kl_per_dimension(q)),
@@ -101,7 +107,8 @@ impl Density {
     /// Log-density of each row of `z`, in nats.
     ///
     /// # Shapes
-    /// `z` is `[..., b, d]` or `[samples, ..., b, d]`; the result has the last dimension summed over.
+    /// `z` is `[..., b, d]` or `[samples, ..., b, d]`; the result has the last dimension summed
+    /// over.
     pub fn log_density(&self, z: &Tensor) -> Tensor {
         match self {
             Density::Unit => unit::log_density_per_dimension(z).sum_dim_intlist(-1, false, None),
@@ -114,8 +121,9 @@ impl Density {
         }
     }
 
-    /// The mixture's components, `[..., K, d]`: as circles in a figure, or to sample from. `options` is the kind and
-    /// device of those that are made here, the unit's and the hypercube's; `latent_dim` is their d.
+    /// The mixture's components, `[..., K, d]`: as circles in a figure, or to sample from.
+    /// `options` is the kind and device of those that are made here, the unit's and the
+    /// hypercube's; `latent_dim` is their d.
     ///
     /// # Errors
     /// A hypercube in more than 10 dimensions.
@@ -137,8 +145,8 @@ impl Density {
         })
     }
 
-    /// The number of the most probable component of each row of `z` `[..., b, d]`, in the order of [`Density::components`]: `[..., b]`,
-    /// i64.
+    /// The number of the most probable component of each row of `z` `[..., b, d]`, in the order of
+    /// [`Density::components`]: `[..., b]`, i64.
     ///
     /// # Errors
     /// A hypercube in more than 62 dimensions, whose vertices i64 cannot count.

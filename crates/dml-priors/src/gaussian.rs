@@ -22,11 +22,12 @@ pub struct Gaussian {
 }
 
 impl Gaussian {
-    /// Turns standard normal noise into samples, mean + exp(logvar / 2) · noise, with gradients to both parameters
-    /// (Kingma & Welling 2014, section 2.4).
+    /// Turns standard normal noise into samples, mean + exp(logvar / 2) · noise, with gradients to
+    /// both parameters (Kingma & Welling 2014, section 2.4).
     ///
     /// # Shapes
-    /// `noise` is `[..., rows, d]`, or `[samples, ..., rows, d]` for several samples of each row; so is the result.
+    /// `noise` is `[..., rows, d]`, or `[samples, ..., rows, d]` for several samples of each row;
+    /// so is the result.
     pub fn sample(&self, noise: &Tensor) -> Tensor {
         &self.mean + (&self.logvar * 0.5).exp() * noise
     }
@@ -34,7 +35,8 @@ impl Gaussian {
     /// Log-density of each row of `z` under the Gaussian of the same row, in nats, constants kept.
     ///
     /// # Shapes
-    /// `z` is `[..., rows, d]` or `[samples, ..., rows, d]`; the result has the last dimension summed over.
+    /// `z` is `[..., rows, d]` or `[samples, ..., rows, d]`; the result has the last dimension
+    /// summed over.
     pub fn log_density(&self, z: &Tensor) -> Tensor {
         let standardised = (z - &self.mean) * (&self.logvar * -0.5).exp();
         self.log_density_of_noise(&standardised)
@@ -42,11 +44,12 @@ impl Gaussian {
 
     /// Log-density of `self.sample(noise)`.
     ///
-    /// It equals `log_density(sample(noise))`, in value and in gradient, but does not lose the noise to rounding where
-    /// the standard deviation is small beside the mean.
+    /// It equals `log_density(sample(noise))`, in value and in gradient, but does not lose the
+    /// noise to rounding where the standard deviation is small beside the mean.
     ///
     /// # Shapes
-    /// `noise` is `[..., rows, d]` or `[samples, ..., rows, d]`; the result has the last dimension summed over.
+    /// `noise` is `[..., rows, d]` or `[samples, ..., rows, d]`; the result has the last dimension
+    /// summed over.
     pub fn log_density_of_noise(&self, noise: &Tensor) -> Tensor {
         let constants = self.logvar.sum_dim_intlist(-1, false, None) + self.dimensions() as f64 * ln_two_pi();
         (noise.square().sum_dim_intlist(-1, false, None) + constants) * -0.5

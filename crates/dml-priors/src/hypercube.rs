@@ -8,15 +8,17 @@ use crate::error::PriorError;
 use crate::gaussian::Gaussian;
 use crate::prior::Prior;
 
-/// Equally weighted Gaussians at the vertices of a cube around the origin (Safir et al. 2022, proposal 2).
+/// Equally weighted Gaussians at the vertices of a cube around the origin (Safir et al. 2022,
+/// proposal 2).
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Hypercube {
-    /// Length of an edge, in [0, 1000]: the vertices are at ±`side`/2 in each dimension, so 2 gives the paper's {−1, +1}^d, and 0 a
-    /// single Gaussian.
+    /// Length of an edge, in [0, 1000]: the vertices are at ±`side`/2 in each dimension, so 2 gives
+    /// the paper's {−1, +1}^d, and 0 a single Gaussian.
     pub side: f64,
-    /// Natural logarithm of every component's variance, in [−30, 30]. The paper's text has 1, its figure 2 has 0; the
-    /// components are apart (the density has a mode near each vertex) only for exp(`logvar`/2) < `side`/2.
+    /// Natural logarithm of every component's variance, in [−30, 30]. The paper's text has 1, its
+    /// figure 2 has 0; the components are apart (the density has a mode near each vertex) only for
+    /// exp(`logvar`/2) < `side`/2.
     pub logvar: f64,
     /// How its KL is computed.
     pub estimator: Estimator,

@@ -1,12 +1,14 @@
 //! Gaussians, mixtures and KL divergences for variational autoencoders.
 //!
-//! Every prior here is one thing, a weighted mixture of diagonal Gaussians: [`Unit`] has one component,
-//! [`Hypercube`] has the 2^d vertices of a cube, [`Vamp`] encodes its pseudo-inputs, and
-//! [`Mixture`] takes fitted numbers. A [`Prior`] is settings; in each step it resolves to a [`Density`]. The KL divergence of a posterior q from any of them is
+//! Every prior here is one thing, a weighted mixture of diagonal Gaussians: [`Unit`] has one
+//! component, [`Hypercube`] has the 2^d vertices of a cube, [`Vamp`] encodes its pseudo-inputs, and
+//! [`Mixture`] takes fitted numbers. A [`Prior`] is settings; in each step it resolves to a
+//! [`Density`]. The KL divergence of a posterior q from any of them is
 //!
 //! > KL(q ‖ p) = E over q of (log q(z) − logsumexp over k of (log w_k + log p_k(z)))
 //!
-//! in nats, with all constants kept, so the Monte-Carlo estimate agrees with the closed form where there is one.
+//! in nats, with all constants kept, so the Monte-Carlo estimate agrees with the closed form where
+//! there is one.
 //!
 //! ```
 //! use dml_priors::tch::{Device, Kind, Tensor};
@@ -18,15 +20,18 @@
 //! assert_eq!(kl.double_value(&[0]), 1.0);
 //! ```
 //!
-//! Leading dimensions are independent models: a posterior `[..., b, d]` gives `[..., b]`. Everything works on any
-//! device, in `f32` and `f64`. Noise comes in from outside, so that a caller's numbers are reproducible.
+//! Leading dimensions are independent models: a posterior `[..., b, d]` gives `[..., b]`.
+//! Everything works on any device, in `f32` and `f64`. Noise comes in from outside, so that a
+//! caller's numbers are reproducible.
 //!
-//! Values and gradients are finite, also in `f32`, for log-variances in [-40, 40] and means up to 100 in absolute
-//! value. Nothing is clamped to that range: an encoder that may leave it should limit its log-variance itself.
+//! Values and gradients are finite, also in `f32`, for log-variances in [-40, 40] and means up to
+//! 100 in absolute value. Nothing is clamped to that range: an encoder that may leave it should
+//! limit its log-variance itself.
 //!
-//! A program outside this workspace builds with `LIBTORCH` set to the absolute path of LibTorch 2.11 (`cargo xtask setup` puts one at
-//! `.libtorch/torch` of this checkout), and runs with `LD_LIBRARY_PATH=$LIBTORCH/lib`: the run path that binaries of this workspace carry
-//! reaches no other package. Tensors here are those of `tch = "=0.24.0"`, which is re-exported.
+//! A program outside this workspace builds with `LIBTORCH` set to the absolute path of LibTorch
+//! 2.11 (`cargo xtask setup` puts one at `.libtorch/torch` of this checkout), and runs with
+//! `LD_LIBRARY_PATH=$LIBTORCH/lib`: the run path that binaries of this workspace carry reaches no
+//! other package. Tensors here are those of `tch = "=0.24.0"`, which is re-exported.
 
 mod config;
 mod density;

@@ -8,7 +8,8 @@ use crate::error::PriorError;
 use crate::gaussian::Gaussian;
 use crate::prior::{Prior, check_components};
 
-/// A Gaussian mixture that is fitted on embeddings between two stages of a training; [`Mixture::fitted`] takes its numbers.
+/// A Gaussian mixture that is fitted on embeddings between two stages of a training;
+/// [`Mixture::fitted`] takes its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mixture {
@@ -28,7 +29,8 @@ pub struct Fitted {
 }
 
 impl Mixture {
-    /// The density of a mixture that was fitted on embeddings, on the device and of the kind of the posteriors to come.
+    /// The density of a mixture that was fitted on embeddings, on the device and of the kind of the
+    /// posteriors to come.
     ///
     /// # Errors
     /// Numbers of another shape than configured, or that make no distribution.

@@ -22,7 +22,8 @@ pub trait Prior: Debug {
         Ok(())
     }
 
-    /// What the prior learns itself: images of `pixels` pixels, in the order in which [`Prior::density`] takes them; nothing for most.
+    /// What the prior learns itself: images of `pixels` pixels, in the order in which
+    /// [`Prior::density`] takes them; nothing for most.
     fn parameters(&self, _pixels: i64) -> Vec<ImageParameter> {
         Vec::new()
     }
@@ -32,13 +33,15 @@ pub trait Prior: Debug {
         0
     }
 
-    /// The number of components that have to be fitted on embeddings before there is a density; `None` where there is one from the start.
+    /// The number of components that have to be fitted on embeddings before there is a density;
+    /// `None` where there is one from the start.
     fn fitted_components(&self) -> Option<i64> {
         None
     }
 
-    /// The density; `None` where it has to be fitted first. `encode` maps images `[..., n, pixels]` to their posteriors; `origin` is the
-    /// latent space's, zeros of the posteriors' kind on their device.
+    /// The density; `None` where it has to be fitted first. `encode` maps images `[..., n, pixels]`
+    /// to their posteriors; `origin` is the latent space's, zeros of the posteriors' kind on their
+    /// device.
     ///
     /// # Shapes
     /// `parameters`: each `[..., shape]`, of [`Prior::parameters`]; `origin`: `[..., d]`.
@@ -50,7 +53,8 @@ pub trait Prior: Debug {
     ) -> Option<Density>;
 }
 
-/// Images that a prior learns. They are to stay images: a training loop puts them back into [0, 1] after each step.
+/// Images that a prior learns. They are to stay images: a training loop puts them back into [0, 1]
+/// after each step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageParameter {
     /// Its name, unique within the prior.
@@ -61,7 +65,8 @@ pub struct ImageParameter {
     pub start: PseudoInputs,
 }
 
-/// Where images that a prior learns start. The training loop draws and owns them; this crate only uses them.
+/// Where images that a prior learns start. The training loop draws and owns them; this crate only
+/// uses them.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum PseudoInputs {

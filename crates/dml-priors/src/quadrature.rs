@@ -2,10 +2,12 @@
 
 use std::f64::consts::PI;
 
-/// Nodes and weights of the `n`-point Gauss-Legendre rule on [0, 1]: exact for polynomials up to degree 2n − 1.
+/// Nodes and weights of the `n`-point Gauss-Legendre rule on [0, 1]: exact for polynomials up to
+/// degree 2n − 1.
 ///
-/// The nodes are the roots of the Legendre polynomial P of degree n, found by Newton's method from Francesco Tricomi's guesses
-/// cos(π (i + 3/4) / (n + 1/2)); the weights on [−1, 1] are 2 / ((1 − x²) P'(x)²).
+/// The nodes are the roots of the Legendre polynomial P of degree n, found by Newton's method from
+/// Francesco Tricomi's guesses cos(π (i + 3/4) / (n + 1/2)); the weights on [−1, 1] are 2 / ((1 −
+/// x²) P'(x)²).
 pub(crate) fn gauss_legendre(n: usize) -> (Vec<f64>, Vec<f64>) {
     (0..n)
         .map(|i| {

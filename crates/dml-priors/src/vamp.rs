@@ -8,12 +8,13 @@ use crate::error::PriorError;
 use crate::gaussian::Gaussian;
 use crate::prior::{ImageParameter, Prior, PseudoInputs, check_components};
 
-/// The Vamp prior: the equally weighted posteriors of K learned pseudo-inputs (Tomczak & Welling 2018, "VAE with a `VampPrior`",
-/// equation 9).
+/// The Vamp prior: the equally weighted posteriors of K learned pseudo-inputs (Tomczak & Welling
+/// 2018, "VAE with a `VampPrior`", equation 9).
 ///
-/// The pseudo-inputs are clamped into [0, 1] before `encode` sees them, hard: a pixel outside has zero gradient, one at exactly 0 or 1,
-/// as most of a digit's are, still learns. A pixel that a step has pushed outside therefore stays there until momentum brings it back; a
-/// loop that clamps its parameter after each step never has one.
+/// The pseudo-inputs are clamped into [0, 1] before `encode` sees them, hard: a pixel outside has
+/// zero gradient, one at exactly 0 or 1, as most of a digit's are, still learns. A pixel that a
+/// step has pushed outside therefore stays there until momentum brings it back; a loop that clamps
+/// its parameter after each step never has one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vamp {
@@ -47,7 +48,8 @@ impl Prior for Vamp {
     }
 
     /// # Panics
-    /// Without the pseudo-inputs `[..., K, pixels]`, with another number of them, and when `encode` gives another number of posteriors.
+    /// Without the pseudo-inputs `[..., K, pixels]`, with another number of them, and when `encode`
+    /// gives another number of posteriors.
     fn density(
         &self,
         parameters: &[Tensor],

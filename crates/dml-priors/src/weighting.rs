@@ -5,10 +5,11 @@ use tch::Tensor;
 /// KL loss with free bits: Σ over terms of max(`minimum`, mean over the batch of the term), in nats
 /// (Kingma et al. 2016, "Improved variational inference with inverse autoregressive flow").
 ///
-/// The published rule leaves the grouping of dimensions open. Here each dimension is its own group where the KL is a sum
-/// over dimensions ([`crate::Density::kl_per_dimension`]); where it is not, the total is the one group: pass
-/// `kl.unsqueeze(-1)`. The minimum is held against the mean over the batch, as published, not against each row. A term below
-/// it has zero gradient. `minimum` = 0 turns the rule off: it does not cut off a Monte-Carlo estimate that is negative.
+/// The published rule leaves the grouping of dimensions open. Here each dimension is its own group
+/// where the KL is a sum over dimensions ([`crate::Density::kl_per_dimension`]); where it is not,
+/// the total is the one group: pass `kl.unsqueeze(-1)`. The minimum is held against the mean over
+/// the batch, as published, not against each row. A term below it has zero gradient. `minimum` = 0
+/// turns the rule off: it does not cut off a Monte-Carlo estimate that is negative.
 ///
 /// # Shapes
 /// `terms` is `[..., b, terms]`; the result is `[...]`.
@@ -18,11 +19,11 @@ pub fn free_bits(terms: &Tensor, minimum: f64) -> Tensor {
     kept.sum_dim_intlist(-1, false, None)
 }
 
-/// Factor on the KL in an epoch, in [0, 1]: `epoch` / `warm_up_epochs`, at most 1 (linear warm-up, Sønderby et al. 2016,
-/// "Ladder variational autoencoders").
+/// Factor on the KL in an epoch, in [0, 1]: `epoch` / `warm_up_epochs`, at most 1 (linear warm-up,
+/// Sønderby et al. 2016, "Ladder variational autoencoders").
 ///
-/// Epochs count from 1, so the first one already has a prior and number `warm_up_epochs` is the first at full weight.
-/// `warm_up_epochs` = 0 is no warm-up: 1 always.
+/// Epochs count from 1, so the first one already has a prior and number `warm_up_epochs` is the
+/// first at full weight. `warm_up_epochs` = 0 is no warm-up: 1 always.
 pub fn warm_up(epoch: usize, warm_up_epochs: usize) -> f64 {
     if epoch >= warm_up_epochs { 1.0 } else { epoch as f64 / warm_up_epochs as f64 }
 }

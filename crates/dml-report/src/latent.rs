@@ -170,7 +170,12 @@ mod tests {
     fn a_broken_latent_space_is_named() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("latent.npz"), b"PK nothing").unwrap();
-        assert!(Latent::read(folder.path()).unwrap_err().to_string().contains("latent.npz: is no npz file"));
+        assert!(
+            Latent::read(folder.path())
+                .unwrap_err()
+                .to_string()
+                .contains("latent.npz: is a damaged or incomplete npz file")
+        );
         let mut latent = blobs(30, 3, 0);
         latent.labels.pop();
         write_latent(folder.path(), &latent);

@@ -279,7 +279,7 @@ fn bad_sections_of_sweep_files() {
     let texts = texts.map(on_base);
     insta::assert_snapshot!(answers_to_files(&texts.each_ref().map(String::as_str)), @r#"
     2 mine.toml: line 10: there is no key `epoch`; `epochs` is the nearest
-    2 mine.toml: line 10: there is no key `model.layers`; `model` has here `model.dim`, `model.hidden`
+    2 mine.toml: line 10: there is no key `model.layers`; `model` has here `model.dim`, `model.hidden`, `model.length`
     2 mine.toml: line 10: `epochs` is given the float 2.0; integer like the base's 20 would be right
     2 mine.toml: line 10: `epochs` is varied over an empty array; give it at least one value
     2 mine.toml: line 10: `seed` is set by `seeds`, not by a grid
@@ -290,7 +290,7 @@ fn bad_sections_of_sweep_files() {
     mine.toml: line 14: `scores` is the string "accuracy"; an array would be right
     2 mine.toml: line 9: `verdict` has no `proposal`, `treatment`, `control`, `each`, `score`
     mine.toml: line 11: there is no key `proposals`; `proposal` is the nearest
-    2 mine.toml: line 10: `kind`: there is no `pie`; there are `latent`, `curves`, `score`, `images`
+    2 mine.toml: line 10: `kind`: there is no `pie`; there are `latent`, `curves`, `score`, `information`, `images`
     2 mine.toml: line 9: `figure` has no `x`, `score`, `lines`
     2 mine.toml: line 9: `figure` has no `kind`
     2 mine.toml: line 10: `stop_early.first_epochs` is 0; 1 or more would be right

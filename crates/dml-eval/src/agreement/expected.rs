@@ -1,4 +1,5 @@
-/// A probability below this share of the mode's adds nothing to a sum in f64, nor does all of the tail behind it.
+/// A probability below this share of the mode's adds nothing to a sum in f64, nor does all of the
+/// tail behind it.
 const NEGLIGIBLE: f64 = 1e-30;
 
 /// Exact expected mutual information, in nats, of two labelings with these class sizes, over all
@@ -44,8 +45,8 @@ struct Table {
 }
 
 impl Table {
-    /// E\[k/n ln(n k / (a b))\], where k is hypergeometric: the overlap of a random a-subset and b-subset of n
-    /// points; summed from the mode outwards, as far as it counts.
+    /// E\[k/n ln(n k / (a b))\], where k is hypergeometric: the overlap of a random a-subset and
+    /// b-subset of n points; summed from the mode outwards, as far as it counts.
     fn expected_cell(&self, a: usize, b: usize) -> f64 {
         let (n, f, g) = (self.n, &self.margins, &self.differences);
         let sizes = f[a] + f[b] + f[n - a] + f[n - b];
@@ -63,8 +64,8 @@ impl Table {
     }
 }
 
-/// ln k! with the roundings of SciPy's `gammaln`, which is that of Cephes (Moshier 1989): the logarithm of the product
-/// below 12!, Stirling's series from there on.
+/// ln k! with the roundings of SciPy's `gammaln`, which is that of Cephes (Moshier 1989): the
+/// logarithm of the product below 12!, Stirling's series from there on.
 fn ln_factorial_scipy(k: usize) -> f64 {
     if k < 12 {
         return ln_product(k);

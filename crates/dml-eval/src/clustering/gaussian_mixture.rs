@@ -8,8 +8,9 @@ const FLOOR: f64 = 1e-6;
 const MAX_ITERATIONS: usize = 100;
 const TOLERANCE: f64 = 1e-3;
 
-/// A mixture of Gaussians with diagonal covariance, fitted by expectation maximization (Dempster, Laird & Rubin 1977)
-/// from a k-means start, with the defaults of scikit-learn's `GaussianMixture(covariance_type="diag")`.
+/// A mixture of Gaussians with diagonal covariance, fitted by expectation maximization (Dempster,
+/// Laird & Rubin 1977) from a k-means start, with the defaults of scikit-learn's
+/// `GaussianMixture(covariance_type="diag")`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GaussianMixture {
     /// Sum to 1. `[k]`
@@ -62,7 +63,8 @@ impl GaussianMixture {
     /// `embeddings`: `[n, d]`
     ///
     /// # Errors
-    /// Embeddings of another dimension than those of the fit; embeddings that are not finite or too large.
+    /// Embeddings of another dimension than those of the fit; embeddings that are not finite or too
+    /// large.
     pub fn predict(&self, embeddings: ArrayView2<f32>) -> Result<Vec<u32>, EvalError> {
         check_width(self.means.ncols(), embeddings.ncols())?;
         check_embeddings(embeddings, "set")?;
@@ -104,7 +106,8 @@ impl GaussianMixture {
         (total / embeddings.nrows() as f64, shares)
     }
 
-    /// Weights, means and variances of the points as `shares` divides them; `center` keeps squares small.
+    /// Weights, means and variances of the points as `shares` divides them; `center` keeps squares
+    /// small.
     fn maximize(embeddings: ArrayView2<f32>, shares: &Array2<f64>, center: &Array1<f64>) -> Self {
         let part = |(points, shares): (ArrayView2<f32>, ArrayView2<f64>)| {
             let off = points.mapv(f64::from) - center;

@@ -14,8 +14,9 @@ const N_GROUP: usize = 32;
 const MAX_ITERATIONS: usize = 300;
 const TOLERANCE: f64 = 1e-4;
 
-/// Clusters around their means, found by Lloyd's iterations from greedy k-means++ seeds (Arthur & Vassilvitskii
-/// 2007), with the stopping rule and the care for empty clusters of scikit-learn's `KMeans`.
+/// Clusters around their means, found by Lloyd's iterations from greedy k-means++ seeds (Arthur &
+/// Vassilvitskii 2007), with the stopping rule and the care for empty clusters of scikit-learn's
+/// `KMeans`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KMeans {
     /// `[k, d]`
@@ -33,7 +34,8 @@ impl KMeans {
     /// `embeddings`: `[n, d]`
     ///
     /// # Errors
-    /// Fewer points than clusters, no clusters or no starts; embeddings that are not finite or too large.
+    /// Fewer points than clusters, no clusters or no starts; embeddings that are not finite or too
+    /// large.
     pub fn fit(
         embeddings: ArrayView2<f32>,
         n_clusters: usize,
@@ -94,8 +96,9 @@ struct Assigned {
 #[derive(Debug)]
 struct Points {
     rows: Array2<f32>, // [n, d]
-    /// The same in groups, a dimension after another, the last filled up with zeros, so that a vector instruction, of the
-    /// widest that `Arch` finds, takes several points at once. `[groups, d, N_GROUP]`
+    /// The same in groups, a dimension after another, the last filled up with zeros, so that a
+    /// vector instruction, of the widest that `Arch` finds, takes several points at once. `[groups,
+    /// d, N_GROUP]`
     groups: Vec<[f32; N_GROUP]>,
 }
 
@@ -112,8 +115,8 @@ impl Points {
         Self { rows, groups }
     }
 
-    /// Greedy k-means++: each next seed is the best of 2 + ln k points drawn in proportion to their squared distance
-    /// from the seeds so far.
+    /// Greedy k-means++: each next seed is the best of 2 + ln k points drawn in proportion to their
+    /// squared distance from the seeds so far.
     fn seeds(&self, n_clusters: usize, rng: &mut ChaCha8Rng) -> Array2<f32> {
         let n_trials = 2 + (n_clusters as f64).ln() as usize;
         let (n, d) = self.rows.dim();
@@ -139,7 +142,8 @@ impl Points {
         seeds
     }
 
-    /// The squared distance of every point to point `seed`, or what it had before if that is less, and their sum.
+    /// The squared distance of every point to point `seed`, or what it had before if that is less,
+    /// and their sum.
     fn distances_to(&self, seed: usize, before: &[f32]) -> (Vec<f32>, f64) {
         let d = self.rows.ncols();
         let seed = self.rows.row(seed);
@@ -227,7 +231,8 @@ impl Points {
     }
 }
 
-/// The mean of every cluster. An empty cluster takes the point that lies farthest from its centroid.
+/// The mean of every cluster. An empty cluster takes the point that lies farthest from its
+/// centroid.
 fn means(points: ArrayView2<f32>, centroids: ArrayView2<f32>, assigned: &Assigned) -> Array2<f32> {
     let (k, d) = centroids.dim();
     let mut sums = assigned.sums.clone();

@@ -6,8 +6,9 @@ use super::{NearestK, Products, squared_distance};
 const N_QUERIES: usize = 64;
 const N_REFERENCES: usize = 1024;
 
-/// Brute force: a matrix product for a block of queries and references says whom to look at, an exact distance
-/// decides. For many dimensions. `references` and `queries` are rows of `d` coordinates.
+/// Brute force: a matrix product for a block of queries and references says whom to look at, an
+/// exact distance decides. For many dimensions. `references` and `queries` are rows of `d`
+/// coordinates.
 pub(super) fn nearest(references: &[f32], queries: &[f32], d: usize, k: usize) -> Vec<u32> {
     let n = references.len() / d;
     let products = Products::new(ArrayView2::from_shape((n, d), references).expect("rows of d"));

@@ -1,4 +1,5 @@
-/// The k nearest points seen so far, nearest first, the smallest id first where distances are equal.
+/// The k nearest points seen so far, nearest first, the smallest id first where distances are
+/// equal.
 #[derive(Debug)]
 pub(super) struct NearestK {
     k: usize,

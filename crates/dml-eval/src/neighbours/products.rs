@@ -1,10 +1,10 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul, s};
 
-/// Distances by matrix product: h = |x|²/2 - q·x is half of |q - x|² - |q|², so it orders the references x of a query
-/// q as distances do.
+/// Distances by matrix product: h = |x|²/2 - q·x is half of |q - x|² - |q|², so it orders the
+/// references x of a query q as distances do.
 ///
-/// It is in f32 and off by cancellation, by no more than [`slack`](Self::slack) / 2: it says whom to look at, an
-/// exact distance must decide.
+/// It is in f32 and off by cancellation, by no more than [`slack`](Self::slack) / 2: it says whom
+/// to look at, an exact distance must decide.
 #[derive(Debug)]
 pub(crate) struct Products {
     mean: Array1<f32>,
@@ -33,7 +33,8 @@ impl Products {
         left
     }
 
-    /// Writes h of every query and of the references from `start` on, as many as `out` has columns. // [m, columns]
+    /// Writes h of every query and of the references from `start` on, as many as `out` has columns.
+    /// // [m, columns]
     pub(crate) fn halves(&self, queries: ArrayView2<f32>, start: usize, mut out: ArrayViewMut2<f32>) {
         let right = self.right.slice(s![start..start + out.ncols(), ..]);
         general_mat_mul(1.0, &queries, &right.t(), 0.0, &mut out);

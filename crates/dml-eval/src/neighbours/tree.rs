@@ -12,8 +12,8 @@ struct Tree<'a> {
     d: usize,
     /// Row ids, those of a leaf side by side.
     ids: Vec<u32>,
-    /// The coordinates of a leaf's rows, one dimension after another, short leaves filled up with infinity, so that a
-    /// vector instruction takes several rows at once. `[leaves, d, N_LEAF]`
+    /// The coordinates of a leaf's rows, one dimension after another, short leaves filled up with
+    /// infinity, so that a vector instruction takes several rows at once. `[leaves, d, N_LEAF]`
     columns: Vec<f32>,
     nodes: Vec<Node>,
     /// Lower and upper corner of each node's box. `[nodes, 2, d]`
@@ -117,7 +117,8 @@ impl Search<'_> {
         self.query.iter().zip(low).zip(high).map(outside).sum()
     }
 
-    /// What f32 may say of a squared distance that is within the limit: d + 3 roundings, and room to spare.
+    /// What f32 may say of a squared distance that is within the limit: d + 3 roundings, and room
+    /// to spare.
     fn bound(&self) -> f32 {
         (self.found.limit() * (1.0 + (self.tree.d + 8) as f64 * f64::from(f32::EPSILON))) as f32
             + f32::MIN_POSITIVE

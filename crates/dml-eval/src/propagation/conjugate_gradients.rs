@@ -6,9 +6,9 @@ const TOLERANCE: f64 = 1e-10;
 /// Far more steps than graphs of neighbours take, which is some hundreds.
 const MOST_STEPS: usize = 10_000;
 
-/// Solves a system of the graph by conjugate gradients, preconditioned by the degrees (Hestenes & Stiefel
-/// 1952; Saad 2003, algorithm 9.1). Sums are taken in one order, so the solution does not depend on
-/// threads. A singular system has to be consistent.
+/// Solves a system of the graph by conjugate gradients, preconditioned by the degrees (Hestenes &
+/// Stiefel 1952; Saad 2003, algorithm 9.1). Sums are taken in one order, so the solution does not
+/// depend on threads. A singular system has to be consistent.
 pub(super) fn solve(graph: &Graph, operator: Operator, right: &[f64]) -> Vec<f64> {
     let n = right.len();
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();

@@ -27,8 +27,8 @@ pub(super) enum Operator {
 
 impl Graph {
     /// Joins each of at least two points with its `k` nearest others. The weight of j among the
-    /// neighbours of i is exp(-4 |x(i) - x(j)|² / d(i)²), with the distance d(i) of the last of them, and
-    /// an edge's is the mean of both directions (Calder et al. 2020, section 4).
+    /// neighbours of i is exp(-4 |x(i) - x(j)|² / d(i)²), with the distance d(i) of the last of
+    /// them, and an edge's is the mean of both directions (Calder et al. 2020, section 4).
     ///
     /// # Shapes
     /// `embeddings`: `[n, d]`
@@ -120,8 +120,9 @@ impl Graph {
         sums
     }
 
-    /// Makes the sources in each connected part sum to 1, and lets them flow out again, at each node by its
-    /// degree: only then has the Laplacian a solution. Whether each node's part has a source.
+    /// Makes the sources in each connected part sum to 1, and lets them flow out again, at each
+    /// node by its degree: only then has the Laplacian a solution. Whether each node's part has a
+    /// source.
     pub(super) fn balance(&self, sources: &mut [f64]) -> Vec<bool> {
         let sums = self.sums(sources, |_| 1.0);
         let of_node = |(i, source): (usize, &mut f64)| {
@@ -135,7 +136,8 @@ impl Graph {
         sources.iter_mut().enumerate().map(of_node).collect()
     }
 
-    /// Moves the mean in each connected part, weighted by degrees, to 0: the Laplacian leaves it open.
+    /// Moves the mean in each connected part, weighted by degrees, to 0: the Laplacian leaves it
+    /// open.
     pub(super) fn centre(&self, values: &mut [f64]) {
         let sums = self.sums(values, |i| self.degrees[i]);
         for (i, value) in values.iter_mut().enumerate() {

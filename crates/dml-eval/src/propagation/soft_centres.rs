@@ -5,11 +5,11 @@ use ndarray::{Array2, ArrayView2, Axis};
 use super::{Guesses, Labelled};
 use crate::error::{EvalError, check_embeddings, check_enough};
 
-/// Guesses by the classes' centres: the mean of the labelled embeddings of a class is its centre, and a
-/// row belongs to a class with the softmax of minus its squared distance to each, divided by the mean
-/// squared distance of a row to its nearest centre (after Wu et al. 2020, who take labels that are soft
-/// from similarities with the centres of the labelled data, as Safir et al. 2022 describe them).
-/// Confidence is the share of the best.
+/// Guesses by the classes' centres: the mean of the labelled embeddings of a class is its centre,
+/// and a row belongs to a class with the softmax of minus its squared distance to each, divided by
+/// the mean squared distance of a row to its nearest centre (after Wu et al. 2020, who take labels
+/// that are soft from similarities with the centres of the labelled data, as Safir et al. 2022
+/// describe them). Confidence is the share of the best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SoftCentres {}
 

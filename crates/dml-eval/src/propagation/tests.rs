@@ -62,7 +62,8 @@ fn sparse_solutions_equal_dense_ones_on_500_points() {
         laplacian[[i, i]] += degree;
         walk[[i, i]] += degree;
     }
-    // The constant is what the Laplacian leaves open; with this it is that of the mean weighted by degrees.
+    // The constant is what the Laplacian leaves open; with this it is that of the mean weighted by
+    // degrees.
     let pinned = Array2::from_shape_fn((500, 500), |(i, j)| {
         laplacian[[i, j]] + graph.degrees()[i] * graph.degrees()[j] / 500.0
     });

@@ -2,8 +2,8 @@ use rand::seq::SliceRandom;
 
 use crate::random::generator;
 
-/// Rows to fit on and rows to ask, `k` times, every row asked once: scikit-learn's `KFold(k, shuffle=True)`, whose
-/// first `n % k` folds have one row more. Rows ascend.
+/// Rows to fit on and rows to ask, `k` times, every row asked once: scikit-learn's `KFold(k,
+/// shuffle=True)`, whose first `n % k` folds have one row more. Rows ascend.
 ///
 /// # Panics
 /// When `k` is 0.

@@ -9,8 +9,9 @@ use crate::minimize::{MEMORY, minimize};
 /// How many embeddings one thread takes at a time; fixed, so that sums do not depend on threads.
 const N_ROWS: usize = 1024;
 
-/// Multinomial logistic regression with an L2 penalty on the weights but not the intercepts, C = 1, as scikit-learn's
-/// `LogisticRegression` fits it by default: L-BFGS, at most 100 iterations, until no slope is above 1e-4.
+/// Multinomial logistic regression with an L2 penalty on the weights but not the intercepts, C = 1,
+/// as scikit-learn's `LogisticRegression` fits it by default: L-BFGS, at most 100 iterations, until
+/// no slope is above 1e-4.
 ///
 /// This is the "linear" read-out of the paper's table 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,8 @@ impl<L: Label> Classifier<L> for LogisticRegression {
     }
 }
 
-/// Mean cross-entropy plus the penalty over n, and its gradient; the last row of the weights are the intercepts.
+/// Mean cross-entropy plus the penalty over n, and its gradient; the last row of the weights are
+/// the intercepts.
 fn loss(fit: Fit, weights: ArrayView2<f64>) -> (f64, Array2<f64>) {
     let n = fit.classes.len() as f64;
     let part = |(embeddings, classes): (ArrayView2<f32>, &[u32])| {
@@ -69,7 +71,8 @@ fn loss(fit: Fit, weights: ArrayView2<f64>) -> (f64, Array2<f64>) {
         total += loss / n;
         gradient.scaled_add(1.0 / n, &part);
     }
-    // Two classes have one weight vector in scikit-learn, the difference of the two here, whose halves weigh half.
+    // Two classes have one weight vector in scikit-learn, the difference of the two here, whose
+    // halves weigh half.
     let penalty = if fit.n_classes == 2 { 2.0 / n } else { 1.0 / n };
     let penalized = weights.slice(s![..-1, ..]);
     gradient.slice_mut(s![..-1, ..]).scaled_add(penalty, &penalized);

@@ -21,9 +21,10 @@ const PATIENCE: usize = 10;
 /// Every array here is one of its own or whole rows of one.
 const STANDARD: &str = "standard layout";
 
-/// A perceptron with one hidden layer, trained as scikit-learn's `MLPClassifier` is by default: 100 rectified units,
-/// weights and biases from the Glorot uniform distribution, Adam with learning rate 1e-3, L2 1e-4, batches of
-/// min(200, n), at most 200 epochs, an end once the loss has not fallen by 1e-4 for more than 10 epochs in a row.
+/// A perceptron with one hidden layer, trained as scikit-learn's `MLPClassifier` is by default: 100
+/// rectified units, weights and biases from the Glorot uniform distribution, Adam with learning
+/// rate 1e-3, L2 1e-4, batches of min(200, n), at most 200 epochs, an end once the loss has not
+/// fallen by 1e-4 for more than 10 epochs in a row.
 ///
 /// Two classes have two softmax outputs here, one logistic output there; everything is in `f32`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,7 +223,8 @@ fn softmax(scores: &mut [f32]) {
     }
 }
 
-/// Adam (Kingma & Ba 2015, with the bias corrections in the step size, as in the paper's section 2).
+/// Adam (Kingma & Ba 2015, with the bias corrections in the step size, as in the paper's section
+/// 2).
 #[derive(Debug)]
 struct Adam {
     mean: Network,
@@ -236,7 +238,8 @@ impl Adam {
         Self { mean: zeros.clone(), square: zeros, n_steps: 0 }
     }
 
-    /// One step along the mean of a summed gradient over the `b` rows it is of, plus that of the penalty.
+    /// One step along the mean of a summed gradient over the `b` rows it is of, plus that of the
+    /// penalty.
     fn step(&mut self, network: &mut Network, gradient: &Network, b: usize) {
         self.n_steps += 1;
         let [beta_1, beta_2] = BETAS;
@@ -295,7 +298,8 @@ mod tests {
             };
             let slope = (loss_at(step) - loss_at(-step)) / f64::from(2.0 * step);
             let exact = f64::from(*place(&mut exact.clone()));
-            // Losses sum to about 10, where f32 rounds to 1e-6: 2e-4 of slope after the step of 3e-3.
+            // Losses sum to about 10, where f32 rounds to 1e-6: 2e-4 of slope after the step of
+            // 3e-3.
             assert!((slope - exact).abs() < 1e-3, "place {i}: {slope} and {exact}");
         }
     }

@@ -5,8 +5,9 @@ use crate::error::{EvalError, check_positive};
 use crate::label::Label;
 use crate::neighbours::nearest;
 
-/// Majority vote of the `k` nearest embeddings in Euclidean distance, each with one vote; ties go to the smallest
-/// class (scikit-learn's `KNeighborsClassifier`). Fewer than `k` embeddings all vote.
+/// Majority vote of the `k` nearest embeddings in Euclidean distance, each with one vote; ties go
+/// to the smallest class (scikit-learn's `KNeighborsClassifier`). Fewer than `k` embeddings all
+/// vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NearestNeighbours {
     /// How many vote, at least 1.

@@ -5,8 +5,8 @@ use crate::error::EvalError;
 use crate::label::Label;
 use crate::propagation::Poisson;
 
-/// Labels spread along a graph of neighbours ([`Poisson`]) that joins what is fitted with what is asked:
-/// all queries together say what each of them is, so one alone may get another class.
+/// Labels spread along a graph of neighbours ([`Poisson`]) that joins what is fitted with what is
+/// asked: all queries together say what each of them is, so one alone may get another class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Propagation {
     /// Neighbours of a row in the graph, at least 1.

@@ -76,7 +76,8 @@ impl Data {
 fn neighbours_and_logistic_regression_predict_what_scikit_learn_predicts() {
     for data in Data::all() {
         assert_eq!(data.predict(Readout::Knn, 0), data.knn, "{}", data.name);
-        // Both stop at slopes of 1e-4, so a point on the border between classes may fall either way.
+        // Both stop at slopes of 1e-4, so a point on the border between classes may fall either
+        // way.
         let linear = data.predict(Readout::Linear, 0);
         let n_alike = linear.iter().zip(&data.linear).filter(|(a, b)| a == b).count();
         assert!(n_alike + 1 >= linear.len(), "{}: {n_alike} of {} alike", data.name, linear.len());
@@ -88,8 +89,9 @@ fn forest_and_mlp_are_as_accurate_as_scikit_learns_on_average_over_seeds() {
     for data in Data::all() {
         for (readout, expected) in [(Readout::RandomForest, data.random_forest), (Readout::Mlp, data.mlp)] {
             let found = data.mean_accuracy(readout, 20);
-            // One of 50 to 134 points is 0.7 to 2 points of accuracy on a single seed; twenty seeds on either side
-            // bring the spread of the difference to 0.3 points. `benches/compare.py accuracy` looks closer.
+            // One of 50 to 134 points is 0.7 to 2 points of accuracy on a single seed; twenty seeds
+            // on either side bring the spread of the difference to 0.3 points. `benches/compare.py
+            // accuracy` looks closer.
             assert!(
                 (found - expected).abs() < 0.01,
                 "{} {}: {found}, not {expected}",

@@ -20,13 +20,16 @@ use crate::parameters::{Parameters, Start};
 use crate::training_data::TrainingData;
 
 impl Stack {
-    /// Fresh models. `masks` are the labelled rows of each, numbers of images in `data`; systems without a metric loss may have an empty one.
+    /// Fresh models. `masks` are the labelled rows of each, numbers of images in `data`; systems
+    /// without a metric loss may have an empty one.
     ///
     /// # Errors
-    /// When a config is out of range or of a baseline ([`System::is_baseline`](crate::System::is_baseline)), when two differ in more than
-    /// [`TrainConfig::stacks_with`] allows, or when the prior takes more components from training images than there are. When there are more
-    /// or fewer masks than configs, when a mask has a row that is not in `data`, or whose label is not below `data.n_classes`, or when it
-    /// has no row and there is a metric loss.
+    /// When a config is out of range or of a baseline
+    /// ([`System::is_baseline`](crate::System::is_baseline)), when two differ in more than
+    /// [`TrainConfig::stacks_with`] allows, or when the prior takes more components from training
+    /// images than there are. When there are more or fewer masks than configs, when a mask has a
+    /// row that is not in `data`, or whose label is not below `data.n_classes`, or when it has no
+    /// row and there is a metric loss.
     pub fn new(
         configs: Vec<TrainConfig>,
         masks: &[&[usize]],

@@ -13,8 +13,8 @@ use crate::training_data::TrainingData;
 const EMBED_BLOCK: i64 = 2000;
 
 impl Stack {
-    /// Embeddings of images by one member: `[n, pixels]`, u8, to `[n, latent_dim]`; of a posterior what [`Embedding`] says. Here tensors
-    /// end.
+    /// Embeddings of images by one member: `[n, pixels]`, u8, to `[n, latent_dim]`; of a posterior
+    /// what [`Embedding`] says. Here tensors end.
     pub fn embed(&self, member: usize, images: ArrayView2<u8>) -> Array2<f32> {
         self.embed_tensor(member, &self.pixels(images))
     }
@@ -55,8 +55,9 @@ impl Stack {
         to_tensor(images)
     }
 
-    /// What comes out of the decoder for images `[n, pixels]`, u8, at their latent points, of a posterior its mean: `[n, pixels]` in
-    /// [0, 1], as pixels divided by 255; `None` without a decoder.
+    /// What comes out of the decoder for images `[n, pixels]`, u8, at their latent points, of a
+    /// posterior its mean: `[n, pixels]` in [0, 1], as pixels divided by 255; `None` without a
+    /// decoder.
     pub fn reconstruct(&self, member: usize, images: ArrayView2<u8>) -> Option<Array2<f32>> {
         let _guard = no_grad_guard();
         let parameters = self.of_member(member);
@@ -65,7 +66,8 @@ impl Stack {
         Some(to_array(&decoded.squeeze_dim(0)))
     }
 
-    /// Images of latent points `[n, latent_dim]`: `[n, pixels]` in [0, 1], as pixels divided by 255; `None` without a decoder.
+    /// Images of latent points `[n, latent_dim]`: `[n, pixels]` in [0, 1], as pixels divided by
+    /// 255; `None` without a decoder.
     pub fn decode(&self, member: usize, points: ArrayView2<f32>) -> Option<Array2<f32>> {
         let _guard = no_grad_guard();
         let parameters = self.of_member(member);
@@ -75,8 +77,8 @@ impl Stack {
         Some(to_array(&self.model.decode(&parameters, &points)?.squeeze_dim(0)))
     }
 
-    /// Components of one member's prior, as means and logarithms of variances, each `[components, latent_dim]`; `None` where there is no
-    /// prior, or too many components to list.
+    /// Components of one member's prior, as means and logarithms of variances, each `[components,
+    /// latent_dim]`; `None` where there is no prior, or too many components to list.
     pub fn prior_components(&self, member: usize) -> Option<(Array2<f32>, Array2<f32>)> {
         let _guard = no_grad_guard();
         let density = self.density_of_member(member, &self.of_member(member))?;
@@ -86,7 +88,8 @@ impl Stack {
         Some((mean, logvar))
     }
 
-    /// The density of a member's prior, as that of a stack of one with these parameters; `None` where there is no prior.
+    /// The density of a member's prior, as that of a stack of one with these parameters; `None`
+    /// where there is no prior.
     pub(crate) fn density_of_member(&self, member: usize, parameters: &[Tensor]) -> Option<Density> {
         if !self.members[member].config.model.system.has_posterior() {
             return None;
@@ -98,8 +101,8 @@ impl Stack {
     }
 }
 
-/// Standard normal values `[n, latent_dim]` for images `[n, pixels]`: an image always gets the same ones, in whatever split, order or
-/// selection it comes.
+/// Standard normal values `[n, latent_dim]` for images `[n, pixels]`: an image always gets the same
+/// ones, in whatever split, order or selection it comes.
 fn noise_of_images(seed: u64, images: &Tensor, latent_dim: i64) -> Tensor {
     let size = images.size();
     let bytes =

@@ -1,5 +1,6 @@
-//! The same training on the CPU and on CUDA. Where there is no CUDA the CPU stands in for it, so that the comparison itself is run; the
-//! result of each test then says so: `test [the CPU with itself] …`.
+//! The same training on the CPU and on CUDA. Where there is no CUDA the CPU stands in for it, so
+//! that the comparison itself is run; the result of each test then says so: `test [the CPU with
+//! itself] …`.
 
 #[path = "../training/common.rs"]
 #[expect(dead_code, reason = "made for the tests of training, of which these need a part")]
@@ -57,7 +58,8 @@ fn trials() -> Vec<TrainConfig> {
     of_losses.chain(of_priors).chain([trial(System::DmlAutoencoder, joint())]).collect()
 }
 
-/// The gradients of a training's first step, by name, each `[M, ...]`. Adam's first moments are a tenth of them after it.
+/// The gradients of a training's first step, by name, each `[M, ...]`. Adam's first moments are a
+/// tenth of them after it.
 fn first_gradients(device: Device, config: &TrainConfig, members: u64) -> Vec<(String, Tensor)> {
     let mut config = config.clone();
     config.sampling.batch_size = images().nrows();
@@ -93,7 +95,8 @@ fn both_give_the_same_first_gradients(device: Device) {
             assert!(largest > 0.0, "{config:?} has a gradient");
             for ((name, a), (_, b)) in ours.iter().zip(&theirs) {
                 let apart = (a - b).norm().double_value(&[]);
-                // A parameter whose gradient is a thousandth of the largest one holds rounding errors of the others.
+                // A parameter whose gradient is a thousandth of the largest one holds rounding
+                // errors of the others.
                 let relative = apart / a.norm().double_value(&[]).max(1e-3 * largest);
                 assert!(relative < 1e-4, "{name}, {members} members: {relative:e}, {config:?}");
             }

@@ -99,8 +99,8 @@ fn fit(embeddings: ArrayView2<f32>, components: usize, seed: u64) -> FittedMixtu
     FittedMixture { weights: vec![1.0 / components as f32; components], means, variances }
 }
 
-/// Labels for tests of the training loop alone: those of the nearest true label's row, for as large a part
-/// of the rows as is asked for.
+/// Labels for tests of the training loop alone: those of the nearest true label's row, for as large
+/// a part of the rows as is asked for.
 fn guess(stack: &Stack, member: usize, data: &TrainingData, share: f64) -> PseudoLabels {
     let embeddings = stack.embed_training(member, data);
     let of_row = |row: usize| {
@@ -150,7 +150,8 @@ pub(crate) fn same_bits(a: &Tensor, b: &Tensor) -> bool {
     a.size() == b.size() && a.equal(b)
 }
 
-/// The class that the five nearest other images of each image have most often; of two as often the first.
+/// The class that the five nearest other images of each image have most often; of two as often the
+/// first.
 pub(crate) fn neighbours(embeddings: &Array2<f32>) -> Vec<usize> {
     let of_image = |i: usize| {
         let distance = |j: usize| (&embeddings.row(i) - &embeddings.row(j)).mapv(|x| x * x).sum();

@@ -11,8 +11,9 @@ use crate::common::{device, images, single, trial};
 
 #[test]
 fn importance_sampling_finds_the_likelihood_of_a_model_that_ignores_its_latent_point() {
-    // With zero weights in the decoder every pixel is 1 with probability one half, and the posterior is nearly the prior, which is a
-    // mixture of two posteriors in the second case: so log p(x) = -pixels log 2, whatever the number of samples.
+    // With zero weights in the decoder every pixel is 1 with probability one half, and the
+    // posterior is nearly the prior, which is a mixture of two posteriors in the second case: so
+    // log p(x) = -pixels log 2, whatever the number of samples.
     for prior in
         [PriorConfig::Unit(Unit {}), PriorConfig::Vamp(Vamp { components: 2, init: PseudoInputs::Data })]
     {
@@ -43,8 +44,8 @@ fn importance_sampling_finds_the_likelihood_of_a_model_that_ignores_its_latent_p
     }
 }
 
-/// The same noise, image by image and in f64 from where the networks end: a sample that met another image's posterior or pixels would be nats
-/// off, since all weights are large here.
+/// The same noise, image by image and in f64 from where the networks end: a sample that met another
+/// image's posterior or pixels would be nats off, since all weights are large here.
 #[test]
 fn importance_sampling_equals_a_loop_over_images_and_samples() {
     let mut config = trial(System::Vae, RoutineConfig::JointAlpha { alpha: 0.5 });

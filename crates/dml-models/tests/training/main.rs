@@ -210,7 +210,8 @@ fn pseudo_inputs_start_as_different_training_images_or_as_noise() {
     assert_eq!(rows.len(), 50, "no image twice");
     let random = start(PseudoInputs::Random);
     assert!(random.iter().all(|pixel| (0.0..=1.0).contains(pixel)));
-    // 2,450 pixels: the mean of uniform ones has a standard error of 0.0058, their mean square one of 0.0060.
+    // 2,450 pixels: the mean of uniform ones has a standard error of 0.0058, their mean square one
+    // of 0.0060.
     let mean = |of: fn(f32) -> f32| random.mapv(of).mean().unwrap();
     assert!((mean(|x| x) - 1.0 / 2.0).abs() < 4.0 * 0.0058);
     assert!((mean(|x| x * x) - 1.0 / 3.0).abs() < 4.0 * 0.0060);

@@ -36,7 +36,8 @@ fn a_stack_equals_single_models() {
         run(&mut alone);
         let [ours, own] = [together.embed(m, images().view()), alone.embed(0, images().view())];
         for (a, b) in ours.iter().zip(&own) {
-            // Products of a stack are batched ones, which round otherwise; four epochs let that grow.
+            // Products of a stack are batched ones, which round otherwise; four epochs let that
+            // grow.
             assert!((a - b).abs() < 1e-3, "{a} and {b} of member {m}");
         }
         for point in own.rows() {

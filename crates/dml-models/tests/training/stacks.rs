@@ -11,7 +11,8 @@ use crate::common::{
 #[test]
 fn a_stack_of_mixed_trials_equals_single_runs() {
     let routine = |alpha| RoutineConfig::AlternateEpochs { rule: Rule::Mixed, alpha };
-    // With one pass over the labels, members with few labels are done early: what the loss itself learns then stays as it is.
+    // With one pass over the labels, members with few labels are done early: what the loss itself
+    // learns then stays as it is.
     let center = Center { lambda: 0.1 }.into();
     let plain = |system| trial(system, routine(1.0));
     let mut metric_vae = plain(System::MetricVae);
@@ -45,7 +46,8 @@ fn a_stack_of_mixed_trials_equals_single_runs() {
     }
 }
 
-/// A member of a stack has the weights, curves and embeddings of a model alone, to f32's rounding over two epochs.
+/// A member of a stack has the weights, curves and embeddings of a model alone, to f32's rounding
+/// over two epochs.
 fn assert_member(together: &Stack, m: usize, alone: &Stack) {
     let (a, b) =
         (neighbours(&together.embed(m, images().view())), neighbours(&alone.embed(0, images().view())));

@@ -4,10 +4,11 @@ use tch::Tensor;
 
 use crate::gaussian::Gaussian;
 
-/// Log-densities of each row of `z` under each component: `[..., b, d]` and components `[..., K, d]` to `[..., b, K]`.
+/// Log-densities of each row of `z` under each component: `[..., b, d]` and components `[..., K,
+/// d]` to `[..., b, K]`.
 ///
-/// The differences z − mean are formed, at the price of a `[..., b, K, d]` tensor: the cheaper expanded square loses a
-/// posterior that is narrow and far from zero to rounding in `f32`.
+/// The differences z − mean are formed, at the price of a `[..., b, K, d]` tensor: the cheaper
+/// expanded square loses a posterior that is narrow and far from zero to rounding in `f32`.
 fn log_densities(z: &Tensor, components: &Gaussian) -> Tensor {
     Gaussian { mean: components.mean.unsqueeze(-3), logvar: components.logvar.unsqueeze(-3) }
         .log_density(&z.unsqueeze(-2))
@@ -19,7 +20,8 @@ pub(crate) fn most_probable(z: &Tensor, components: &Gaussian, log_weights: Opti
     log_weights.map_or(densities.shallow_clone(), |w| densities + w.unsqueeze(-2)).argmax(-1, false)
 }
 
-/// Log-density of each row of `z` under the mixture with `log_weights` `[..., K]`; without them its components weigh the same.
+/// Log-density of each row of `z` under the mixture with `log_weights` `[..., K]`; without them its
+/// components weigh the same.
 pub(crate) fn log_density(z: &Tensor, components: &Gaussian, log_weights: Option<&Tensor>) -> Tensor {
     let densities = log_densities(z, components);
     if let Some(log_weights) = log_weights {

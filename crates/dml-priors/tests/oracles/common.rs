@@ -47,7 +47,8 @@ pub(crate) fn hypercube(side: f64, logvar: f64, estimator: Estimator) -> Density
     Density::Hypercube { side, logvar, estimator }
 }
 
-/// A mixture of `leading` independent models; give the same seed and fewer models for a prefix of them.
+/// A mixture of `leading` independent models; give the same seed and fewer models for a prefix of
+/// them.
 pub(crate) fn mixture(leading: &[i64], components: i64, d: i64, seed: u64) -> Density {
     let shape = [leading, &[components, d]].concat();
     let weights = uniform(0.1, 1.0, &[leading, &[components]].concat(), seed);
@@ -70,7 +71,8 @@ pub(crate) fn log_sum_exp(terms: &[f64]) -> f64 {
     largest + terms.iter().map(|t| (t - largest).exp()).sum::<f64>().ln()
 }
 
-/// Asserts that two tensors agree to `tolerance`, relative to the larger of 1 and the expected value.
+/// Asserts that two tensors agree to `tolerance`, relative to the larger of 1 and the expected
+/// value.
 pub(crate) fn assert_close(actual: &Tensor, expected: &Tensor, tolerance: f64) {
     assert_eq!(actual.size(), expected.size());
     for (i, (a, e)) in values(actual).into_iter().zip(values(expected)).enumerate() {
@@ -79,7 +81,8 @@ pub(crate) fn assert_close(actual: &Tensor, expected: &Tensor, tolerance: f64) {
     }
 }
 
-/// Monte-Carlo errors in units of their standard errors: `estimates` is `[samples, rows]`, `expected` `[rows]`.
+/// Monte-Carlo errors in units of their standard errors: `estimates` is `[samples, rows]`,
+/// `expected` `[rows]`.
 pub(crate) fn z_scores(estimates: &Tensor, expected: &Tensor) -> Vec<f64> {
     let samples = estimates.size()[0] as f64;
     let standard_errors = estimates.std_dim(Some([0i64].as_slice()), true, false) / samples.sqrt();

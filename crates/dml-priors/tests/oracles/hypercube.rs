@@ -46,8 +46,8 @@ fn vertices_are_listed_up_to_ten_dimensions_only() {
     assert_eq!(refused.unwrap_err(), PriorError::TooManyVertices { latent_dim: 11, limit: 10 });
 }
 
-/// KL(N(mean, exp(logvar)) ‖ p) in one dimension by the trapezoid rule. The points are dense near zero, where ln p bends
-/// within `scale`: z = scale · sinh(y), with y evenly spaced.
+/// KL(N(mean, exp(logvar)) ‖ p) in one dimension by the trapezoid rule. The points are dense near
+/// zero, where ln p bends within `scale`: z = scale · sinh(y), with y evenly spaced.
 fn trapezoid_kl(mean: f64, q_logvar: f64, side: f64, logvar: f64) -> f64 {
     const STEPS: usize = 20_000;
     let (std, scale) = ((q_logvar / 2.0).exp(), logvar.exp() / side);
@@ -82,10 +82,11 @@ fn the_quadrature_equals_a_fine_trapezoid() {
     }
 }
 
-/// 1,000 comparisons at 4 standard errors: of exactly normal errors 0.063 rows are outside, so about 6 runs in 100 have
-/// one by chance. So a row outside is looked at again, with a new and ten times larger draw, and has to be inside then:
-/// a wrong value would be further out. (With these seeds, the first tried, one row is, at 4.3.) The mean and the mean
-/// square of all errors are a second check, far sharper on an error that rows have in common.
+/// 1,000 comparisons at 4 standard errors: of exactly normal errors 0.063 rows are outside, so
+/// about 6 runs in 100 have one by chance. So a row outside is looked at again, with a new and ten
+/// times larger draw, and has to be inside then: a wrong value would be further out. (With these
+/// seeds, the first tried, one row is, at 4.3.) The mean and the mean square of all errors are a
+/// second check, far sharper on an error that rows have in common.
 #[test]
 fn the_monte_carlo_mean_is_within_four_standard_errors_of_the_quadrature() {
     const SAMPLES: i64 = 2_000;
@@ -104,7 +105,8 @@ fn the_monte_carlo_mean_is_within_four_standard_errors_of_the_quadrature() {
                 z[row as usize]
             );
         }
-        // Of 1,000 normal errors, the mean has a standard error of 1 / sqrt(1000), the mean square of sqrt(2 / 1000).
+        // Of 1,000 normal errors, the mean has a standard error of 1 / sqrt(1000), the mean square
+        // of sqrt(2 / 1000).
         let mean = z.iter().sum::<f64>() / 1_000.0;
         assert!(mean.abs() < 4.0 * 0.0316, "mean of errors {mean}");
         let mean_square = z.iter().map(|z| z * z).sum::<f64>() / 1_000.0;
@@ -112,7 +114,8 @@ fn the_monte_carlo_mean_is_within_four_standard_errors_of_the_quadrature() {
     }
 }
 
-/// Errors of the Monte-Carlo KL, in standard errors, against the quadrature: one for each row of `q`, `[rows, 2]`.
+/// Errors of the Monte-Carlo KL, in standard errors, against the quadrature: one for each row of
+/// `q`, `[rows, 2]`.
 fn monte_carlo_errors(q: &Gaussian, logvar: f64, samples: i64, seed: u64) -> Vec<f64> {
     let rows = q.mean.size()[0];
     let expected = hypercube(2.0, logvar, Exact).kl(q, &Tensor::new());

@@ -187,7 +187,8 @@ fn single_precision_agrees_with_double() {
     }
 }
 
-/// 400 rows over the range that the crate promises, f32: means ±10^[-7, 2], log-variances [-40, 40], the corners first.
+/// 400 rows over the range that the crate promises, f32: means ±10^[-7, 2], log-variances [-40,
+/// 40], the corners first.
 fn extreme_posteriors() -> Gaussian {
     let magnitude = Tensor::full([400, 2], 10.0, CPU_F64).pow(&uniform(-7.0, 2.0, &[400, 2], 1));
     let mean = magnitude * uniform(-1.0, 1.0, &[400, 2], 2).sign();

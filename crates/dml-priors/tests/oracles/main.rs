@@ -1,5 +1,5 @@
-//! Every prior against an independent oracle: loops in f64, trapezoids, Monte Carlo, finite differences, and values
-//! from distributions of `torch`.
+//! Every prior against an independent oracle: loops in f64, trapezoids, Monte Carlo, finite
+//! differences, and values from distributions of `torch`.
 
 mod common;
 mod fixture;

@@ -1,3 +1,5 @@
+use dml_store::canonical;
+
 use super::*;
 
 const HEAD: &str = "claim = 'c'\ncommand = 'x'\nseeds = 1\nseconds_per_trial = 1.0\n";
@@ -35,7 +37,7 @@ fn a_sweep_takes_anothers_base_and_says_only_what_differs() {
     assert_eq!(trials.len(), 2);
     let expected =
         "seed = 1\nmodel = { system = 'dml', encoder = { kind = 'conv', channels = [4] } }\nepochs = 2";
-    assert_eq!(trials[1].table, expected.parse().unwrap());
+    assert_eq!(canonical(trials[1].table.clone()), expected.parse().unwrap());
     let smaller = &Sweep::find(root.path(), "smaller", None).unwrap().trials[0].table;
     assert_eq!(smaller["epochs"], 1.into());
     assert_eq!(smaller["model"], trials[0].table["model"]);
@@ -139,7 +141,8 @@ fn a_file_anywhere_extends_what_lies_beside_it_or_else_what_is_shipped() {
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
         fs::write(&path, format!("{HEAD}{text}")).unwrap();
-        Sweep::find(root.path(), path.to_str().unwrap(), None).map(|sweep| sweep.trials[0].table.clone())
+        Sweep::find(root.path(), path.to_str().unwrap(), None)
+            .map(|sweep| canonical(sweep.trials[0].table.clone()))
     };
     let trial = |text: &str| text.parse::<toml::Table>().unwrap();
     assert_eq!(write("mine.toml", "extends = 'whole'\n").unwrap(), trial("seed = 0\nepochs = 20"));

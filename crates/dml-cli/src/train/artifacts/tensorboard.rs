@@ -1,4 +1,5 @@
-//! Event files that TensorBoard reads: `TFRecord` framing around three fields of its `Event` message.
+//! Event files that TensorBoard reads: `TFRecord` framing around three fields of its `Event`
+//! message.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,7 +15,8 @@ pub(crate) struct TensorBoard {
 }
 
 impl TensorBoard {
-    /// A new file for the epochs after `epoch`; TensorBoard reads all files of a directory as one run.
+    /// A new file for the epochs after `epoch`; TensorBoard reads all files of a directory as one
+    /// run.
     pub(crate) fn create(directory: &Path, epoch: u32) -> Result<Self> {
         let path = directory.join(format!("events.out.tfevents.{epoch:010}.dml"));
         let file = File::create(&path).with_context(|| path.display().to_string())?;

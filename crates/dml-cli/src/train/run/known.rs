@@ -64,8 +64,8 @@ fn trained(session: &Session, job: &Job, mask: &Mask, training: &Training) -> Re
 }
 
 /// Leaves a training to other trials, whose it may be too: one in which no step asked for the
-/// metric loss, which alone looks at labels. It is only a short cut: a store that cannot be written has
-/// other ways to say so.
+/// metric loss, which alone looks at labels. It is only a short cut: a store that cannot be written
+/// has other ways to say so.
 pub(super) fn remember(session: &Session, job: &Job, curves: &Curves) {
     if curves.get("supervised").is_some_and(|curve| curve.iter().any(Option::is_some)) {
         return;

@@ -191,7 +191,8 @@ fn tell_epoch(session: &Session, jobs: &[Job], losses: &EpochLosses) -> Result<(
     Ok(())
 }
 
-/// The staged routine's step between two epochs: each member's mixture, fitted on its embeddings of the training images.
+/// The staged routine's step between two epochs: each member's mixture, fitted on its embeddings of
+/// the training images.
 fn fit_mixtures(stack: &mut Stack, data: &TrainingData) -> Result<()> {
     let Some(components) = stack.mixture_due() else { return Ok(()) };
     let fit = |member: usize| {
@@ -206,7 +207,8 @@ fn fit_mixtures(stack: &mut Stack, data: &TrainingData) -> Result<()> {
     Ok(stack.set_mixtures(mixtures)?)
 }
 
-/// The step between two epochs that guesses labels: each member's, by its embeddings of the training images.
+/// The step between two epochs that guesses labels: each member's, by its embeddings of the
+/// training images.
 fn guess_labels(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<()> {
     let Some(share) = stack.pseudo_labels_due() else { return Ok(()) };
     let loaded = session.loaded();
@@ -329,8 +331,8 @@ impl Trained<'_> {
     }
 }
 
-/// The KL at the end of training; and the purity of the prior's components, the agreement (AMI) of an image's most probable one with its
-/// class.
+/// The KL at the end of training; and the purity of the prior's components, the agreement (AMI) of
+/// an image's most probable one with its class.
 fn posterior(member: Member, images: ArrayView2<u8>, split: &Split) -> Scores {
     let Some(posteriors) = member.stack.posteriors(member.index, images) else { return Scores::new() };
     let mut scores = Scores::from([("posterior.kl".into(), posteriors.kl)]);

@@ -231,9 +231,11 @@ fn guess_labels(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<()
         let known = guessed.iter().filter(|&&(row, _)| labels[row] >= 0).count();
         let right = guessed.iter().filter(|&&(row, class)| labels[row] == class).count();
         let (epoch, n) = (stack.epoch, guessed.len());
-        job.log.line(&format!(
-            "after epoch {epoch}: {n} labels guessed; {right} of {known} that are known are right"
-        ));
+        let compared = match known {
+            0 => String::new(),
+            _ => format!("; {right} of {known} that are known are right"),
+        };
+        job.log.line(&format!("after epoch {epoch}: {n} labels guessed{compared}"));
         Ok(Some(guessed))
     };
     let guessed: Result<_> = jobs.iter().enumerate().map(guess).collect();

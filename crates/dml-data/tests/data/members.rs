@@ -8,7 +8,7 @@ use std::{
 };
 
 use dml_data::{
-    DataError, Dataset, ImageShape, Source, load,
+    Dataset, ImageShape, Source, load,
     npy::Numbers,
     npz::{Npz, NpzWriter},
 };
@@ -16,14 +16,7 @@ use ndarray::{Array2, array};
 use tempfile::TempDir;
 use zip::{CompressionMethod, ZipWriter, write::FileOptions};
 
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
-}
-
-fn load_path(path: &Path) -> Result<Dataset, DataError> {
-    let source = Source { folders: Vec::new(), cache: PathBuf::new(), offline: true };
-    load(path.to_str().unwrap(), &source, false)
-}
+use crate::npz::{fixture, load_path};
 
 /// An npy array of this type, shape and content.
 fn npy(descr: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {

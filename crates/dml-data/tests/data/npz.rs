@@ -14,11 +14,11 @@ use ndarray::{Array2, array};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-fn load_path(path: &Path) -> Result<Dataset, DataError> {
+pub(crate) fn load_path(path: &Path) -> Result<Dataset, DataError> {
     let source = Source { folders: Vec::new(), cache: PathBuf::new(), offline: true };
     load(path.to_str().unwrap(), &source, false)
 }

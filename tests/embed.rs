@@ -67,11 +67,12 @@ fn what_is_not_there_is_named() {
     let trial = store.add("training.epochs = 1");
     let weights = trial.join("weights.safetensors");
     let complaint = of(&trial, "test");
-    assert!(complaint.contains(&format!("{}: is not there; run the trial first", weights.display())));
+    assert!(complaint.contains(&format!("{}: is not there; train first", weights.display())));
     fs::write(&weights, "not a tensor").unwrap();
     let complaint = of(&trial, "test");
     assert!(complaint.contains(text(&weights)), "{complaint}");
     let without = store.add(&format!("data.name = '{}'", TINY_WITHOUT_VALIDATION.display()));
+    run(&[], &[&without]).well();
     let complaint = of(&without, "validation");
     assert!(complaint.contains("tiny_without_validation has no validation split"), "{complaint}");
 }

@@ -7,7 +7,7 @@ use crate::call::{dml, text};
 use crate::store::{Store, run, set, trial};
 
 /// A grey picture of 12 x 12 pixels: a bar in one of three places.
-fn draw(path: &Path, class: usize, shade: u8) {
+pub(crate) fn draw(path: &Path, class: usize, shade: u8) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let mut encoder = png::Encoder::new(fs::File::create(path).unwrap(), 12, 12);
     encoder.set_color(png::ColorType::Grayscale);

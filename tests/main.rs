@@ -12,6 +12,7 @@ mod store;
 mod check;
 mod embed;
 mod failures;
+mod fit;
 mod import;
 mod known;
 mod options;

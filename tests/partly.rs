@@ -142,8 +142,8 @@ fn what_is_not_in_the_file_is_named_by_what_needs_it() {
     let held_out = store.add(&(held_out + "data.validation = 30\n"));
     run(&[], &[&held_out]).well();
     let out = folder.path().join("out.npz");
-    let (code, complaint) = complaint_of(&["embed", text(&held_out), "--out", text(&out)]);
-    assert_eq!((code, complaint.as_str()), (Some(1), "error: own has no test split; use train\n"));
+    let (code, complaint) = complaint_of(&["embed", text(&held_out), "--split", "test", "--out", text(&out)]);
+    assert_eq!((code, complaint.as_str()), (Some(1), "error: own has no test split; use --split train\n"));
     stdout_of(&["embed", text(&held_out), "--split", "validation", "--out", text(&out)]);
     assert!(
         Npz::open(&out).unwrap().read_labels("labels").unwrap().iter().all(|&label| label >= 0),

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use dml_data::files::write_aside;
-use dml_data::npz::NpzWriter;
-use dml_data::{Dataset, Manifest, PictureOptions, Pictures, Source, Split, class_counts, sample_sheet};
+use dml_data::{Dataset, Manifest, Source, Split, class_counts, sample_sheet};
 
+use crate::pictures::{self, PictureArguments};
 use crate::print;
 
 #[derive(Debug, Subcommand)]
@@ -55,15 +55,8 @@ pub(crate) struct ImportArguments {
     /// Where to write the npz; the CSV stands beside it
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Width and height of the images, 1 to 128
-    #[arg(long, default_value_t = 28)]
-    size: u32,
-    /// The folder whose pictures have no label
-    #[arg(long, default_value = "unlabelled", value_name = "NAME")]
-    unlabelled: String,
-    /// Refuse everything where a picture cannot be read, in place of leaving it out
-    #[arg(long)]
-    strict: bool,
+    #[command(flatten)]
+    how: PictureArguments,
 }
 
 pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
@@ -101,27 +94,13 @@ fn list() -> Result<()> {
 }
 
 fn import(arguments: &ImportArguments) -> Result<()> {
-    let ImportArguments { pictures, out, size, unlabelled, strict } = arguments;
+    let ImportArguments { pictures, out, how } = arguments;
     if out.extension().is_none_or(|extension| extension != "npz") {
         bail!("--out {} is no npz file; a name that ends in .npz would be right", out.display());
     }
-    let options = PictureOptions { size: *size, unlabelled: unlabelled.clone(), strict: *strict };
-    let read = Pictures::read(pictures, &options)?;
-    for (file, why) in &read.left_out {
-        eprintln!("note: {}: {why}; it is left out", file.display());
-    }
-    let class = |label: i32| usize::try_from(label).map_or("", |place| read.classes[place].as_str());
-    let mut rows = csv::Writer::from_writer(Vec::new());
-    rows.write_record(["row", "file", "label", "class"])?;
-    for (row, (file, &label)) in read.files.iter().zip(&read.labels).enumerate() {
-        rows.write_record([&row.to_string(), &*file.to_string_lossy(), &label.to_string(), class(label)])?;
-    }
-    let (csv, rows) = (out.with_extension("csv"), rows.into_inner()?);
-    let mut file = NpzWriter::create(out)?;
-    file.add_images("train_images", read.images.view(), read.shape)?;
-    file.add_i64("train_labels", &read.labels.iter().map(|&label| label.into()).collect::<Vec<_>>())?;
-    file.finish()?;
-    write_aside(&csv, &rows).with_context(|| csv.display().to_string())?;
+    let read = how.read(pictures)?;
+    pictures::write(&read, out)?;
+    let csv = out.with_extension("csv");
     let (n, without) = (read.files.len(), read.labels.iter().filter(|&&label| label < 0).count());
     for (label, name) in read.classes.iter().enumerate() {
         let of_class = read.labels.iter().filter(|&&other| other == label as i32).count();

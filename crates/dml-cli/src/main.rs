@@ -1,12 +1,14 @@
 //! `dml`: trains and scores trials, and scores anybody's embeddings.
 
 mod data;
+mod pictures;
 mod score;
 // The only place that knows of the feature.
 #[cfg_attr(not(feature = "train"), path = "without_train.rs")]
 mod train;
 
-use std::fmt::Display;
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -56,9 +58,21 @@ fn main() -> ExitCode {
             return ExitCode::from(128 + signal_hook::consts::SIGPIPE as u8); // `dml … | head` has what it wants
         }
         eprintln!("error: {error:#}");
-        ExitCode::FAILURE
+        if error.is::<WrongCall>() { ExitCode::from(2) } else { ExitCode::FAILURE }
     })
 }
+
+/// Something in the call itself is wrong, which `clap` does not see. The process ends with 2.
+#[derive(Debug)]
+pub(crate) struct WrongCall(pub(crate) String);
+
+impl Display for WrongCall {
+    fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Error for WrongCall {}
 
 /// Prints a line of what was asked for. `println!` would panic where the reader has gone or the
 /// disk is full.

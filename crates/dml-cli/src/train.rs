@@ -2,11 +2,17 @@
 //! `LibTorch`.
 
 mod artifacts;
+mod bar;
 mod embed;
 mod evaluate;
+mod fit;
+mod images;
+mod label;
 mod log;
+mod model;
 mod run;
 mod rung;
+mod search;
 mod session;
 mod trial;
 
@@ -15,8 +21,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
+use tch::Device;
 
-use crate::print;
+use crate::{WrongCall, print};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TrainCommand {
@@ -33,16 +40,39 @@ pub(crate) enum TrainCommand {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Write the embeddings of a trained trial as npz
+    /// Train a model of your own images, of which a few have a label
+    ///
+    /// It ends with an estimate of its accuracy, by cross-validation over the labelled images: the
+    /// model is there before that, and Ctrl-C leaves the estimate out. The same command goes on
+    /// where it was interrupted. MODEL is what `dml embed`, `label` and `search` take; in it are
+    /// the weights, the trial, the pictures as a data set with their files, and the estimate.
+    Fit(Box<fit::FitArguments>),
+    /// Write the embeddings of images by a trained model as npz
     Embed(embed::EmbedArguments),
+    /// Write the classes of images that nobody has sorted, and how sure they are, as CSV
+    ///
+    /// Confidence is the probability of the class by the distances to the nearest labelled image of
+    /// each class, at the temperature that fits the images which the estimate of `dml fit` held
+    /// out.
+    Label(label::LabelArguments),
+    /// Show the images that a trained model finds most alike to a picture
+    Search(search::SearchArguments),
 }
 
 pub(crate) fn run(command: &TrainCommand) -> Result<ExitCode> {
     match command {
         TrainCommand::Run(arguments) => run::run(arguments),
         TrainCommand::Check { files } => check(files),
+        TrainCommand::Fit(arguments) => fit::fit(arguments),
         TrainCommand::Embed(arguments) => embed::embed(arguments),
+        TrainCommand::Label(arguments) => label::label(arguments),
+        TrainCommand::Search(arguments) => search::search(arguments),
     }
+}
+
+/// Where models are computed, by the name of it in a call.
+fn device(name: &str) -> Result<Device> {
+    dml_models::device(name).map_err(|sentence| WrongCall(sentence).into())
 }
 
 fn check(files: &[PathBuf]) -> Result<ExitCode> {

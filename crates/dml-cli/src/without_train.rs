@@ -15,6 +15,12 @@ pub(crate) enum TrainCommand {
     Check(AnyArguments),
     /// Not in this build, which has no `LibTorch`
     Embed(AnyArguments),
+    /// Not in this build, which has no `LibTorch`
+    Fit(AnyArguments),
+    /// Not in this build, which has no `LibTorch`
+    Label(AnyArguments),
+    /// Not in this build, which has no `LibTorch`
+    Search(AnyArguments),
 }
 
 #[derive(Debug, Args)]
@@ -28,6 +34,9 @@ pub(crate) fn run(command: &TrainCommand) -> Result<ExitCode> {
         TrainCommand::Run(_) => "run",
         TrainCommand::Check(_) => "check",
         TrainCommand::Embed(_) => "embed",
+        TrainCommand::Fit(_) => "fit",
+        TrainCommand::Label(_) => "label",
+        TrainCommand::Search(_) => "search",
     };
     let sentence = format!(
         "`dml {name}` needs LibTorch, and this `dml` was built without it; \

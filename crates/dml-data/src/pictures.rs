@@ -16,6 +16,9 @@ use crate::{DataError, ImageShape};
 pub struct PictureOptions {
     /// Width and height that each picture is resized to, 1 to 128. Other proportions are lost.
     pub size: u32,
+    /// 1 to make all pictures grey, 3 to make all red, green and blue; `None` for grey where all
+    /// of them are.
+    pub channels: Option<usize>,
     /// The folder of pictures without a label.
     pub unlabelled: String,
     /// Whether a file that cannot be read is an error; it is left out otherwise.
@@ -25,15 +28,15 @@ pub struct PictureOptions {
 impl Default for PictureOptions {
     /// 28 x 28 pixels, as MNIST's, a folder `unlabelled`, and what cannot be read left out.
     fn default() -> Self {
-        Self { size: 28, unlabelled: "unlabelled".into(), strict: false }
+        Self { size: 28, channels: None, unlabelled: "unlabelled".into(), strict: false }
     }
 }
 
 /// Pictures of one shape, of which some have a label.
 #[derive(Debug, Clone)]
 pub struct Pictures {
-    /// As [`Split::images`](crate::Split::images): grey where all pictures are, else red, green,
-    /// blue. `[n, pixels]`
+    /// As [`Split::images`](crate::Split::images): grey where all pictures are or that was asked
+    /// for, else red, green, blue. `[n, pixels]`
     pub images: Array2<u8>,
     /// What one row of images is.
     pub shape: ImageShape,
@@ -52,7 +55,7 @@ impl Pictures {
     /// [`PictureOptions::unlabelled`] and those that lie in `FOLDER` itself; files whose names end
     /// as no picture's are not looked at. Or, where `path` ends in `.csv`, reads a list with the
     /// columns `file` and `label`: files are sought from the list's folder on, an empty label is
-    /// none.
+    /// none. A `path` that is one picture is read as one without a label.
     ///
     /// PNG, JPEG, GIF, BMP, TIFF, WebP and PNM are read; a camera's orientation is heeded,
     /// transparency is not. Rows are in the order of the classes' names and within these of the
@@ -70,8 +73,13 @@ impl Pictures {
             )));
         }
         let is_list = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-        let found = if is_list { of_list(path)? } else { of_folder(path, &options.unlabelled)? };
-        let read: Vec<_> = found.par_iter().map(|(file, _)| pixels(file, options.size)).collect();
+        let found = match path {
+            _ if is_list => of_list(path)?,
+            _ if path.is_file() => vec![(path.to_owned(), None)],
+            _ => of_folder(path, &options.unlabelled)?,
+        };
+        let to_grey = options.channels == Some(1);
+        let read: Vec<_> = found.par_iter().map(|(file, _)| pixels(file, options.size, to_grey)).collect();
         let (mut rows, mut kept, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
         for ((file, class), read) in found.into_iter().zip(read) {
             match read {
@@ -98,7 +106,7 @@ impl Pictures {
         }
         let place = |class: &String| classes.binary_search(class).expect("it is one of them") as i32;
         let labels = kept.iter().map(|(_, class)| class.as_ref().map_or(-1, place)).collect();
-        let (images, shape) = stacked(rows, options.size as usize);
+        let (images, shape) = stacked(rows, options.size as usize, options.channels);
         let files = kept.into_iter().map(|(file, _)| file).collect();
         Ok(Pictures { images, shape, labels, classes, files, left_out })
     }
@@ -155,7 +163,7 @@ fn of_list(path: &Path) -> Result<Found, DataError> {
 }
 
 /// A picture at `size`, three channels a pixel: `[height, width, 3]`; or why not.
-fn pixels(file: &Path, size: u32) -> Result<Vec<u8>, String> {
+fn pixels(file: &Path, size: u32, to_grey: bool) -> Result<Vec<u8>, String> {
     let read = || -> image::ImageResult<DynamicImage> {
         let mut decoder = ImageReader::open(file)?.with_guessed_format()?.into_decoder()?;
         let orientation = decoder.orientation()?;
@@ -166,13 +174,15 @@ fn pixels(file: &Path, size: u32) -> Result<Vec<u8>, String> {
     let picture = read().map_err(|error| format!("cannot be read as a picture: {error}"))?;
     // Averages where it shrinks, as thumbnails do.
     let small = picture.resize_exact(size, size, FilterType::Triangle);
+    let small = if to_grey { small.grayscale() } else { small };
     Ok(small.into_rgb8().into_raw())
 }
 
-/// Pictures of `[height, width, 3]` as rows, channel first; of one channel where all are grey.
-fn stacked(pictures: Vec<Vec<u8>>, size: usize) -> (Array2<u8>, ImageShape) {
+/// Pictures of `[height, width, 3]` as rows, channel first; of one channel where all are grey, unless
+/// the channels are given.
+fn stacked(pictures: Vec<Vec<u8>>, size: usize, channels: Option<usize>) -> (Array2<u8>, ImageShape) {
     let is_grey = |picture: &Vec<u8>| picture.as_chunks::<3>().0.iter().all(|[r, g, b]| r == g && g == b);
-    let channels = if pictures.par_iter().all(is_grey) { 1 } else { 3 };
+    let channels = channels.unwrap_or_else(|| if pictures.par_iter().all(is_grey) { 1 } else { 3 });
     let shape = ImageShape { channels, height: size, width: size };
     let mut images = Array2::zeros((pictures.len(), shape.pixels()));
     for (mut row, picture) in images.axis_iter_mut(Axis(0)).zip(pictures) {

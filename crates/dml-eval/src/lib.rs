@@ -30,6 +30,7 @@ pub mod readout;
 pub mod retrieval;
 pub mod statistics;
 
+mod confidence;
 mod minimize;
 mod narrow;
 mod neighbours;
@@ -38,6 +39,7 @@ mod random;
 
 pub use ndarray;
 
+pub use confidence::NearestOfClasses;
 pub use error::{EvalError, LARGEST_COORDINATE};
 pub use label::Label;
 pub use narrow::{Narrowed, narrow};

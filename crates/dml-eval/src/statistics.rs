@@ -1,6 +1,6 @@
 //! Statistics for tables: what a handful of seeds says, and how surely.
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{Beta, ContinuousCDF, StudentsT};
 
 /// An interval on the axis of a score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,6 +36,27 @@ pub fn t_interval(values: &[f64], confidence: f64) -> Option<Interval> {
     let (mean, error) = (mean(values), standard_error(values)?);
     let half = student(values.len()).inverse_cdf(f64::midpoint(1.0, confidence)) * error;
     Some(Interval { low: mean - half, high: mean + half })
+}
+
+/// The interval of Clopper & Pearson 1934 for the chance of a success, of which there were `successes`
+/// in `n` trials: exact, so it covers the chance at least as often as `confidence` says.
+///
+/// # Panics
+/// When `confidence` is not in (0, 1), or there are more successes than trials.
+pub fn proportion_interval(successes: usize, n: usize, confidence: f64) -> Interval {
+    assert!(
+        confidence > 0.0 && confidence < 1.0,
+        "a confidence lies between 0 and 1, such as 0.95, and is not {confidence}"
+    );
+    assert!(successes <= n, "{successes} successes cannot come of {n} trials");
+    let tail = (1.0 - confidence) / 2.0;
+    let quantile = |a: usize, b: usize, p: f64| {
+        Beta::new(a as f64, b as f64).expect("both shapes are positive").inverse_cdf(p)
+    };
+    Interval {
+        low: if successes == 0 { 0.0 } else { quantile(successes, n - successes + 1, tail) },
+        high: if successes == n { 1.0 } else { quantile(successes + 1, n - successes, 1.0 - tail) },
+    }
 }
 
 /// What paired values say about the difference of two methods.
@@ -127,6 +148,22 @@ mod tests {
         near(same.p_value, 1.0);
         near(same.interval.high - same.interval.low, 0.0);
         near(paired_difference(&[2.0, 3.0], &[1.0, 2.0], 0.95).unwrap().p_value, 0.0);
+    }
+
+    /// The expected numbers are SciPy's `stats.binomtest(k, n).proportion_ci(c, "exact")`.
+    #[test]
+    fn the_interval_of_a_proportion_is_that_of_scipy() {
+        let expected = [
+            (26, 30, 0.95, 0.692_781_649_723_873_2, 0.962_446_503_661_662_8),
+            (0, 6, 0.95, 0.0, 0.459_258_126_439_900_44),
+            (6, 6, 0.9, 0.606_962_231_002_917_2, 1.0),
+            (950, 1000, 0.99, 0.929_495_624_798_542_2, 0.966_073_337_289_779_7),
+        ];
+        for (successes, n, confidence, low, high) in expected {
+            let interval = proportion_interval(successes, n, confidence);
+            near(interval.low, low);
+            near(interval.high, high);
+        }
     }
 
     #[test]

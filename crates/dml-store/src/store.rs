@@ -28,6 +28,8 @@ const HEARTBEAT: &str = "heartbeat_seconds";
 #[derive(Debug, Clone)]
 pub struct RunStore {
     root: PathBuf,
+    /// Whether the directory is that of one trial, which stands alone.
+    is_one_trial: bool,
     claims: Claims,
 }
 
@@ -51,7 +53,12 @@ impl RunStore {
             }
             None => write(&marker, &format!("{{\"format\": {FORMAT}}}\n"))?,
         }
-        Ok(Self { root: root.to_path_buf(), claims })
+        Ok(Self { root: root.to_path_buf(), is_one_trial: false, claims })
+    }
+
+    /// A trial that stands alone, in a directory of its own: the store of just this trial.
+    pub fn of_one_trial(directory: &Path) -> Self {
+        Self { root: directory.to_path_buf(), is_one_trial: true, claims: Claims::Locks }
     }
 
     /// From now on the trials of this store are claimed without file locks, by every process that
@@ -95,7 +102,7 @@ impl RunStore {
 
     /// The directory of a trial.
     pub fn trial_directory(&self, id: &str) -> PathBuf {
-        self.root.join(names::TRIALS).join(id)
+        if self.is_one_trial { self.root.clone() } else { self.root.join(names::TRIALS).join(id) }
     }
 
     /// A file of a trial, by its name of [`names`].

@@ -1,26 +1,32 @@
-//! `dml embed`: embeddings of a trained trial, for other programs.
+//! `dml embed`: embeddings of a trained model, for other programs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use anyhow::{Context, Result};
+use clap::Args;
+use dml_data::Source;
+use dml_data::files::write_aside;
 use dml_data::npz::NpzWriter;
-use dml_data::{Dataset, Mask, Source};
-use dml_models::{Baseline, Stack, TrainingData, load_weights};
-use dml_store::{TrialResult, names};
 
-use crate::train::trial::Trial;
+use crate::train::device;
+use crate::train::images::{Images, Split};
+use crate::train::model::Model;
 
 #[derive(Debug, Args)]
 pub(crate) struct EmbedArguments {
-    /// A trial's directory, STORE/trials/ID, with its weights
-    directory: PathBuf,
-    /// Which images
-    #[arg(long, value_enum, default_value = "test")]
-    split: Split,
+    /// What `dml fit` made, or a trial's directory, STORE/trials/ID, with its weights
+    model: PathBuf,
+    /// A folder of pictures, a picture, an npz, or a name of `dml data list`; without it, the data
+    /// that the model was trained on
+    images: Option<String>,
+    /// Which part of a data set; without it, the test split, or the training split where there is
+    /// no other
+    #[arg(long, value_enum)]
+    split: Option<Split>,
     /// Where to write: `embeddings` (n, d) f32, `labels` (n) i64, -1 for none, and `labelled` (n)
-    /// bool, which is true where the model saw the label. `dml score` reads it
+    /// bool, which is true where the model saw the label. `dml score` reads it. Of pictures, a CSV
+    /// beside it says which file each row is
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// auto, cpu or cuda:N
@@ -31,79 +37,36 @@ pub(crate) struct EmbedArguments {
     offline: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Split {
-    Train,
-    Validation,
-    Test,
-}
-
 pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
-    let device = match dml_models::device(&arguments.device) {
-        Ok(device) => device,
-        Err(sentence) => {
-            eprintln!("error: {sentence}");
-            return Ok(ExitCode::from(2));
-        }
+    let device = device(&arguments.device)?;
+    let source = Source::from_env(arguments.offline)?;
+    let model = Model::open(&arguments.model, &source, device)?;
+    let own = arguments.split.unwrap_or(if model.data.test.is_some() { Split::Test } else { Split::Train });
+    let images = match &arguments.images {
+        Some(images) => Images::read(images, arguments.split, &model, &source)?,
+        None => Images::of_training_data(own, &model)?,
     };
-    let (trial, _) = Trial::read(&arguments.directory.join(names::TRIAL))?;
-    let data = trial.data.load(&Source::from_env(arguments.offline)?)?;
-    check_content(&arguments.directory, &trial, &data)?;
-    let config = &trial.data;
-    let labels = &data.train.labels;
-    let (percent, sampling) = (config.labelled_percent, config.labelled_sampling);
-    let mask = Mask::draw(labels, data.n_classes(), percent, sampling, trial.train.seed)?;
-    let split = match arguments.split {
-        Split::Train => &data.train,
-        Split::Test => {
-            data.test.as_ref().with_context(|| format!("{} has no test split; use train", data.name))?
-        }
-        Split::Validation => data.validation.as_ref().with_context(|| {
-            format!("{} has no validation split in this trial; use train or test", data.name)
-        })?,
-    };
-    let embeddings = if trial.train.model.system.is_baseline() {
-        Baseline::fit(&trial.train.model, trial.train.seed, data.train.images.view())
-            .embed(split.images.view())
-    } else {
-        let images = data.train.images.view();
-        let training = TrainingData::new(images, labels, data.shape, data.n_classes(), device);
-        let mut stack = Stack::new(vec![trial.train.clone()], &[mask.rows()], &training, device)?;
-        load_weights(&mut stack, &weights(&arguments.directory)?)?;
-        stack.embed(0, split.images.view())
-    };
-    let mut labelled = vec![false; split.labels.len()];
-    if arguments.split == Split::Train {
-        mask.rows().iter().for_each(|&row| labelled[row] = true);
+    let embeddings = model.embed(images.pixels.view());
+    let mut labelled = vec![false; images.labels.len()];
+    if arguments.images.is_none() && own == Split::Train {
+        model.labelled.iter().for_each(|&row| labelled[row] = true);
     }
+    let labels: Vec<i64> = images.labels.iter().map(|&label| model.data.class_number(label)).collect();
     let mut file = NpzWriter::create(&arguments.out)?;
     file.add_f32("embeddings", embeddings.view())?;
-    file.add_i64("labels", &split.labels.iter().map(|&label| data.class_number(label)).collect::<Vec<_>>())?;
+    file.add_i64("labels", &labels)?;
     file.add_bool("labelled", &labelled)?;
     file.finish()?;
+    if let Some(files) = &images.files {
+        let mut rows = csv::Writer::from_writer(Vec::new());
+        rows.write_record(["row", "file", "label"])?;
+        for (row, (file, label)) in files.iter().zip(&labels).enumerate() {
+            rows.write_record([&row.to_string(), file, &label.to_string()])?;
+        }
+        let csv = arguments.out.with_extension("csv");
+        write_aside(&csv, &rows.into_inner()?).with_context(|| csv.display().to_string())?;
+    }
     let (n, d) = embeddings.dim();
     crate::print(format_args!("{}: {n} embeddings of {d} dimensions", arguments.out.display()))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Refuses other data than the trial was trained on, where they are given by path.
-fn check_content(directory: &Path, trial: &Trial, data: &Dataset) -> Result<()> {
-    let path = directory.join(names::RESULT);
-    let Ok(text) = std::fs::read(&path) else { return Ok(()) };
-    let result: TrialResult = serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
-    if result.data_sha256.is_some() && result.data_sha256 != data.sha256 {
-        bail!(
-            "{} holds other data than the trial in {} was trained on; bring that file back",
-            trial.data.name,
-            directory.display()
-        );
-    }
-    Ok(())
-}
-
-fn weights(directory: &Path) -> Result<PathBuf> {
-    let path = directory.join(names::WEIGHTS);
-    let why =
-        || format!("{}: is not there; run the trial first: dml run {}", path.display(), directory.display());
-    path.exists().then_some(path.clone()).with_context(why)
 }

@@ -17,6 +17,7 @@ use clap::Args;
 use dml_data::Source;
 use dml_store::{Event, Passed, RunStore, names, trial_id};
 
+use crate::train::device;
 use crate::train::log::{Log, panic_message};
 use crate::train::rung::{Rung, RungScore};
 use crate::train::session::{Job, Session, Voice};
@@ -79,30 +80,24 @@ enum Come {
 /// Claimed trials that are trained together, and what is left after them.
 struct Group<'a> {
     jobs: Vec<Job>,
-    left: &'a [PathBuf],
+    left: &'a [String],
     /// Whether none of the trials on the way failed.
     all_well: bool,
 }
 
 /// Signals that ask for an end.
-struct Signals {
-    asked: Arc<AtomicBool>,
+pub(crate) struct Signals {
+    pub(crate) asked: Arc<AtomicBool>,
     /// The signal's number; 0 before there was one.
     which: Arc<AtomicUsize>,
 }
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
-    let device = match dml_models::device(&arguments.device) {
-        Ok(device) => device,
-        Err(sentence) => {
-            eprintln!("error: {sentence}");
-            return Ok(ExitCode::from(2));
-        }
-    };
+    let device = device(&arguments.device)?;
     tch::set_num_threads(i32::from(arguments.threads));
     rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.into()).build_global()?;
     let signals = watch_signals()?;
-    let mut store = store_of(&arguments.directories)?;
+    let (mut store, ids) = store_of(&arguments.directories)?;
     if let Some(seconds) = arguments.heartbeat {
         store.claim_by_heartbeat(seconds)?;
     }
@@ -114,36 +109,49 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
         tensorboard: arguments.tensorboard,
         threads: arguments.threads,
         store,
-        voice: Voice { interrupted: Arc::clone(&signals.asked) },
-        interrupted: signals.asked,
+        voice: Voice { interrupted: Arc::clone(&signals.asked), bar: None },
+        interrupted: Arc::clone(&signals.asked),
         rung: arguments.until_epoch.map(|epoch| Rung { epoch, score: arguments.rung_score.clone() }),
         source,
         loaded: None,
     };
-    let mut all_well = true;
-    let mut directories = arguments.directories.as_slice();
-    while !directories.is_empty() && !session.interrupted.load(Ordering::Relaxed) {
-        let group = next_group(&session, directories, arguments.stack.into())?;
-        directories = group.left;
+    let all_well = run_all(&mut session, &ids, arguments.stack.into())?;
+    Ok(signals.exit_code().unwrap_or(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
+}
+
+/// Runs trials one after another, up to `stack` at once, until there is none left or an end is
+/// asked for. Whether none failed.
+pub(crate) fn run_all(session: &mut Session, ids: &[String], stack: usize) -> Result<bool> {
+    let (mut left, mut all_well) = (ids, true);
+    while !left.is_empty() && !session.interrupted.load(Ordering::Relaxed) {
+        let group = next_group(session, left, stack)?;
+        left = group.left;
         all_well &= group.all_well;
         if !group.jobs.is_empty() {
-            all_well &= run_group(&mut session, group.jobs)?;
+            all_well &= run_group(session, group.jobs)?;
         }
     }
-    if session.interrupted.load(Ordering::Relaxed) {
+    Ok(all_well)
+}
+
+impl Signals {
+    /// What a process ends with that was asked to; `None` where it was not.
+    pub(crate) fn exit_code(&self) -> Option<ExitCode> {
+        if !self.asked.load(Ordering::Relaxed) {
+            return None;
+        }
         // Without a signal it was the reader of standard output that went away.
-        let signal = match signals.which.load(Ordering::Relaxed) {
+        let signal = match self.which.load(Ordering::Relaxed) {
             0 => signal_hook::consts::SIGPIPE as usize,
             signal => signal,
         };
-        return Ok(ExitCode::from(128 + signal as u8));
+        Some(ExitCode::from(128 + signal as u8))
     }
-    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The first SIGINT or SIGTERM asks for an end after the epoch, a second one ends the process at
 /// once.
-fn watch_signals() -> Result<Signals> {
+pub(crate) fn watch_signals() -> Result<Signals> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let (asked, which) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     for signal in [SIGINT, SIGTERM] {
@@ -154,43 +162,42 @@ fn watch_signals() -> Result<Signals> {
     Ok(Signals { asked, which })
 }
 
-/// All directories must lie in one store: STORE/trials/ID.
-fn store_of(directories: &[PathBuf]) -> Result<RunStore> {
-    let root_of = |directory: &Path| -> Result<PathBuf> {
-        let directory = directory.canonicalize().with_context(|| directory.display().to_string())?;
-        let trials = directory.parent().filter(|p| p.ends_with(names::TRIALS)).and_then(Path::parent);
-        let why = || format!("{}: is not a trial directory, STORE/trials/ID", directory.display());
-        trials.map(Path::to_path_buf).with_context(why)
-    };
-    let root = root_of(&directories[0])?;
+/// All directories must lie in one store, STORE/trials/ID; their ids in it.
+fn store_of(directories: &[PathBuf]) -> Result<(RunStore, Vec<String>)> {
+    let (mut ids, mut store) = (Vec::new(), None::<PathBuf>);
     for directory in directories {
-        if root_of(directory)? != root {
+        let path = directory.canonicalize().with_context(|| directory.display().to_string())?;
+        let trials = path.parent().filter(|p| p.ends_with(names::TRIALS)).and_then(Path::parent);
+        let why = || format!("{}: is not a trial directory, STORE/trials/ID", path.display());
+        let root = trials.with_context(why)?;
+        if *store.get_or_insert_with(|| root.to_path_buf()) != root {
             bail!("{}: lies in another store than {}", directory.display(), directories[0].display());
         }
+        ids.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     }
-    Ok(RunStore::open(&root)?)
+    let root = store.context("no trial directory was given")?;
+    Ok((RunStore::open(&root)?, ids))
 }
 
-/// Takes directories from the front: skips those that are done or taken, and claims the next one
+/// Takes trials from the front: skips those that are done or taken, and claims the next one
 /// and up to `stack - 1` more that can be trained with it.
-fn next_group<'a>(session: &Session, mut left: &'a [PathBuf], stack: usize) -> Result<Group<'a>> {
+fn next_group<'a>(session: &Session, mut left: &'a [String], stack: usize) -> Result<Group<'a>> {
     let (mut jobs, mut all_well) = (Vec::<Job>::new(), true);
-    while let [first, rest @ ..] = left {
+    while let [id, rest @ ..] = left {
         if jobs.len() == stack {
             break;
         }
-        let id = first.canonicalize()?.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        match claim(session, &id) {
+        match claim(session, id) {
             Ok(Come::Claimed(job)) if jobs.first().is_none_or(|j| j.trial.stacks_with(&job.trial)) => {
                 jobs.push(*job);
             }
             Ok(Come::Claimed(_)) => break,
-            Ok(Come::Passed(why)) => session.say(&Event::Skipped { id, why }),
+            Ok(Come::Passed(why)) => session.say(&Event::Skipped { id: id.clone(), why }),
             Err(error) => {
                 let reason = format!("{error:#}");
-                session.store.fail(&id, &reason, false, vec![])?;
+                session.store.fail(id, &reason, false, vec![])?;
                 eprintln!("error: {reason}");
-                session.say(&Event::Failed { id, reason, retry: false });
+                session.say(&Event::Failed { id: id.clone(), reason, retry: false });
                 all_well = false;
             }
         }

@@ -13,6 +13,7 @@ use dml_models::{Stack, TrainingData};
 use dml_store::{Claim, Event, RunStore};
 use tch::Device;
 
+use crate::train::bar::Bar;
 use crate::train::log::Log;
 use crate::train::rung::Rung;
 use crate::train::trial::{ImageChoice, Trial};
@@ -104,16 +105,21 @@ impl Session {
     }
 }
 
-/// Tells the process that started this one, from any thread.
+/// Tells, from any thread, the process that started this one, or a person.
 #[derive(Debug, Clone)]
 pub(crate) struct Voice {
     pub(crate) interrupted: Arc<AtomicBool>,
+    /// What shows a person how far it is; a process gets a line for each event.
+    pub(crate) bar: Option<Bar>,
 }
 
 impl Voice {
     /// When no one reads any more, what started this process is gone, and it ends as after a
     /// signal.
     pub(crate) fn say(&self, event: &Event) {
+        if let Some(bar) = &self.bar {
+            return bar.show(event);
+        }
         let mut out = std::io::stdout().lock();
         if out.write_all(event.line().as_bytes()).and_then(|()| out.flush()).is_err() {
             self.interrupted.store(true, Ordering::Relaxed);

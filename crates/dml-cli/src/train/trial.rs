@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use dml_data::files::is_path;
 use dml_data::{Dataset, Sampling, Source};
 use dml_eval::{Protocol, Readout};
 use dml_models::{PixelReduction, Reconstruction, TrainConfig};
@@ -41,10 +42,21 @@ pub(crate) struct DataConfig {
     pub(crate) labelled_sampling: Sampling,
     /// Training images held out as a validation split, where the data set has none.
     pub(crate) validation: usize,
+    /// A part of the labelled training images that is held out in its place, for cross-validation.
+    pub(crate) fold: Fold,
     /// Whether each pixel is drawn once, black or white, with its brightness as the probability of
     /// white: the static binarized MNIST of Larochelle & Murray 2011, with draws of our own. For
     /// likelihoods.
     pub(crate) binarize: bool,
+}
+
+/// One of `of` parts; one part alone is held out of nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fold {
+    /// From 0 to one less than `of`.
+    pub(crate) index: usize,
+    pub(crate) of: usize,
 }
 
 /// What is scored of the trained model.
@@ -66,27 +78,29 @@ pub(crate) struct EvaluationConfig {
 }
 
 /// Which images are scored. Settings are chosen on the validation split; the test split is for the
-/// numbers reported.
+/// numbers reported; a model that is only to be used is scored on none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum EvaluatedSplit {
+    None,
     Validation,
     Test,
 }
 
-/// What decides which images a trial has: name, validation images and binarization, in this order
-/// on disk.
+/// What decides which images a trial has: name, validation images, fold and binarization, in this
+/// order on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct ImageChoice(String, usize, bool);
+pub(crate) struct ImageChoice(String, usize, Fold, bool);
 
 impl DataConfig {
     pub(crate) fn images(&self) -> ImageChoice {
-        ImageChoice(self.name.clone(), self.validation, self.binarize)
+        ImageChoice(self.name.clone(), self.validation, self.fold, self.binarize)
     }
 
     /// The data set, with its validation rows held out. Those are the same for every seed.
     pub(crate) fn load(&self, source: &Source) -> Result<Dataset> {
         let dataset = dml_data::load(&self.name, source, true)?;
+        let dataset = dataset.hold_out_fold(self.fold.index, self.fold.of)?;
         let mut dataset = dataset.hold_out_validation(self.validation, 0)?;
         if self.binarize {
             let splits = [Some(&mut dataset.train), dataset.test.as_mut(), dataset.validation.as_mut()];
@@ -99,11 +113,56 @@ impl DataConfig {
     }
 }
 
+/// Where a data set lies that a trial file names: a relative path is one beside the file, where that
+/// is there.
+pub(crate) fn beside(trial_file: &Path, name: String) -> String {
+    let there = trial_file.parent().unwrap_or(Path::new("")).join(&name);
+    if is_path(&name, "npz") && there.exists() { there.display().to_string() } else { name }
+}
+
+impl EvaluationConfig {
+    fn check(&self, trial: &Trial) -> Result<()> {
+        let read_outs = !self.protocols.is_empty() && !self.readouts.is_empty();
+        let samples = self.likelihood_samples;
+        let scores_something = read_outs || self.clustering || self.retrieval || samples > 0;
+        if self.split == EvaluatedSplit::None {
+            if scores_something || self.posterior {
+                bail!(
+                    "evaluation.split = \"none\" has no images to score; ask for no score, or take the split \"validation\" or \"test\""
+                );
+            }
+        } else if !scores_something {
+            bail!(
+                "[evaluation] scores nothing; name a protocol and a read-out, or set clustering or retrieval to true"
+            );
+        }
+        let system = trial.train.model.system;
+        if samples > 0 && !(system.has_posterior() && system.has_decoder()) {
+            bail!(
+                "evaluation.likelihood_samples = {samples} is for model.system = \"vae\" and \"metric_vae\"; set it to 0 for others"
+            );
+        }
+        let bernoulli = (Reconstruction::BinaryCrossEntropy, PixelReduction::Sum);
+        if samples > 0
+            && !(trial.data.binarize
+                && (trial.train.reconstruction.kind, trial.train.reconstruction.reduction) == bernoulli)
+        {
+            bail!(
+                "evaluation.likelihood_samples = {samples} needs binary images and their probability: data.binarize = true, and \
+                 reconstruction = {{ kind = \"binary_cross_entropy\", reduction = \"sum\" }}"
+            );
+        }
+        Ok(())
+    }
+}
+
 impl Trial {
     /// Reads and checks a trial; also gives its table, without keys that have their neutral value.
     pub(crate) fn read(path: &Path) -> Result<(Self, Table)> {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        Self::parse(&text).with_context(|| path.display().to_string())
+        let (mut trial, table) = Self::parse(&text).with_context(|| path.display().to_string())?;
+        trial.data.name = beside(path, trial.data.name);
+        Ok((trial, table))
     }
 
     pub(crate) fn parse(text: &str) -> Result<(Self, Table)> {
@@ -134,30 +193,7 @@ impl Trial {
                  it must be 100"
             );
         }
-        let evaluation = &trial.evaluation;
-        let read_outs = !evaluation.protocols.is_empty() && !evaluation.readouts.is_empty();
-        let samples = evaluation.likelihood_samples;
-        if !(read_outs || evaluation.clustering || evaluation.retrieval || samples > 0) {
-            bail!(
-                "[evaluation] scores nothing; name a protocol and a read-out, or set clustering or retrieval to true"
-            );
-        }
-        let system = trial.train.model.system;
-        if samples > 0 && !(system.has_posterior() && system.has_decoder()) {
-            bail!(
-                "evaluation.likelihood_samples = {samples} is for model.system = \"vae\" and \"metric_vae\"; set it to 0 for others"
-            );
-        }
-        let bernoulli = (Reconstruction::BinaryCrossEntropy, PixelReduction::Sum);
-        if samples > 0
-            && !(trial.data.binarize
-                && (trial.train.reconstruction.kind, trial.train.reconstruction.reduction) == bernoulli)
-        {
-            bail!(
-                "evaluation.likelihood_samples = {samples} needs binary images and their probability: data.binarize = true, and \
-                 reconstruction = {{ kind = \"binary_cross_entropy\", reduction = \"sum\" }}"
-            );
-        }
+        trial.evaluation.check(&trial)?;
         Ok((trial, canonical(table)))
     }
 

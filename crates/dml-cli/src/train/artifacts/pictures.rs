@@ -39,6 +39,7 @@ pub(super) fn of_dataset(
     let which = match job.trial.evaluation.split {
         EvaluatedSplit::Test => "test",
         EvaluatedSplit::Validation => "validation",
+        EvaluatedSplit::None => "none",
     };
     let folder = store.join(names::IMAGES);
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;

@@ -2,17 +2,18 @@
 //! one by now, and a relative path means another file in another folder.
 
 use anyhow::{Result, bail};
-use dml_store::{RunStore, TrialResult};
+use dml_store::{RunStore, TrialResult, names};
 use toml::Value;
 
 use crate::train::session::{Job, Session};
+use crate::train::trial::beside;
 
 /// Refuses a finished trial whose path now holds other data. Where it holds none, the result speaks
 /// for itself.
 pub(super) fn check_finished(store: &RunStore, result: &TrialResult) -> Result<()> {
     let name = result.trial.get("data").and_then(|data| data.get("name")).and_then(Value::as_str);
     let Some((name, then)) = name.zip(result.data_sha256.as_deref()) else { return Ok(()) };
-    let now = dml_data::sha256_of(name).ok().flatten();
+    let now = dml_data::sha256_of(&beside(&store.file(&result.id, names::TRIAL), name.into())).ok().flatten();
     check(store, &result.id, name, (then, now.as_deref()), "result.json")
 }
 

@@ -4,8 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use dml_data::{Mask, Split};
-use dml_eval::agreement::adjusted_mutual_information;
+use dml_data::Mask;
 use dml_models::{Baseline, EpochLosses, Stack, TrainingData, save_weights};
 use dml_store::{Curves, Ending, Event, FORMAT, Outcome, Scores, TrialResult, names};
 use ndarray::{Array2, ArrayView2};
@@ -15,8 +14,9 @@ use super::known;
 use super::pulse::Pulse;
 use super::spent::{self, Spent};
 use crate::train::artifacts;
-use crate::train::evaluate::{can_be_scored, evaluated_split, fit_mixture, pseudo_labels, score};
+use crate::train::evaluate::{can_be_scored, evaluated_split, fit_mixture, posterior, pseudo_labels, score};
 use crate::train::session::{Job, Member, Session};
+use crate::train::trial::EvaluatedSplit;
 
 /// Trains and scores the jobs, which are of one stack, unless it is interrupted.
 pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()> {
@@ -89,7 +89,9 @@ fn run_baselines(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()> 
 pub(crate) fn mask(session: &Session, job: &Job) -> Result<Mask> {
     let (data, config) = (&session.loaded().dataset, &job.trial.data);
     // Before an hour of training, not after it.
-    evaluated_split(&job.trial, data)?;
+    if job.trial.evaluation.split != EvaluatedSplit::None {
+        evaluated_split(&job.trial, data)?;
+    }
     if let Some(rung) = session.rung.as_ref().filter(|rung| rung.is_before_the_end(&job.trial)) {
         rung.check(&job.trial, data)?;
     }
@@ -284,12 +286,17 @@ impl Trained<'_> {
         };
         say("embedding");
         let data = &session.loaded().dataset;
-        let images = evaluated_split(&job.trial, data)?.images.view();
+        let is_scored = job.trial.evaluation.split != EvaluatedSplit::None;
+        let split = if is_scored { evaluated_split(&job.trial, data)? } else { &data.train };
+        let images = split.images.view();
         let queries = embed(images);
         if !can_be_scored(&queries) {
             let (epoch, reason) =
                 (job.trial.train.training.epochs, "an embedding is very large or not finite".into());
             return self.write(Outcome::Diverged { epoch, reason });
+        }
+        if !is_scored {
+            return self.write(Outcome::Scored { scores: Scores::new() });
         }
         let mut scores = score(&job.trial, data, mask.rows(), &queries, embed, &say)?;
         let samples = job.trial.evaluation.likelihood_samples;
@@ -307,7 +314,7 @@ impl Trained<'_> {
         }
         if let (Some(member), true) = (member, job.trial.evaluation.posterior) {
             say("posterior");
-            scores.extend(posterior(member, images, evaluated_split(&job.trial, data)?));
+            scores.extend(posterior(member, images, split));
         }
         say("figures");
         artifacts::write(session.store.root(), job, data, &queries, member)?;
@@ -331,19 +338,4 @@ impl Trained<'_> {
         session.say(&Event::Finished { id: job.id.clone(), outcome: ending, seconds });
         Ok(())
     }
-}
-
-/// The KL at the end of training; and the purity of the prior's components, the agreement (AMI) of
-/// an image's most probable one with its class.
-fn posterior(member: Member, images: ArrayView2<u8>, split: &Split) -> Scores {
-    let Some(posteriors) = member.stack.posteriors(member.index, images) else { return Scores::new() };
-    let mut scores = Scores::from([("posterior.kl".into(), posteriors.kl)]);
-    if let Some(components) = posteriors.components {
-        let of_labelled = |row: usize| (split.labels[row], components[row]);
-        let (labels, components): (Vec<_>, Vec<_>) =
-            split.labelled_rows().into_iter().map(of_labelled).unzip();
-        let purity = adjusted_mutual_information(&labels, &components);
-        scores.insert("posterior.component_ami".into(), purity);
-    }
-    scores
 }

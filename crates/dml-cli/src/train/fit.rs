@@ -1,0 +1,284 @@
+//! `dml fit`: a model of anybody's images, in one command.
+
+mod budget;
+mod estimate;
+mod recipe;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use dml_data::files::{is_path, write_aside};
+use dml_data::{Dataset, Pictures, Source};
+use dml_store::{Outcome, RunStore, canonical, flatten, names, trial_id};
+use toml::{Table, Value};
+
+use crate::pictures::{self, PictureArguments};
+use crate::train::bar::Bar;
+use crate::train::device;
+use crate::train::images::is_pictures;
+use crate::train::run::{Signals, run_all, watch_signals};
+use crate::train::session::{Session, Voice};
+use crate::train::trial::Trial;
+use crate::{WrongCall, print};
+use recipe::{Recipe, Setting};
+
+pub(crate) use estimate::Estimate;
+
+/// The pictures of a model, as a data set, in its directory.
+const DATA: &str = "data.npz";
+
+#[derive(Debug, Args)]
+pub(crate) struct FitArguments {
+    /// A folder of folders of pictures, one for each class and one for those without; a CSV with
+    /// the columns `file` and `label`; an npz in `MedMNIST`'s layout; or a name of `dml data list`
+    data: String,
+    /// The directory of the model. Where it is there already, training goes on in it
+    #[arg(long, value_name = "MODEL")]
+    out: PathBuf,
+    /// A trial file whose training is taken; its data and evaluation do not count
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+    /// A value for a dotted key of the recipe, as training.epochs=5; may be given repeatedly
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<Setting>,
+    /// Take about so long for everything, by fewer epochs than the recipe has
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Trainings for the estimate of the accuracy, each without the labels of one part of the
+    /// labelled images, which it is tested on; 0 for no estimate
+    #[arg(long, default_value_t = 5)]
+    folds: usize,
+    /// A CSV with the columns `file` and `label`, as the page of a model exports it: labels that
+    /// pictures get in place of those that they have
+    #[arg(long, value_name = "FILE")]
+    corrections: Option<PathBuf>,
+    #[command(flatten)]
+    how: PictureArguments,
+    /// auto, cpu or cuda:N
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Threads for training and scoring; all cores without it
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Use only data that is on this machine
+    #[arg(long)]
+    offline: bool,
+}
+
+pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
+    if arguments.minutes.is_some_and(|minutes| minutes.is_nan() || minutes <= 0.0) {
+        return Err(WrongCall("--minutes must be above 0".into()).into());
+    }
+    if arguments.folds == 1 {
+        return Err(WrongCall("--folds 1 tests on nothing; it must be 0, or 2 at least".into()).into());
+    }
+    let recipe = Recipe::read(arguments.recipe.as_deref(), &arguments.set)?;
+    let (out, source) = (&arguments.out, Source::from_env(arguments.offline)?);
+    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    let signals = watch_signals()?;
+    let mut session = session(arguments, source, &signals)?;
+    let name = bring(arguments)?;
+    let dataset = dml_data::load(&beside_model(out, &name), &session.source, true)?;
+    check_labels(&dataset, &arguments.data)?;
+    let folds = arguments.folds.min(dataset.train.labelled_rows().len());
+    let table = trial_of(arguments, &recipe, &dataset, &name, folds)?;
+    let n = dataset.train.labels.len();
+    drop(dataset);
+
+    let (trial, _) = Trial::parse(&toml::to_string(&table)?)?;
+    let epochs = u64::from(trial.train.training.epochs);
+    let bar = Bar::new(epochs * (1 + folds as u64));
+    session.voice.bar = Some(bar.clone());
+    bar.begin("training", 0);
+    let all_well = run_all(&mut session, &[trial_id(&table)], 1)?;
+    let is_there = session.store.result(&trial_id(&table))?;
+    if let Some(code) = signals.exit_code() {
+        bar.end();
+        eprintln!("interrupted; the same command goes on from here");
+        return Ok(code);
+    }
+    let Some(result) = is_there.filter(|_| all_well) else {
+        bar.end();
+        return Ok(ExitCode::FAILURE);
+    };
+    if let Outcome::Diverged { epoch, reason } = result.outcome {
+        bail!(
+            "the training diverged in epoch {epoch} ({reason}); a smaller rate may help: --set training.learning_rate=0.001"
+        );
+    }
+    bar.end();
+    print(format_args!("{}: a model of {n} images, {epochs} epochs", out.display()))?;
+    if folds < 2 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    estimate::estimate(out, &mut session, &table, folds, &bar, &signals)
+}
+
+/// Makes a data set of pictures, in the model's directory; the name that its trial has for the
+/// data.
+fn bring(arguments: &FitArguments) -> Result<String> {
+    let data = &arguments.data;
+    if !is_pictures(data) {
+        if arguments.corrections.is_some() {
+            bail!("--corrections is for pictures, and {data} is a data set; change the labels in it");
+        }
+        let path = Path::new(data);
+        if is_path(data, "npz") && !path.exists() {
+            bail!(
+                "{data}: is not there; a folder of pictures, a CSV, an npz or a name of `dml data list` would be right"
+            );
+        }
+        let absolute = || Ok(path.canonicalize()?.display().to_string());
+        return if is_path(data, "npz") { absolute() } else { Ok(data.clone()) };
+    }
+    let mut read = arguments.how.read(Path::new(data))?;
+    if let Some(corrections) = &arguments.corrections {
+        pictures::correct(&mut read, corrections)?;
+    }
+    let npz = arguments.out.join(DATA);
+    if npz.exists() {
+        ensure!(
+            is_same(&read, &npz)?,
+            "{} was begun with other pictures or labels than {data} has now; use another --out, or delete it",
+            arguments.out.display()
+        );
+    } else {
+        pictures::write(&read, &npz)?;
+    }
+    Ok(DATA.into())
+}
+
+fn is_same(read: &Pictures, npz: &Path) -> Result<bool> {
+    let before = dml_data::load(&npz.display().to_string(), &Source::from_env(true)?, false)?;
+    let rows = pictures::Rows::read(&npz.with_extension("csv"))?;
+    let names: Vec<&String> = rows.classes.values().collect();
+    Ok(before.train.images == read.images
+        && before.train.labels == read.labels
+        && names == read.classes.iter().collect::<Vec<_>>())
+}
+
+fn beside_model(model: &Path, name: &str) -> String {
+    if name == DATA { model.join(name).display().to_string() } else { name.to_owned() }
+}
+
+fn check_labels(dataset: &Dataset, data: &str) -> Result<()> {
+    let mut classes = dataset.train.labels.clone();
+    classes.retain(|&label| label >= 0);
+    let n = classes.len();
+    classes.sort_unstable();
+    classes.dedup();
+    match classes.len() {
+        0 => bail!(
+            "{data} has no labelled image; put some pictures of each class into a folder with its name, beside the others"
+        ),
+        1 => bail!(
+            "all {n} labelled images of {data} are of one class; there must be two at least to tell apart"
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn session(arguments: &FitArguments, source: Source, signals: &Signals) -> Result<Session> {
+    let device = device(&arguments.device)?;
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(64) as u16);
+    let threads = arguments.threads.unwrap_or(cores);
+    tch::set_num_threads(threads.into());
+    rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
+    Ok(Session {
+        device,
+        checkpoint_seconds: 30,
+        tensorboard: false,
+        threads,
+        store: RunStore::of_one_trial(&arguments.out),
+        voice: Voice { interrupted: Arc::clone(&signals.asked), bar: None },
+        interrupted: Arc::clone(&signals.asked),
+        rung: None,
+        source,
+        loaded: None,
+    })
+}
+
+/// The trial of the model, which is written, or is there already.
+fn trial_of(
+    arguments: &FitArguments,
+    recipe: &Recipe,
+    dataset: &Dataset,
+    name: &str,
+    folds: usize,
+) -> Result<Table> {
+    let n = dataset.train.labels.len();
+    let path = arguments.out.join(names::TRIAL);
+    let whole = |epochs: Option<u32>| -> Result<Table> {
+        let mut table = recipe.training(n, epochs)?;
+        table.insert("data".into(), data_section(name, 0, 1));
+        table.insert("evaluation".into(), evaluation_section("none"));
+        Trial::parse(&toml::to_string(&table)?).context("the recipe")?;
+        Ok(canonical(table))
+    };
+    if path.exists() {
+        let (_, before) = Trial::read(&path)?;
+        let epochs = before["training"].get("epochs").and_then(Value::as_integer);
+        // A budget gave the epochs then, by how fast the machine was.
+        let epochs = epochs.filter(|_| arguments.minutes.is_some()).and_then(|n| u32::try_from(n).ok());
+        let now = whole(epochs)?;
+        if let Some((key, then, now)) = difference(&before, &now) {
+            bail!(
+                "{} was begun with {key} = {then}, not {now}; use another --out, or delete it",
+                arguments.out.display()
+            );
+        }
+        return Ok(before);
+    }
+    let epochs = match arguments.minutes {
+        Some(minutes) => {
+            let (trial, _) = Trial::parse(&toml::to_string(&whole(None)?)?)?;
+            let device = device(&arguments.device)?;
+            Some(budget::epochs(&trial, dataset, minutes / (1 + folds) as f64, recipe.epochs(n)?, device)?)
+        }
+        None => None,
+    };
+    let table = whole(epochs)?;
+    write_aside(&path, toml::to_string(&table)?.as_bytes()).with_context(|| path.display().to_string())?;
+    Ok(table)
+}
+
+/// The first key in which two trials differ, with both values.
+fn difference(before: &Table, now: &Table) -> Option<(String, String, String)> {
+    let (before, now) = (flatten(before), flatten(now));
+    let text = |value: Option<&&Value>| value.map_or("nothing".into(), ToString::to_string);
+    let mut keys: Vec<&String> = before.keys().chain(now.keys()).collect();
+    keys.sort();
+    let key = keys.into_iter().find(|key| before.get(*key) != now.get(*key))?;
+    Some((key.clone(), text(before.get(key)), text(now.get(key))))
+}
+
+fn data_section(name: &str, fold: usize, of: usize) -> Value {
+    let fold = Table::from_iter([("index".into(), (fold as i64).into()), ("of".into(), (of as i64).into())]);
+    let section: [(String, Value); 6] = [
+        ("name".into(), name.into()),
+        ("labelled_percent".into(), 100.0.into()),
+        ("labelled_sampling".into(), "given".into()),
+        ("validation".into(), 0.into()),
+        ("fold".into(), fold.into()),
+        ("binarize".into(), false.into()),
+    ];
+    Table::from_iter(section).into()
+}
+
+fn evaluation_section(split: &str) -> Value {
+    let of = |words: &[&str]| Value::from(if split == "none" { vec![] } else { words.to_vec() });
+    let section: [(String, Value); 7] = [
+        ("split".into(), split.into()),
+        ("protocols".into(), of(&["labelled"])),
+        ("readouts".into(), of(&["nearest"])),
+        ("clustering".into(), false.into()),
+        ("retrieval".into(), false.into()),
+        ("likelihood_samples".into(), 0.into()),
+        ("posterior".into(), false.into()),
+    ];
+    Table::from_iter(section).into()
+}

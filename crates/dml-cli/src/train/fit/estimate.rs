@@ -1,0 +1,154 @@
+//! How well a model's training does, by cross-validation over the labelled images.
+//!
+//! The model has seen all labels, so none is left to test it on. The same training is therefore
+//! repeated, each time without one part of the labelled images, which it is then tested on.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use dml_data::files::write_aside;
+use dml_eval::NearestOfClasses;
+use dml_eval::statistics::proportion_interval;
+use dml_store::{Outcome, RunStore};
+use ndarray::{Array2, Axis, concatenate};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use super::{DATA, data_section, evaluation_section};
+use crate::print;
+use crate::train::bar::Bar;
+use crate::train::model::Model;
+use crate::train::run::{Signals, run_all};
+use crate::train::session::Session;
+
+/// The store of the trainings, in the model's directory.
+const FOLDER: &str = "estimate";
+
+/// Below so many labelled images an estimate means little.
+const FEW: usize = 100;
+
+/// What the trainings without a part of the labels told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Estimate {
+    /// Labelled images that were tested on.
+    labelled: usize,
+    /// How many of them the nearest labelled image gave the right class.
+    right: usize,
+    accuracy: f64,
+    /// The interval of Clopper and Pearson at 0.95.
+    low: f64,
+    high: f64,
+    folds: usize,
+    /// See [`NearestOfClasses::temperature`].
+    pub(crate) temperature: Option<f64>,
+}
+
+impl Estimate {
+    /// The estimate of a model, where it has one.
+    pub(crate) fn read(model: &Path) -> Result<Option<Self>> {
+        let path = file(model);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let read = || -> Result<Self> { Ok(serde_json::from_str(&std::fs::read_to_string(&path)?)?) };
+        read().with_context(|| path.display().to_string()).map(Some)
+    }
+}
+
+fn file(model: &Path) -> PathBuf {
+    model.join("estimate.json")
+}
+
+/// Trains without a part of the labels, part by part, tests, and tells.
+pub(super) fn estimate(
+    model: &Path,
+    session: &mut Session,
+    trial: &Table,
+    folds: usize,
+    bar: &Bar,
+    signals: &Signals,
+) -> Result<ExitCode> {
+    if Estimate::read(model)?.is_none() {
+        let store = RunStore::open(&model.join(FOLDER))?;
+        session.store = store.clone();
+        let epochs = trial["training"].get("epochs").and_then(Value::as_integer).unwrap_or(0) as u64;
+        let mut tested = Vec::new();
+        for fold in 0..folds {
+            let id = store.add(&of_fold(trial, fold, folds))?;
+            bar.begin(&format!("estimate, part {} of {folds}", fold + 1), epochs * (fold as u64 + 1));
+            let all_well = run_all(session, std::slice::from_ref(&id), 1)?;
+            if let Some(code) = signals.exit_code() {
+                bar.end();
+                eprintln!(
+                    "interrupted: the model is there, without an estimate; the same command goes on with it"
+                );
+                return Ok(code);
+            }
+            match store.result(&id)?.filter(|_| all_well).map(|result| result.outcome) {
+                Some(Outcome::Scored { .. }) => {}
+                Some(_) => bail!("the training without part {} of the labels diverged", fold + 1),
+                None => return Ok(ExitCode::FAILURE),
+            }
+            tested.push(test(&store.trial_directory(&id), session)?);
+        }
+        bar.end();
+        let estimate = serde_json::to_string_pretty(&pooled(&tested, folds)?)? + "\n";
+        let path = file(model);
+        write_aside(&path, estimate.as_bytes()).with_context(|| path.display().to_string())?;
+    }
+    tell(&Estimate::read(model)?.context("an estimate was just written")?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The model's trial without one part of the labels, which it is scored on.
+fn of_fold(trial: &Table, fold: usize, folds: usize) -> Table {
+    let mut table = trial.clone();
+    let name = trial["data"].get("name").and_then(Value::as_str).unwrap_or_default();
+    // Relative to STORE/trials/ID.
+    let name = if name == DATA { format!("../../../{DATA}") } else { name.to_owned() };
+    table.insert("data".into(), data_section(&name, fold, folds));
+    table.insert("evaluation".into(), evaluation_section("validation"));
+    table
+}
+
+/// What is nearest to the images of a part, and their classes.
+struct Tested {
+    found: NearestOfClasses,
+    classes: Vec<u32>,
+}
+
+fn test(directory: &Path, session: &Session) -> Result<Tested> {
+    let model = Model::open(directory, &session.source, session.device)?;
+    let part = model.data.validation.as_ref().context("a part of the labels was held out")?;
+    let found = model.nearest(model.embed_labelled().view(), model.embed(part.images.view()).view())?;
+    Ok(Tested { found, classes: part.labels.iter().map(|&label| label as u32).collect() })
+}
+
+fn pooled(tested: &[Tested], folds: usize) -> Result<Estimate> {
+    let classes: Vec<u32> = tested.iter().flat_map(|part| part.classes.clone()).collect();
+    let distances: Vec<_> = tested.iter().map(|part| part.found.distances.view()).collect();
+    let distances = concatenate(Axis(0), &distances)?;
+    let rows = Array2::zeros(distances.dim());
+    let found = NearestOfClasses { distances, rows };
+    let (labelled, guessed) = (classes.len(), found.classes());
+    let right = guessed.iter().zip(&classes).filter(|(guessed, class)| guessed == class).count();
+    let interval = proportion_interval(right, labelled, 0.95);
+    let accuracy = right as f64 / labelled as f64;
+    let temperature = found.temperature(&classes);
+    Ok(Estimate { labelled, right, accuracy, low: interval.low, high: interval.high, folds, temperature })
+}
+
+fn tell(estimate: &Estimate) -> Result<()> {
+    let Estimate { labelled, right, accuracy, low, high, folds, .. } = estimate;
+    print(format_args!(
+        "accuracy of the nearest labelled image: {accuracy:.3} ({right} of {labelled} labelled images, each tested by a model that had not seen \
+         it; {folds} parts; 95% interval {low:.3} to {high:.3})"
+    ))?;
+    if *labelled < FEW {
+        print(format_args!(
+            "With {labelled} labelled images this means little; images that are unlike them may do worse."
+        ))?;
+    }
+    Ok(())
+}

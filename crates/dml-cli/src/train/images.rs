@@ -1,0 +1,131 @@
+//! Images that a model is used on: a folder, a list, a picture, an npz or the name of a data set.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use dml_data::files::is_path;
+use dml_data::{Dataset, PictureOptions, Source};
+use ndarray::{Array2, Axis};
+
+use crate::pictures;
+use crate::train::model::Model;
+
+/// Images in the model's shape.
+pub(crate) struct Images {
+    /// `[n, pixels]`
+    pub(crate) pixels: Array2<u8>,
+    /// Places of the model's classes, -1 where there is no label or it names none of them. `[n]`
+    pub(crate) labels: Vec<i32>,
+    /// Their files, where they have some. `[n]`
+    pub(crate) files: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Split {
+    Train,
+    Validation,
+    Test,
+}
+
+/// Whether this means pictures, not a data set.
+pub(crate) fn is_pictures(images: &str) -> bool {
+    let path = Path::new(images);
+    path.is_dir() || is_csv(path) || (path.is_file() && !is_npz(path))
+}
+
+fn is_csv(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
+}
+
+fn is_npz(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"))
+}
+
+impl Images {
+    /// Reads images for a model. Of a data set it is the test split, or the training split where
+    /// there is no other, unless one is named.
+    pub(crate) fn read(images: &str, split: Option<Split>, model: &Model, source: &Source) -> Result<Self> {
+        if is_pictures(images) {
+            return Self::of_pictures(Path::new(images), model);
+        }
+        let path = Path::new(images);
+        if is_path(images, "npz") && !path.exists() {
+            bail!(
+                "{images}: is not there; a folder of pictures, a picture, an npz or a name of `dml data list` would be right"
+            );
+        }
+        let data = dml_data::load(images, source, true)?;
+        if data.shape != model.data.shape {
+            let [own, other] = [model.data.shape, data.shape].map(|s| {
+                let (channels, height, width) = (s.channels, s.height, s.width);
+                format!("{channels} x {height} x {width}")
+            });
+            bail!("{images} has images of {other} values, and the model was trained on {own}");
+        }
+        let default = if data.test.is_some() { Split::Test } else { Split::Train };
+        let of_set = of_split(&data, split.unwrap_or(default), images)?;
+        let place = |&label: &i32| {
+            let number = u16::try_from(data.class_number(label)).ok();
+            number.and_then(|n| model.data.classes.binary_search(&n).ok()).map_or(-1, |place| place as i32)
+        };
+        let (pixels, labels) = (of_set.images.clone(), of_set.labels.iter().map(place).collect());
+        Ok(Self { pixels, labels, files: None })
+    }
+
+    /// What an image is called: its file, or its row.
+    pub(crate) fn name(&self, row: usize) -> String {
+        self.files.as_ref().map_or_else(|| format!("row {row}"), |files| files[row].clone())
+    }
+
+    fn of_pictures(path: &Path, model: &Model) -> Result<Self> {
+        let shape = model.data.shape;
+        if shape.height != shape.width {
+            bail!(
+                "the model's images have {} rows and {} columns, and pictures are made square; give it an npz",
+                shape.height,
+                shape.width
+            );
+        }
+        let (size, channels) = (shape.height as u32, Some(shape.channels));
+        let options = PictureOptions { size, channels, ..PictureOptions::default() };
+        let read = pictures::read(path, &options)?;
+        let names: Vec<String> = (0..model.data.n_classes()).map(|place| model.class_name(place)).collect();
+        let place = |&label: &i32| {
+            let name = usize::try_from(label).ok().map(|label| &read.classes[label]);
+            name.and_then(|name| names.iter().position(|own| own == name)).map_or(-1, |place| place as i32)
+        };
+        let labels = read.labels.iter().map(place).collect();
+        let files = read.files.iter().map(|file| file.display().to_string()).collect();
+        Ok(Self { pixels: read.images, labels, files: Some(files) })
+    }
+
+    /// Some of them.
+    pub(crate) fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            pixels: self.pixels.select(Axis(0), rows),
+            labels: rows.iter().map(|&row| self.labels[row]).collect(),
+            files: self.files.as_ref().map(|files| rows.iter().map(|&row| files[row].clone()).collect()),
+        }
+    }
+
+    /// A split of the data that the model was trained on.
+    pub(crate) fn of_training_data(split: Split, model: &Model) -> Result<Self> {
+        let of_set = of_split(&model.data, split, &model.data.name)?;
+        let files = if split == Split::Train { model.training_files().cloned() } else { None };
+        Ok(Self { pixels: of_set.images.clone(), labels: of_set.labels.clone(), files })
+    }
+}
+
+fn of_split<'a>(data: &'a Dataset, split: Split, name: &str) -> Result<&'a dml_data::Split> {
+    match split {
+        Split::Train => Ok(&data.train),
+        Split::Test => {
+            data.test.as_ref().with_context(|| format!("{name} has no test split; use --split train"))
+        }
+        Split::Validation => {
+            let why = || format!("{name} has no validation split here; use --split train or test");
+            data.validation.as_ref().with_context(why)
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! `dml label`: classes of images that nobody has sorted, and how sure they are.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use dml_data::Source;
+use dml_data::files::write_aside;
+use dml_eval::{NearestOfClasses, Readout};
+use ndarray::{Array2, ArrayView2};
+use serde::de::value::{Error, StrDeserializer};
+use serde::de::{Deserialize, IntoDeserializer};
+
+use crate::WrongCall;
+use crate::train::device;
+use crate::train::fit::Estimate;
+use crate::train::images::{Images, Split};
+use crate::train::model::Model;
+
+#[derive(Debug, Args)]
+pub(crate) struct LabelArguments {
+    /// What `dml fit` made, or a trial's directory, STORE/trials/ID, with its weights
+    model: PathBuf,
+    /// A folder of pictures, a picture, an npz, or a name of `dml data list`; without it, the
+    /// training images that have no label
+    images: Option<String>,
+    /// Which part of a data set; without it, the test split, or the training split where there is
+    /// no other
+    #[arg(long, value_enum, requires = "images")]
+    split: Option<Split>,
+    /// Where to write a CSV: file, label, confidence, and the nearest labelled image of that class
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Leave out images that are less sure than this
+    #[arg(long, value_name = "CONFIDENCE", default_value_t = 0.0)]
+    at_least: f64,
+    /// What reads labels from embeddings: nearest, knn, `random_forest`, mlp, linear
+    /// or propagation
+    #[arg(long, alias = "readout", value_name = "NAME", default_value = "nearest", value_parser = read_out)]
+    read_out: Readout,
+    /// auto, cpu or cuda:N
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Use only data that is on this machine
+    #[arg(long)]
+    offline: bool,
+}
+
+fn read_out(name: &str) -> Result<Readout, String> {
+    let word: StrDeserializer<Error> = name.into_deserializer();
+    let names = Readout::ALL.map(Readout::name).join(", ");
+    Readout::deserialize(word).map_err(|_| format!("one of {names} would be right"))
+}
+
+pub(crate) fn label(arguments: &LabelArguments) -> Result<ExitCode> {
+    if !(0.0..=1.0).contains(&arguments.at_least) {
+        let sentence = format!("--at-least {} is out of range; it must be 0 to 1", arguments.at_least);
+        return Err(WrongCall(sentence).into());
+    }
+    let device = device(&arguments.device)?;
+    let source = Source::from_env(arguments.offline)?;
+    let model = Model::open(&arguments.model, &source, device)?;
+    let images = match &arguments.images {
+        Some(images) => Images::read(images, arguments.split, &model, &source)?,
+        None => unlabelled(&model)?,
+    };
+    let guessed = guess(&model, arguments, &images)?;
+    let mut rows = csv::Writer::from_writer(Vec::new());
+    rows.write_record(["file", "label", "confidence", "nearest"])?;
+    let sure = |row: &&usize| guessed[**row].confidence >= arguments.at_least;
+    let mut order: Vec<usize> = (0..guessed.len()).collect();
+    order.retain(|row| sure(&row));
+    for &row in &order {
+        let Guessed { class, confidence, nearest } = &guessed[row];
+        let confidence = format!("{confidence:.4}");
+        rows.write_record([images.name(row), model.class_name(*class), confidence, nearest.clone()])?;
+    }
+    let out = &arguments.out;
+    write_aside(out, &rows.into_inner()?).with_context(|| out.display().to_string())?;
+    summary(&guessed, &images, &order, out)
+}
+
+/// A class that was guessed.
+struct Guessed {
+    class: usize,
+    confidence: f64,
+    /// The labelled image of this class that is nearest.
+    nearest: String,
+}
+
+/// The training images without a label.
+fn unlabelled(model: &Model) -> Result<Images> {
+    let all = Images::of_training_data(Split::Train, model)?;
+    let without: Vec<usize> =
+        (0..all.labels.len()).filter(|row| model.labelled.binary_search(row).is_err()).collect();
+    if without.is_empty() {
+        bail!("all images that the model was trained on have a label; name others to label");
+    }
+    Ok(all.select(&without))
+}
+
+fn guess(model: &Model, arguments: &LabelArguments, images: &Images) -> Result<Vec<Guessed>> {
+    let labelled = model.embed_labelled();
+    let queries = model.embed(images.pixels.view());
+    let found = model.nearest(labelled.view(), queries.view())?;
+    let classes = match arguments.read_out {
+        Readout::Nearest => found.classes(),
+        other => {
+            let classifier = other.classifier::<u32>(model.trial.train.seed);
+            classifier.fit_predict(labelled.view(), &model.labelled_classes(), queries.view())?
+        }
+    };
+    let temperature = if let Some(estimate) = Estimate::read(&arguments.model)? {
+        estimate.temperature
+    } else {
+        eprintln!(
+            "note: there is no estimate of this model, so confidence is read from the images that it was trained on, and too high; \
+             `dml fit` with --folds makes one"
+        );
+        of_training(model, labelled.view())?.temperature(&model.labelled_classes())
+    };
+    let probabilities = temperature.map(|temperature| found.probabilities(temperature));
+    Ok((0..queries.nrows())
+        .map(|row| guessed(model, &found, probabilities.as_ref(), row, classes[row]))
+        .collect())
+}
+
+fn guessed(
+    model: &Model,
+    found: &NearestOfClasses,
+    probabilities: Option<&Array2<f64>>,
+    row: usize,
+    class: u32,
+) -> Guessed {
+    let class = class as usize;
+    // Of one class alone there is no doubt.
+    let confidence = probabilities.map_or(1.0, |probabilities| probabilities[[row, class]]);
+    let nearest = model.labelled[found.rows[[row, class]] as usize];
+    Guessed { class, confidence, nearest: model.training_name(nearest) }
+}
+
+/// What is nearest to each labelled image among the others.
+fn of_training(model: &Model, labelled: ArrayView2<f32>) -> Result<NearestOfClasses> {
+    let classes = model.labelled_classes();
+    let mut found = model.nearest(labelled, labelled)?;
+    for (row, &class) in classes.iter().enumerate() {
+        let place = |other: &usize| *other != row && classes[*other] == class;
+        let others: Vec<usize> = (0..classes.len()).filter(place).collect();
+        let own = labelled.select(ndarray::Axis(0), &others);
+        let query = labelled.row(row).insert_axis(ndarray::Axis(0));
+        found.distances[[row, class as usize]] = if others.is_empty() {
+            f64::INFINITY
+        } else {
+            NearestOfClasses::of(own.view(), &vec![0; others.len()], 1, query)?.distances[[0, 0]]
+        };
+    }
+    Ok(found)
+}
+
+fn summary(
+    guessed: &[Guessed],
+    images: &Images,
+    written: &[usize],
+    out: &std::path::Path,
+) -> Result<ExitCode> {
+    let (n, all) = (written.len(), guessed.len());
+    let left_out = if n == all { String::new() } else { format!("; {} were too doubtful", all - n) };
+    crate::print(format_args!("{}: labels of {n} images{left_out}", out.display()))?;
+    let known: Vec<usize> = written.iter().copied().filter(|&row| images.labels[row] >= 0).collect();
+    if !known.is_empty() {
+        let is_right = |row: &&usize| images.labels[**row] == guessed[**row].class as i32;
+        let right = known.iter().filter(is_right).count();
+        crate::print(format_args!("{right} of {} whose class was known are right", known.len()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,127 @@
+//! A trained trial, to be used: what `dml fit` leaves, or a trial of a store.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use dml_data::{Dataset, Mask, Source};
+use dml_eval::NearestOfClasses;
+use dml_models::{Baseline, Stack, TrainingData, load_weights};
+use dml_store::{TrialResult, names};
+use ndarray::{Array2, ArrayView2, Axis};
+use tch::Device;
+
+use crate::pictures::Rows;
+use crate::train::trial::Trial;
+
+/// A trained model with the data that it was trained on.
+pub(crate) struct Model {
+    pub(crate) trial: Trial,
+    pub(crate) data: Dataset,
+    /// The training rows whose labels it saw.
+    pub(crate) labelled: Vec<usize>,
+    trained: Trained,
+    rows: Option<Rows>,
+}
+
+enum Trained {
+    Stack(Box<Stack>),
+    Baseline(Baseline),
+}
+
+impl Model {
+    /// Opens the directory of a trial.
+    pub(crate) fn open(directory: &Path, source: &Source, device: Device) -> Result<Self> {
+        let (trial, _) = Trial::read(&directory.join(names::TRIAL))?;
+        let data = trial.data.load(source)?;
+        check_content(directory, &trial, &data)?;
+        let config = &trial.data;
+        let (percent, sampling) = (config.labelled_percent, config.labelled_sampling);
+        let mask = Mask::draw(&data.train.labels, data.n_classes(), percent, sampling, trial.train.seed)?;
+        let images = data.train.images.view();
+        let trained = if trial.train.model.system.is_baseline() {
+            Trained::Baseline(Baseline::fit(&trial.train.model, trial.train.seed, images))
+        } else {
+            let labels = &data.train.labels;
+            let training = TrainingData::new(images, labels, data.shape, data.n_classes(), device);
+            let mut stack = Stack::new(vec![trial.train.clone()], &[mask.rows()], &training, device)?;
+            load_weights(&mut stack, &weights(directory)?)?;
+            Trained::Stack(Box::new(stack))
+        };
+        // What `dml data import` and `dml fit` write beside their data.
+        let csv = Path::new(&trial.data.name).with_extension("csv");
+        let rows = if csv.exists() { Some(Rows::read(&csv)?) } else { None };
+        Ok(Self { trial, labelled: mask.rows().to_vec(), data, trained, rows })
+    }
+
+    /// Embeddings of images. `[n, pixels]` to `[n, d]`
+    pub(crate) fn embed(&self, images: ArrayView2<u8>) -> Array2<f32> {
+        match &self.trained {
+            Trained::Stack(stack) => stack.embed(0, images),
+            Trained::Baseline(baseline) => baseline.embed(images),
+        }
+    }
+
+    /// Embeddings of the labelled training images.
+    pub(crate) fn embed_labelled(&self) -> Array2<f32> {
+        self.embed(self.data.train.images.select(Axis(0), &self.labelled).view())
+    }
+
+    /// Places of the classes of the labelled training images.
+    pub(crate) fn labelled_classes(&self) -> Vec<u32> {
+        self.labelled.iter().map(|&row| self.data.train.labels[row] as u32).collect()
+    }
+
+    /// What is nearest to queries among the labelled training images, class by class.
+    pub(crate) fn nearest(
+        &self,
+        labelled: ArrayView2<f32>,
+        queries: ArrayView2<f32>,
+    ) -> Result<NearestOfClasses> {
+        Ok(NearestOfClasses::of(labelled, &self.labelled_classes(), self.data.n_classes(), queries)?)
+    }
+
+    /// What a class is called: its folder's name, or its number.
+    pub(crate) fn class_name(&self, place: usize) -> String {
+        let number = i64::from(self.data.classes[place]);
+        let name = self.rows.as_ref().and_then(|rows| rows.classes.get(&number).cloned());
+        name.unwrap_or_else(|| number.to_string())
+    }
+
+    /// The file of each training image, where they have some and all are there.
+    pub(crate) fn training_files(&self) -> Option<&Vec<String>> {
+        let files = self.rows.as_ref().map(|rows| &rows.files);
+        files.filter(|files| files.len() == self.data.train.labels.len())
+    }
+
+    /// What a training image is called: its file, or its row.
+    pub(crate) fn training_name(&self, row: usize) -> String {
+        self.training_files().map_or_else(|| format!("row {row}"), |files| files[row].clone())
+    }
+}
+
+/// Refuses other data than the trial was trained on, where they are given by path.
+fn check_content(directory: &Path, trial: &Trial, data: &Dataset) -> Result<()> {
+    let path = directory.join(names::RESULT);
+    let Ok(text) = std::fs::read(&path) else { return Ok(()) };
+    let result: TrialResult = serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
+    if result.data_sha256.is_some() && result.data_sha256 != data.sha256 {
+        bail!(
+            "{} holds other data than the trial in {} was trained on; bring that file back",
+            trial.data.name,
+            directory.display()
+        );
+    }
+    Ok(())
+}
+
+fn weights(directory: &Path) -> Result<PathBuf> {
+    let path = directory.join(names::WEIGHTS);
+    let why = || {
+        let directory = directory.display();
+        format!(
+            "{}: is not there; train first: dml run {directory}, or dml fit with --out {directory}",
+            path.display()
+        )
+    };
+    path.exists().then_some(path.clone()).with_context(why)
+}

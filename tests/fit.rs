@@ -1,0 +1,180 @@
+//! `dml fit`, `embed`, `label` and `search`: a model of a folder of pictures, and what is done with
+//! it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use tempfile::TempDir;
+
+use crate::call::{dml, text};
+use crate::import::draw;
+
+/// The small recipe of these tests.
+const SMALL: [&str; 7] = [
+    "--set=training.epochs=12",
+    "--set=training.learning_rate=0.01",
+    "--set=model.encoder={kind=\"mlp\",hidden=[32]}",
+    "--set=model.latent_dim=8",
+    "--set=views={rotation=0.0,scale=0.1,shear=0.0,shift=0.05}",
+    "--threads=1",
+    "--offline",
+];
+
+/// Pictures of three classes, `sorted` of each in its folder, 12 of each in all.
+fn folder(sorted: usize) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..36 {
+        let (class, round) = (number % 3, number / 3);
+        let name = if round < sorted { ["bottom", "middle", "top"][2 - class] } else { "unlabelled" };
+        draw(&folder.path().join(format!("pictures/{name}/{number:02}.png")), class, 150 + number as u8);
+    }
+    let pictures = folder.path().join("pictures");
+    (folder, pictures)
+}
+
+fn fit(pictures: &Path, model: &Path, more: &[&str]) -> Output {
+    let given = ["fit", text(pictures), "--out", text(model)];
+    let size = ["--size=12"];
+    let size = if more.iter().any(|more| more.starts_with("--size")) { &[][..] } else { &size };
+    dml(&[&given[..], &SMALL, size, more].concat()).output().unwrap()
+}
+
+fn call(arguments: &[&str]) -> (Option<i32>, String, String) {
+    said(&dml(arguments).output().unwrap())
+}
+
+fn said(output: &Output) -> (Option<i32>, String, String) {
+    let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8(bytes.clone()).unwrap());
+    (output.status.code(), out, err)
+}
+
+#[test]
+fn a_folder_becomes_a_model_that_labels_searches_and_embeds() {
+    let (folder, pictures) = folder(4);
+    let model = folder.path().join("model");
+    let (code, out, err) = said(&fit(&pictures, &model, &["--folds=3"]));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("a model of 36 images, 12 epochs"), "{out}");
+    let accuracy = "accuracy of the nearest labelled image: 1.000 (12 of 12 labelled images, each tested by a model that had not seen it; \
+                    3 parts; 95% interval 0.735 to 1.000)";
+    assert!(out.contains(accuracy), "{out}");
+    assert!(out.contains("With 12 labelled images this means little"), "{out}");
+
+    // Again: nothing is trained, and the same is said.
+    let log = fs::read_to_string(model.join("log.txt")).unwrap();
+    let (_, again, _) = said(&fit(&pictures, &model, &["--folds=3"]));
+    assert_eq!((again, fs::read_to_string(model.join("log.txt")).unwrap()), (out, log));
+
+    let labels = folder.path().join("labels.csv");
+    let (code, out, err) = call(&["label", text(&model), "--out", text(&labels)]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.ends_with("labels.csv: labels of 24 images\n"), "{out}");
+    for row in fs::read_to_string(&labels).unwrap().lines().skip(1) {
+        let [file, label, confidence, nearest] = row.split(',').collect::<Vec<_>>()[..] else {
+            panic!("{row}")
+        };
+        let number: usize = Path::new(file).file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        assert_eq!(label, ["bottom", "middle", "top"][2 - number % 3], "{row}");
+        assert!((0.0..=1.0).contains(&confidence.parse::<f64>().unwrap()), "{row}");
+        assert!(nearest.contains(&format!("/{label}/")), "{row}");
+    }
+    let (_, out, _) =
+        call(&["label", text(&model), text(&pictures), "--read-out=knn", "--out", text(&labels)]);
+    assert!(out.contains("12 of 12 whose class was known are right"), "{out}");
+    let (_, out, _) = call(&["label", text(&model), "--at-least=1", "--out", text(&labels)]);
+    assert!(out.contains("labels of 0 images; 24 were too doubtful"), "{out}");
+
+    let one = pictures.join("top/00.png");
+    let (code, out, err) = call(&["search", text(&model), text(&one), "--in", text(&pictures), "-k", "3"]);
+    assert_eq!((code, out.lines().count()), (Some(0), 4), "{err}");
+    assert!(out.lines().nth(1).unwrap().contains("0.0000  top    "), "itself comes first: {out}");
+
+    let npz = folder.path().join("embeddings.npz");
+    let (code, out, err) = call(&["embed", text(&model), text(&pictures), "--out", text(&npz)]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("36 embeddings of 8 dimensions"), "{out}");
+    let rows = fs::read_to_string(npz.with_extension("csv")).unwrap();
+    assert!(rows.lines().nth(1).unwrap().ends_with("bottom/02.png,0"), "{rows}");
+    let (code, scores, err) = call(&["score", text(&npz), "--only", "retrieval"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(scores.contains("recall_at_1 1.0000"), "{scores}");
+}
+
+#[test]
+fn other_pictures_or_settings_do_not_go_into_a_model_that_is_there() {
+    let (folder, pictures) = folder(2);
+    let model = folder.path().join("model");
+    assert!(fit(&pictures, &model, &["--folds=0"]).status.success());
+    let before = fs::read(model.join("weights.safetensors")).unwrap();
+    let (code, _, err) = said(&fit(&pictures, &model, &["--folds=0", "--set=seed=1"]));
+    assert_eq!(code, Some(1));
+    assert!(err.contains("was begun with seed = 0, not 1; use another --out, or delete it"), "{err}");
+
+    // Corrections are other labels, and make another model.
+    let corrections = folder.path().join("corrections.csv");
+    let file = pictures.join("unlabelled/06.png");
+    fs::write(&corrections, format!("file,label\n{},new\n", file.display())).unwrap();
+    let with = format!("--corrections={}", corrections.display());
+    let (code, _, err) = said(&fit(&pictures, &model, &["--folds=0", &with]));
+    assert_eq!(code, Some(1));
+    assert!(err.contains("was begun with other pictures or labels than"), "{err}");
+    let other = folder.path().join("other");
+    assert!(fit(&pictures, &other, &["--folds=0", &with]).status.success());
+    assert!(fs::read_to_string(other.join("data.csv")).unwrap().contains("06.png,2,new"));
+    assert_eq!(fs::read(model.join("weights.safetensors")).unwrap(), before);
+
+    fs::write(&corrections, "file,label\nelsewhere.png,new\n").unwrap();
+    let (_, _, err) = said(&fit(&pictures, &other, &["--folds=0", &with]));
+    assert!(err.contains("corrections.csv: corrects elsewhere.png, which is none of the pictures"), "{err}");
+}
+
+#[test]
+fn a_budget_gives_the_epochs_and_a_second_call_keeps_them() {
+    let (folder, pictures) = folder(2);
+    let model = folder.path().join("model");
+    let (code, out, err) = said(&fit(&pictures, &model, &["--folds=0", "--minutes=60"]));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("36 images, 12 epochs"), "all that the recipe has: {out}");
+    let (code, again, err) = said(&fit(&pictures, &model, &["--folds=0", "--minutes=1"]));
+    assert_eq!((code, again), (Some(0), out), "{err}");
+    let (code, _, err) =
+        said(&fit(&pictures, &folder.path().join("other"), &["--folds=0", "--minutes=0.0000001"]));
+    assert_eq!(code, Some(1));
+    assert!(err.contains("an epoch of 36 images takes about"), "{err}");
+}
+
+#[test]
+fn what_cannot_be_fitted_is_refused_in_a_sentence() {
+    let (folder, pictures) = folder(1);
+    let model = folder.path().join("model");
+    let refused = |more: &[&str], code: i32, sentence: &str| {
+        let (found, _, err) = said(&fit(&pictures, &model, more));
+        assert!(err.contains(sentence), "{err}");
+        assert_eq!(found, Some(code), "{err}");
+        assert!(!model.join("trial.toml").exists());
+    };
+    refused(&["--folds=1"], 2, "--folds 1 tests on nothing; it must be 0, or 2 at least");
+    refused(&["--minutes=0"], 2, "--minutes must be above 0");
+    refused(&["--set=epochs"], 2, "epochs is no setting; training.epochs=5 would be one");
+    refused(&["--set=data.validation=3"], 1, "--set data.validation is for the training");
+    refused(&["--set=training.epoch=3"], 1, "unknown field `epoch`");
+    refused(&["--size=0"], 1, "a size of 0 pixels is out of range; it must be 1 to 128");
+
+    let of = |data: &Path| said(&fit(data, &folder.path().join("none"), &[])).2;
+    assert!(
+        of(&folder.path().join("nowhere")).contains("nowhere: is not there; a folder of pictures, a CSV")
+    );
+    let unlabelled = pictures.join("unlabelled");
+    assert!(of(&unlabelled).contains("has no labelled image; put some pictures of each class into a folder"));
+    for class in ["middle", "top"] {
+        fs::remove_dir_all(pictures.join(class)).unwrap();
+    }
+    fs::create_dir(pictures.join("empty")).unwrap();
+    let (_, _, err) = said(&fit(&pictures, &folder.path().join("one"), &[]));
+    assert!(err.contains("are of one class; there must be two at least to tell apart"), "{err}");
+
+    let (code, _, err) = call(&["label", text(&folder.path().join("one")), "--out", "labels.csv"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("trial.toml: No such file or directory"), "{err}");
+}

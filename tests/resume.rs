@@ -169,6 +169,28 @@ fn a_stack_goes_on_as_a_stack() {
 }
 
 #[test]
+fn a_stack_killed_between_the_checkpoints_of_two_members_goes_on_from_the_epoch_that_both_have() {
+    let (store, other) = (Store::new(), Store::new());
+    let (trials, others) = (add_without_memory(&store), add_without_memory(&other));
+    let options = ["--stack", "2", "--checkpoint-seconds", "0"];
+    let running = Running::start(&options, &trials).read_until_epoch(3);
+    running.send(Signal::TERM);
+    assert_eq!(running.wait(), Some(143));
+    // As if the second member's last checkpoint had not been written.
+    let [latest, before] = ["checkpoint.json", "checkpoint.before.json"].map(|name| trials[1].join(name));
+    let of = |path: &Path| -> Value { serde_json::from_slice(&fs::read(path).unwrap()).unwrap() };
+    let epochs = [&latest, &before].map(|path| of(path)["epoch"].as_u64().unwrap());
+    assert_eq!(epochs[0], epochs[1] + 1);
+    fs::remove_file(trials[1].join(of(&latest)["tensors"].as_str().unwrap())).unwrap();
+    fs::rename(&before, &latest).unwrap();
+    assert_eq!(go_on(&trials, &["--stack", "2"]), [epochs[1]; 2]);
+    run(&["--stack", "2"], &others).well();
+    for (trial, other) in trials.iter().zip(&others) {
+        assert_eq!(outcome(trial), outcome(other));
+    }
+}
+
+#[test]
 fn a_stack_goes_on_with_a_member_that_diverged_before() {
     let diverging = |store: &Store| {
         let settings = format!("training.epochs = {EPOCHS}\nseed = ");

@@ -1,6 +1,7 @@
 //! `dml run`: trials in, results out.
 
 mod at_rung;
+mod begin;
 mod content;
 mod known;
 mod members;

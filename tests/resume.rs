@@ -152,6 +152,25 @@ fn the_seconds_of_a_killed_attempt_count_even_where_nothing_is_left_of_it() {
 }
 
 #[test]
+fn a_trial_goes_on_with_the_number_of_threads_that_it_began_with() {
+    // LibTorch splits the sums of a convolution by threads, even where images are small.
+    let settings = "training.epochs = 4
+        model.encoder = { kind = 'conv', channels = [8, 16], hidden = 32 }
+        model.decoder = { kind = 'conv', channels = [16, 8], hidden = 32 }";
+    let stores = [Store::new(), Store::new()];
+    let [trial, other] = [0, 1].map(|i| [stores[i].add(settings)]);
+    run(&["--threads", "2", "--until-epoch", "2"], &trial).well();
+    let ran = run(&["--threads", "1"], &trial).well();
+    assert_eq!(ran.told(&trial[0])[0], "started with 2 of 4");
+    let expected = "goes on with --threads 2, as it began: the last digits depend on it\n";
+    assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+    let run_json: Value = serde_json::from_slice(&fs::read(trial[0].join("run.json")).unwrap()).unwrap();
+    assert_eq!(run_json["threads"], 2);
+    run(&["--threads", "2"], &other).well();
+    assert_eq!(outcome(&trial[0]), outcome(&other[0]));
+}
+
+#[test]
 fn a_stack_goes_on_as_a_stack() {
     let store = Store::new();
     let trials = add_without_memory(&store);

@@ -166,6 +166,7 @@ impl Stack {
             diverged: self.members[member].diverged.clone(),
             curves: self.members[member].curves.clone(),
             seconds: self.seconds(member),
+            threads: u16::try_from(tch::get_num_threads()).ok(),
         };
         checkpoint.write(folder, self.members.len() > 1)
     }
@@ -182,10 +183,13 @@ impl Stack {
     /// Puts a member where its checkpoint of an epoch was. All members of a stack must come to the
     /// same epoch: the stack takes that of the last one loaded.
     ///
+    /// Gives LibTorch's number of threads when the checkpoint was written, where it is known: the
+    /// training goes on to the same bytes only with that number, by which LibTorch splits sums.
+    ///
     /// # Errors
     /// When there is no such checkpoint, or it is damaged or of another model. The member is then
     /// half-loaded: build the stack again.
-    pub fn load_checkpoint(&mut self, member: usize, folder: &Path, epoch: u32) -> io::Result<()> {
+    pub fn load_checkpoint(&mut self, member: usize, folder: &Path, epoch: u32) -> io::Result<Option<u16>> {
         let (checkpoint, path) = Checkpoint::read(folder, epoch)?;
         let mut tensors = read_tensors(&path)?;
         let _guard = no_grad_guard();
@@ -216,6 +220,6 @@ impl Stack {
         self.members[member].curves = checkpoint.curves;
         self.members[member].seconds_before = checkpoint.seconds;
         self.epoch = checkpoint.epoch;
-        Ok(())
+        Ok(checkpoint.threads)
     }
 }

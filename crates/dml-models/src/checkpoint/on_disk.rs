@@ -37,6 +37,9 @@ pub(super) struct Checkpoint {
     /// Older versions did not count them.
     #[serde(default)]
     pub(super) seconds: f64,
+    /// Older versions did not say.
+    #[serde(default)]
+    pub(super) threads: Option<u16>,
 }
 
 impl Checkpoint {

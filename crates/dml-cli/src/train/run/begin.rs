@@ -43,11 +43,23 @@ pub(super) fn begin(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<S
         }
         return Ok(stack);
     };
+    let mut threads = Vec::new();
     for (member, job) in jobs.iter().enumerate() {
-        if let Err(error) = stack.load_checkpoint(member, &job.directory, epoch) {
-            tell(&format!("{:#}; starting afresh", anyhow::Error::from(error)));
-            return Ok(fresh()?);
+        match stack.load_checkpoint(member, &job.directory, epoch) {
+            Ok(begun_with) => threads.push(begun_with),
+            Err(error) => {
+                tell(&format!("{:#}; starting afresh", anyhow::Error::from(error)));
+                return Ok(fresh()?);
+            }
         }
+    }
+    if threads.iter().any(|begun_with| *begun_with != threads[0]) {
+        tell("trials of this stack began with different numbers of threads; starting afresh");
+        return Ok(fresh()?);
+    }
+    if let Some(begun_with) = threads[0].filter(|&begun_with| begun_with != session.threads.now()) {
+        tell(&format!("goes on with --threads {begun_with}, as it began: the last digits depend on it"));
+        session.threads.take(Some(begun_with));
     }
     for job in jobs {
         job.log.line(&format!("resumed after epoch {}", stack.epoch));

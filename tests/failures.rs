@@ -94,10 +94,10 @@ fn a_damaged_result_is_named_and_not_overwritten() {
 fn a_trial_file_that_cannot_be_is_named_with_key_and_value() {
     let store = Store::new();
     let expected = [
-        ("training.momentum = 0.9", &["unknown field `momentum`"][..]),
+        ("training.momentum = 0.9", &["there is no key `momentum`; there are `"][..]),
         ("routine.alpha = 1.5", &["routine.alpha = 1.5 is out of range", "[0, 1]"]),
         ("data.labelled_percent = 0.0", &["data.labelled_percent = 0 is out of range", "at most 100"]),
-        ("model.system = 'dmll'", &["unknown variant `dmll`", "`dml_autoencoder`"]),
+        ("model.system = 'dmll'", &["`system`: there is no `dmll`; `dml` is the nearest"]),
         ("loss.margin = -1.0", &["margin", "-1"]),
         ("evaluation.likelihood_samples = 5", &["likelihood_samples = 5 is for model.system = \"vae\""]),
     ];

@@ -158,7 +158,7 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
     refused(&["--minutes=0"], 2, "--minutes must be above 0");
     refused(&["--set=epochs"], 2, "epochs is no setting; training.epochs=5 would be one");
     refused(&["--set=data.validation=3"], 1, "--set data.validation is for the training");
-    refused(&["--set=training.epoch=3"], 1, "unknown field `epoch`");
+    refused(&["--set=training.epoch=3"], 1, "there is no key `epoch`");
     refused(&["--size=0"], 1, "a size of 0 pixels is out of range; it must be 1 to 128");
 
     let of = |data: &Path| said(&fit(data, &folder.path().join("none"), &[])).2;

@@ -10,6 +10,7 @@ mod call;
 mod store;
 
 mod check;
+mod diverged;
 mod embed;
 mod failures;
 mod fit;

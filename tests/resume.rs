@@ -152,6 +152,25 @@ fn the_seconds_of_a_killed_attempt_count_even_where_nothing_is_left_of_it() {
 }
 
 #[test]
+fn a_trial_goes_on_with_the_number_of_threads_that_it_began_with() {
+    // LibTorch splits the sums of a convolution by threads, even where images are small.
+    let settings = "training.epochs = 4
+        model.encoder = { kind = 'conv', channels = [8, 16], hidden = 32 }
+        model.decoder = { kind = 'conv', channels = [16, 8], hidden = 32 }";
+    let stores = [Store::new(), Store::new()];
+    let [trial, other] = [0, 1].map(|i| [stores[i].add(settings)]);
+    run(&["--threads", "2", "--until-epoch", "2"], &trial).well();
+    let ran = run(&["--threads", "1"], &trial).well();
+    assert_eq!(ran.told(&trial[0])[0], "started with 2 of 4");
+    let expected = "goes on with --threads 2, as it began: the last digits depend on it\n";
+    assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+    let run_json: Value = serde_json::from_slice(&fs::read(trial[0].join("run.json")).unwrap()).unwrap();
+    assert_eq!(run_json["threads"], 2);
+    run(&["--threads", "2"], &other).well();
+    assert_eq!(outcome(&trial[0]), outcome(&other[0]));
+}
+
+#[test]
 fn a_stack_goes_on_as_a_stack() {
     let store = Store::new();
     let trials = add_without_memory(&store);
@@ -166,6 +185,28 @@ fn a_stack_goes_on_as_a_stack() {
     let others = add_without_memory(&other);
     run(&["--stack", "2"], &others).well();
     assert_eq!(outcomes, others.iter().map(|trial| outcome(trial)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_stack_killed_between_the_checkpoints_of_two_members_goes_on_from_the_epoch_that_both_have() {
+    let (store, other) = (Store::new(), Store::new());
+    let (trials, others) = (add_without_memory(&store), add_without_memory(&other));
+    let options = ["--stack", "2", "--checkpoint-seconds", "0"];
+    let running = Running::start(&options, &trials).read_until_epoch(3);
+    running.send(Signal::TERM);
+    assert_eq!(running.wait(), Some(143));
+    // As if the second member's last checkpoint had not been written.
+    let [latest, before] = ["checkpoint.json", "checkpoint.before.json"].map(|name| trials[1].join(name));
+    let of = |path: &Path| -> Value { serde_json::from_slice(&fs::read(path).unwrap()).unwrap() };
+    let epochs = [&latest, &before].map(|path| of(path)["epoch"].as_u64().unwrap());
+    assert_eq!(epochs[0], epochs[1] + 1);
+    fs::remove_file(trials[1].join(of(&latest)["tensors"].as_str().unwrap())).unwrap();
+    fs::rename(&before, &latest).unwrap();
+    assert_eq!(go_on(&trials, &["--stack", "2"]), [epochs[1]; 2]);
+    run(&["--stack", "2"], &others).well();
+    for (trial, other) in trials.iter().zip(&others) {
+        assert_eq!(outcome(trial), outcome(other));
+    }
 }
 
 #[test]

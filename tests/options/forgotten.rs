@@ -110,10 +110,10 @@ pub(super) fn variants(paths: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let stderr = String::from_utf8(dml(&arguments).output().unwrap().stderr).unwrap();
     let mut variants = BTreeMap::new();
     for (path, file) in paths.iter().zip(&files) {
-        let said = stderr.lines().find_map(|line| line.strip_prefix(&format!("error: {}: ", text(file))));
-        // …: unknown variant `?`, expected one of `a`, `b`
-        if let Some((_, expected)) = said.and_then(|said| said.split_once("unknown variant `?`, expected")) {
-            let words = expected.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        // …: there is no `?`; there are `a`, `b`
+        let mut said = stderr.lines().filter(|line| line.contains(&format!("{}: ", text(file))));
+        if let Some((_, known)) = said.find_map(|line| line.split_once("there is no `?`; there are ")) {
+            let words = known.split('`').skip(1).step_by(2).map(str::to_owned).collect();
             variants.insert((*path).to_string(), words);
         }
     }

@@ -31,7 +31,7 @@ impl Shape {
     fn draw(random: &mut impl Rng, kind: usize) -> Self {
         let middle = SIZE as f32 / 2.0;
         let centre = (middle + random.gen_range(-5.0..5.0), middle + random.gen_range(-5.0..5.0));
-        let (radius, turn) = (random.gen_range(8.0..14.0), random.gen_range(0.0..TAU));
+        let (radius, turn) = (random.gen_range(8.0..14.0), random.gen_range(-0.5..0.5));
         Self { kind, centre, radius, turn, stretch: random.gen_range(0.8..1.25) }
     }
 

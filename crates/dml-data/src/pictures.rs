@@ -5,11 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, ImageResult};
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 use rayon::prelude::*;
 
 use crate::{DataError, ImageShape};
+
+/// The memory that one picture may take before it is resized: 512 MiB are 178 million pixels in
+/// colour.
+const MOST_BYTES: u64 = 512 << 20;
 
 /// How pictures are read.
 #[derive(Debug, Clone)]
@@ -164,16 +168,24 @@ fn of_list(path: &Path) -> Result<Found, DataError> {
 
 /// A picture at `size`, three channels a pixel: `[height, width, 3]`; or why not.
 fn pixels(file: &Path, size: u32, to_grey: bool) -> Result<Vec<u8>, String> {
-    let read = || -> image::ImageResult<DynamicImage> {
-        let mut decoder = ImageReader::open(file)?.with_guessed_format()?.into_decoder()?;
+    let told = |error: ImageError| format!("cannot be read as a picture: {error}");
+    let open = || ImageReader::open(file)?.with_guessed_format()?.into_decoder();
+    let mut decoder = open().map_err(told)?;
+    // What a header asks for is looked at before it is given.
+    if decoder.total_bytes() > MOST_BYTES {
+        let ((width, height), most) = (decoder.dimensions(), MOST_BYTES >> 20);
+        return Err(format!(
+            "has {width} x {height} pixels, which take more than {most} MiB: shrink it first"
+        ));
+    }
+    let read = || -> ImageResult<DynamicImage> {
         let orientation = decoder.orientation()?;
         let mut picture = DynamicImage::from_decoder(decoder)?;
         picture.apply_orientation(orientation);
         Ok(picture)
     };
-    let picture = read().map_err(|error| format!("cannot be read as a picture: {error}"))?;
     // Averages where it shrinks, as thumbnails do.
-    let small = picture.resize_exact(size, size, FilterType::Triangle);
+    let small = read().map_err(told)?.resize_exact(size, size, FilterType::Triangle);
     let small = if to_grey { small.grayscale() } else { small };
     Ok(small.into_rgb8().into_raw())
 }

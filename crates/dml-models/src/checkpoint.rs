@@ -1,64 +1,17 @@
-//! A member's state on disk: enough to go on exactly where it was.
-//!
-//! `checkpoint.json` names the tensors' file of its epoch; it is written after that file, by
-//! rename, and older files are removed after it. So at any moment the directory holds one whole
-//! checkpoint, or none.
+//! A member's state, written and put back: enough to go on exactly where it was.
+
+mod on_disk;
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use dml_data::files;
 use dml_priors::{Density, Gaussian};
-use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor, no_grad_guard};
+use tch::{Tensor, no_grad_guard};
 
 use crate::stack::{Member, Stack};
 
-/// Version of the files.
-const FORMAT: u32 = 1;
-
-/// What stands in `checkpoint.json`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Checkpoint {
-    format: u32,
-    epoch: u32,
-    tensors: String,
-    sha256: String,
-    adam_steps: BTreeMap<String, u32>,
-    memory_next: i64,
-    diverged: Option<(u32, String)>,
-    curves: BTreeMap<String, Vec<Option<f64>>>,
-    /// Older versions did not count them.
-    #[serde(default)]
-    seconds: f64,
-}
-
-fn fail(path: &Path, why: impl Display) -> io::Error {
-    io::Error::other(format!("{}: {why}", path.display()))
-}
-
-/// Writes named tensors so that a reader sees all of them or none.
-fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> io::Result<()> {
-    let aside = path.with_extension("writing");
-    let on_host: Vec<(&str, Tensor)> =
-        tensors.iter().map(|(name, t)| (name.as_str(), t.to_device(Device::Cpu).contiguous())).collect();
-    // What the system says against the file is a sentence; the library's own errors are none.
-    fs::File::create(&aside).map_err(|e| fail(path, e))?;
-    Tensor::write_safetensors(&on_host, &aside)
-        .map_err(|e| fail(path, format!("could not be written whole: {e}")))?;
-    files::rename_whole(&aside, path)
-}
-
-fn read_tensors(path: &Path) -> io::Result<BTreeMap<String, Tensor>> {
-    fs::File::open(path).map_err(|e| fail(path, e))?;
-    let tensors =
-        Tensor::read_safetensors(path).map_err(|_| fail(path, "is not a whole safetensors file"))?;
-    Ok(tensors.into_iter().collect())
-}
+use on_disk::{Checkpoint, FORMAT, fail, read_tensors, write_tensors};
 
 /// Writes the weights of one member, under their dotted names, as safetensors.
 ///
@@ -180,12 +133,10 @@ fn take_pseudo_labels(member: &mut Member, tensors: &mut BTreeMap<String, Tensor
     }
 }
 
-fn tensors_path(folder: &Path, epoch: u32) -> PathBuf {
-    folder.join(format!("checkpoint-{epoch}.safetensors"))
-}
-
 impl Stack {
-    /// Writes a checkpoint of one member into its directory, in place of an older one.
+    /// Writes a checkpoint of one member into its directory, in place of an older one; of a stack
+    /// of several in place of the last but one, so that a process that dies between two members
+    /// leaves an epoch that all have.
     ///
     /// # Errors
     /// When it cannot be written; the older one is then still whole.
@@ -203,59 +154,43 @@ impl Stack {
             tensors.push(("memory/labels".into(), own(&memory.labels)));
         }
         tensors.extend(pseudo_labels(&self.members[member]));
-        let path = tensors_path(folder, self.epoch);
-        write_tensors(&path, &tensors)?;
+        let (tensors, sha256) = on_disk::write_tensors_of(folder, self.epoch, &tensors)?;
         let steps = self.adam.steps.iter().map(|of_members| of_members[member]);
         let checkpoint = Checkpoint {
             format: FORMAT,
             epoch: self.epoch,
-            tensors: path.file_name().expect("a file").to_string_lossy().into_owned(),
-            sha256: files::sha256(&fs::read(&path)?),
+            tensors,
+            sha256,
             adam_steps: self.parameters.names.iter().cloned().zip(steps).collect(),
             memory_next: self.memory.as_ref().map_or(0, |m| m.next),
             diverged: self.members[member].diverged.clone(),
             curves: self.members[member].curves.clone(),
             seconds: self.seconds(member),
+            threads: u16::try_from(tch::get_num_threads()).ok(),
         };
-        let text = serde_json::to_string(&checkpoint).expect("plain data");
-        files::write_aside(&folder.join("checkpoint.json"), text.as_bytes())?;
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with("checkpoint-") && name != checkpoint.tensors {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
+        checkpoint.write(folder, self.members.len() > 1)
     }
 
-    /// The epoch of the checkpoint in a directory; `None` if there is none that can be read.
-    pub fn checkpoint_epoch(folder: &Path) -> Option<u32> {
-        let text = fs::read_to_string(folder.join("checkpoint.json")).ok()?;
-        serde_json::from_str::<Checkpoint>(&text).ok().map(|c| c.epoch)
-    }
-
-    /// Puts a member where its checkpoint was. All members of a stack must come to the same epoch:
-    /// the stack takes that of the last one loaded.
+    /// The epochs of the checkpoints in a directory, the latest first: none, one, or of a stack of
+    /// several two.
     ///
     /// # Errors
-    /// When there is no checkpoint, or it is damaged or of another model. The member is then
+    /// When there is one that cannot be read.
+    pub fn checkpoint_epochs(folder: &Path) -> io::Result<Vec<u32>> {
+        Ok(Checkpoint::read_all(folder)?.iter().map(|(_, checkpoint)| checkpoint.epoch).collect())
+    }
+
+    /// Puts a member where its checkpoint of an epoch was. All members of a stack must come to the
+    /// same epoch: the stack takes that of the last one loaded.
+    ///
+    /// Gives LibTorch's number of threads when the checkpoint was written, where it is known: the
+    /// training goes on to the same bytes only with that number, by which LibTorch splits sums.
+    ///
+    /// # Errors
+    /// When there is no such checkpoint, or it is damaged or of another model. The member is then
     /// half-loaded: build the stack again.
-    pub fn load_checkpoint(&mut self, member: usize, folder: &Path) -> io::Result<()> {
-        let path = folder.join("checkpoint.json");
-        let text = fs::read_to_string(&path).map_err(|e| fail(&path, e))?;
-        let checkpoint: Checkpoint = serde_json::from_str(&text).map_err(|e| fail(&path, e))?;
-        if checkpoint.format != FORMAT {
-            return Err(fail(
-                &path,
-                format!("checkpoint of format {}, this version reads {FORMAT}", checkpoint.format),
-            ));
-        }
-        let path = folder.join(&checkpoint.tensors);
-        let bytes = fs::read(&path).map_err(|e| fail(&path, e))?;
-        if files::sha256(&bytes) != checkpoint.sha256 {
-            return Err(fail(&path, "is damaged: its sha256 is not the one in checkpoint.json"));
-        }
+    pub fn load_checkpoint(&mut self, member: usize, folder: &Path, epoch: u32) -> io::Result<Option<u16>> {
+        let (checkpoint, path) = Checkpoint::read(folder, epoch)?;
         let mut tensors = read_tensors(&path)?;
         let _guard = no_grad_guard();
         let at = member as i64;
@@ -285,6 +220,6 @@ impl Stack {
         self.members[member].curves = checkpoint.curves;
         self.members[member].seconds_before = checkpoint.seconds;
         self.epoch = checkpoint.epoch;
-        Ok(())
+        Ok(checkpoint.threads)
     }
 }

@@ -35,7 +35,7 @@ pub use event::{Event, Passed};
 pub use identity::{NEUTRAL, canonical, complete, trial_id};
 pub use keys::{flatten, lookup};
 pub use provenance::Provenance;
-pub use reading::{Mistake, line_of, nearest, read_toml};
+pub use reading::{Mistake, line_of, nearest, read_toml, read_trial};
 pub use result::{Curves, Ending, FORMAT, Failure, Outcome, Scores, TrialResult};
 pub use rungs::Rungs;
 pub use store::RunStore;

@@ -1,12 +1,17 @@
 //! Reading TOML that people write: all mistakes of a text at once, each with its line and, for a
 //! word that is not known, the nearest one that is.
 
+mod neutral;
+mod wrong;
+
 use std::fmt;
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeInteger, DeString, DeTable, DeValue, Deserializer, Error};
+
+use wrong::{Wrong, found};
 
 /// What is wrong with a text, in one place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +49,19 @@ impl fmt::Display for Mistake {
 /// assert_eq!(plan.unwrap().claim, "c");
 /// ```
 pub fn read_toml<T: DeserializeOwned>(text: &str) -> (Option<T>, Vec<Mistake>) {
+    read(text, |_| ())
+}
+
+/// As [`read_toml`], of a trial: keys that later versions added and that it lacks have their
+/// neutral values.
+pub fn read_trial<T: DeserializeOwned>(text: &str) -> (Option<T>, Vec<Mistake>) {
+    read(text, neutral::fill)
+}
+
+/// `before` changes what the text says before it is read.
+fn read<T: DeserializeOwned>(text: &str, before: impl FnOnce(&mut DeTable)) -> (Option<T>, Vec<Mistake>) {
     let (mut table, errors) = DeTable::parse_recoverable(text);
+    before(table.get_mut());
     let line = |at: usize| Some(text[..at.min(text.len())].matches('\n').count() + 1);
     let mut mistakes: Vec<Mistake> = errors
         .iter()
@@ -71,7 +88,7 @@ pub fn read_toml<T: DeserializeOwned>(text: &str) -> (Option<T>, Vec<Mistake>) {
         if let Some(keys) = &mut lacking {
             keys.retain(|key| !is_ours(key));
         }
-        let taken = take_out(table.get_mut(), &(0..0), &span, unknown(&error));
+        let taken = take_out(table.get_mut(), &(0..0), &span, Wrong::of(&error));
         if lacking.as_ref().is_none_or(|keys| !keys.is_empty()) {
             let place = taken.as_ref().and_then(|taken| line(taken.at));
             let what = sentence(&error, taken.as_ref(), lacking.as_deref());
@@ -134,20 +151,16 @@ struct Taken {
 }
 
 /// Takes out the entry that an error is about, so that what follows is looked at too. Of a table
-/// that was read as a whole before its keys, an unknown key alone.
-fn take_out(
-    table: &mut DeTable,
-    own: &Range<usize>,
-    span: &Range<usize>,
-    unknown: Option<&str>,
-) -> Option<Taken> {
-    if let (true, Some(unknown)) = (own == span, unknown)
-        && let Some((key, _)) = table.remove_entry(unknown)
+/// that was read as a whole before its keys, the one that is wrong alone.
+fn take_out(table: &mut DeTable, own: &Range<usize>, span: &Range<usize>, wrong: Wrong) -> Option<Taken> {
+    if own == span
+        && let Some(name) = wrong.key_in(table)
+        && let Some((key, _)) = table.remove_entry(name.as_str())
     {
-        return Some(Taken { at: key.span().start, key: Some(unknown.to_owned()), of: own.clone() });
+        return Some(Taken { at: key.span().start, key: Some(name), of: own.clone() });
     }
     for (key, value) in table.iter_mut() {
-        if let Some(taken) = take_from(value, span, unknown) {
+        if let Some(taken) = take_from(value, span, wrong) {
             let key = taken.key.or_else(|| Some(key.get_ref().to_string()));
             return Some(Taken { key, ..taken });
         }
@@ -160,12 +173,19 @@ fn take_out(
     Some(Taken { at, key: Some(key), of: own.clone() })
 }
 
-fn take_from(value: &mut Spanned<DeValue>, span: &Range<usize>, unknown: Option<&str>) -> Option<Taken> {
+fn take_from(value: &mut Spanned<DeValue>, span: &Range<usize>, wrong: Wrong) -> Option<Taken> {
     let own = value.span();
     match value.get_mut() {
-        DeValue::Table(table) => take_out(table, &own, span, unknown),
+        DeValue::Table(table) => take_out(table, &own, span, wrong),
         DeValue::Array(items) => {
-            if let Some(taken) = items.iter_mut().find_map(|item| take_from(item, span, unknown)) {
+            // What is wrong in an item that is read as a whole is said of the array.
+            let is_all = own == *span;
+            let take = |item: &mut Spanned<DeValue>| {
+                let at = if is_all { item.span() } else { span.clone() };
+                take_from(item, &at, wrong)
+                    .map(|taken| if is_all { Taken { of: span.clone(), ..taken } } else { taken })
+            };
+            if let Some(taken) = items.iter_mut().find_map(take) {
                 return Some(taken);
             }
             items.iter().any(|item| item.span() == *span).then(|| {
@@ -176,11 +196,6 @@ fn take_from(value: &mut Spanned<DeValue>, span: &Range<usize>, unknown: Option<
         }
         _ => None,
     }
-}
-
-/// The key that an error says is not known.
-fn unknown(error: &Error) -> Option<&str> {
-    error.message().strip_prefix("unknown field `")?.split('`').next()
 }
 
 /// The key that an error says is missing.
@@ -202,7 +217,10 @@ fn lacking<T: DeserializeOwned>(mut root: Spanned<DeTable>, span: &Range<usize>,
         ];
         for stand_in in stand_ins {
             let Some(table) = table_at(root.get_mut(), span) else { break 'keys };
-            table.insert(Spanned::new(0..0, key.clone().into()), Spanned::new(0..0, stand_in));
+            table.insert(
+                Spanned::new(neutral::NOWHERE, key.clone().into()),
+                Spanned::new(neutral::NOWHERE, stand_in),
+            );
             let next = T::deserialize(Deserializer::from(root.clone())).err();
             if let Some(next) =
                 next.as_ref().filter(|error| error.span().as_ref() == Some(span)).and_then(missing)
@@ -256,8 +274,7 @@ fn sentence(error: &Error, taken: Option<&Taken>, lacking: Option<&[String]>) ->
     if message == "u64 value was too large" {
         return format!("{subject} is too large; at most {} would be right", i64::MAX);
     }
-    let what = ["invalid type: ", "invalid value: "].iter().find_map(|kind| message.strip_prefix(kind));
-    match what.and_then(|what| what.rsplit_once(", expected ")) {
+    match found(message) {
         Some((found, expected)) => {
             let found = if found == "map" { "table" } else { found };
             format!("{subject} is the {found}; {} would be right", in_words(expected))

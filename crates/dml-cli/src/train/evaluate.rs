@@ -5,7 +5,7 @@ use dml_data::{Dataset, Split};
 use dml_eval::agreement::adjusted_mutual_information;
 use dml_eval::clustering::GaussianMixture;
 use dml_eval::propagation::{Affinity, Poisson, SoftCentres};
-use dml_eval::{Embedded, Evaluation, LARGEST_COORDINATE, Protocol};
+use dml_eval::{Embedded, EvalError, Evaluation, LARGEST_COORDINATE, Protocol};
 use dml_models::{FittedMixture, PseudoLabels, PseudoLabelsConfig};
 use dml_store::Scores;
 use ndarray::{Array2, ArrayView2, Axis};
@@ -49,6 +49,18 @@ pub(crate) fn evaluated_split<'a>(trial: &Trial, data: &'a Dataset) -> Result<&'
 pub(crate) fn can_be_scored(embeddings: &Array2<f32>) -> bool {
     // Written so that NaN cannot.
     embeddings.iter().all(|x| x.abs() <= LARGEST_COORDINATE)
+}
+
+/// What left all bounds, where that is why there are no scores: it is a result, and trying again
+/// gives the same.
+pub(crate) fn has_diverged(error: &anyhow::Error) -> Option<String> {
+    match error.downcast_ref()? {
+        EvalError::NotFinite { set, .. } | EvalError::TooLarge { set, .. } => {
+            Some(format!("an embedding of the {set} is very large or not finite"))
+        }
+        EvalError::Diverged { readout } => Some(format!("the read-out {readout} diverged")),
+        _ => None,
+    }
 }
 
 /// All scores that the trial asks for; images without a label are not among what they compare.
@@ -167,5 +179,16 @@ mod tests {
         for (x, expected) in [(-1e15, true), (2e15, false), (f32::NAN, false), (f32::NEG_INFINITY, false)] {
             assert_eq!(can_be_scored(&Array2::from_elem((2, 1), x)), expected, "{x}");
         }
+    }
+
+    #[test]
+    fn what_leaves_all_bounds_has_diverged_and_nothing_else_has() {
+        let reason = |error: EvalError| has_diverged(&error.into());
+        let of_read_out = reason(EvalError::Diverged { readout: "mlp" });
+        assert_eq!(of_read_out.as_deref(), Some("the read-out mlp diverged"));
+        let of_row = reason(EvalError::TooLarge { row: 3, set: "training set" });
+        assert_eq!(of_row.as_deref(), Some("an embedding of the training set is very large or not finite"));
+        assert_eq!(reason(EvalError::NoPair { n: 3 }), None);
+        assert_eq!(has_diverged(&anyhow::anyhow!("a full disk")), None);
     }
 }

@@ -2,6 +2,7 @@
 
 mod budget;
 mod estimate;
+mod page;
 mod recipe;
 
 use std::fs;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
 use dml_data::files::{is_path, write_aside};
 use dml_data::{Dataset, Pictures, Source};
@@ -20,8 +21,9 @@ use crate::pictures::{self, PictureArguments};
 use crate::train::bar::Bar;
 use crate::train::device;
 use crate::train::images::is_pictures;
+use crate::train::model::Model;
 use crate::train::run::{Signals, run_all, watch_signals};
-use crate::train::session::{Session, Voice};
+use crate::train::session::{Session, Threads, Voice};
 use crate::train::trial::Trial;
 use crate::{WrongCall, print};
 use recipe::{Recipe, Setting};
@@ -89,7 +91,7 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
     let n = dataset.train.labels.len();
     drop(dataset);
 
-    let (trial, _) = Trial::parse(&toml::to_string(&table)?)?;
+    let trial = parsed(&table)?;
     let epochs = u64::from(trial.train.training.epochs);
     let bar = Bar::new(epochs * (1 + folds as u64));
     session.voice.bar = Some(bar.clone());
@@ -111,11 +113,17 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
         );
     }
     bar.end();
+    page::write(out, &Model::open(out, &session.source, session.device)?)?;
     print(format_args!("{}: a model of {n} images, {epochs} epochs", out.display()))?;
-    if folds < 2 {
-        return Ok(ExitCode::SUCCESS);
-    }
-    estimate::estimate(out, &mut session, &table, folds, &bar, &signals)
+    let code = match folds {
+        0 | 1 => ExitCode::SUCCESS,
+        _ => estimate::estimate(out, &mut session, &table, folds, &bar, &signals)?,
+    };
+    print(format_args!(
+        "{}: a map of the images, and those to label next",
+        out.join("index.html").display()
+    ))?;
+    Ok(code)
 }
 
 /// Makes a data set of pictures, in the model's directory; the name that its trial has for the
@@ -186,13 +194,12 @@ fn session(arguments: &FitArguments, source: Source, signals: &Signals) -> Resul
     let device = device(&arguments.device)?;
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(64) as u16);
     let threads = arguments.threads.unwrap_or(cores);
-    tch::set_num_threads(threads.into());
     rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
     Ok(Session {
         device,
         checkpoint_seconds: 30,
         tensorboard: false,
-        threads,
+        threads: Threads::of(threads),
         store: RunStore::of_one_trial(&arguments.out),
         voice: Voice { interrupted: Arc::clone(&signals.asked), bar: None },
         interrupted: Arc::clone(&signals.asked),
@@ -216,7 +223,7 @@ fn trial_of(
         let mut table = recipe.training(n, epochs)?;
         table.insert("data".into(), data_section(name, 0, 1));
         table.insert("evaluation".into(), evaluation_section("none"));
-        Trial::parse(&toml::to_string(&table)?).context("the recipe")?;
+        parsed(&table)?;
         Ok(canonical(table))
     };
     if path.exists() {
@@ -235,7 +242,7 @@ fn trial_of(
     }
     let epochs = match arguments.minutes {
         Some(minutes) => {
-            let (trial, _) = Trial::parse(&toml::to_string(&whole(None)?)?)?;
+            let trial = parsed(&whole(None)?)?;
             let device = device(&arguments.device)?;
             Some(budget::epochs(&trial, dataset, minutes / (1 + folds) as f64, recipe.epochs(n)?, device)?)
         }
@@ -244,6 +251,23 @@ fn trial_of(
     let table = whole(epochs)?;
     write_aside(&path, toml::to_string(&table)?.as_bytes()).with_context(|| path.display().to_string())?;
     Ok(table)
+}
+
+fn parsed(table: &Table) -> Result<Trial> {
+    let text = toml::to_string(table)?;
+    // Its lines are nobody's.
+    let told = |mistakes: Vec<String>| {
+        let told: Vec<&str> = mistakes
+            .iter()
+            .map(|m| {
+                m.split_once(": ")
+                    .filter(|(line, _)| line.starts_with("line "))
+                    .map_or(m.as_str(), |(_, m)| m)
+            })
+            .collect();
+        anyhow!("the recipe: {}", told.join("; "))
+    };
+    Trial::parse(&text).map(|(trial, _)| trial).map_err(told)
 }
 
 /// The first key in which two trials differ, with both values.

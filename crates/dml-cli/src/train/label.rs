@@ -111,15 +111,14 @@ fn guess(model: &Model, arguments: &LabelArguments, images: &Images) -> Result<V
             classifier.fit_predict(labelled.view(), &model.labelled_classes(), queries.view())?
         }
     };
-    let temperature = if let Some(estimate) = Estimate::read(&arguments.model)? {
-        estimate.temperature
-    } else {
+    let estimate = Estimate::read(&arguments.model)?;
+    if estimate.is_none() {
         eprintln!(
             "note: there is no estimate of this model, so confidence is read from the images that it was trained on, and too high; \
              `dml fit` with --folds makes one"
         );
-        of_training(model, labelled.view())?.temperature(&model.labelled_classes())
-    };
+    }
+    let temperature = temperature(model, estimate.as_ref(), labelled.view())?;
     let probabilities = temperature.map(|temperature| found.probabilities(temperature));
     Ok((0..queries.nrows())
         .map(|row| guessed(model, &found, probabilities.as_ref(), row, classes[row]))
@@ -138,6 +137,19 @@ fn guessed(
     let confidence = probabilities.map_or(1.0, |probabilities| probabilities[[row, class]]);
     let nearest = model.labelled[found.rows[[row, class]] as usize];
     Guessed { class, confidence, nearest: model.training_name(nearest) }
+}
+
+/// The temperature of a model's probabilities: that of its estimate, or one that fits the images
+/// that it was trained on. `None` where there is one class alone.
+pub(crate) fn temperature(
+    model: &Model,
+    estimate: Option<&Estimate>,
+    labelled: ArrayView2<f32>,
+) -> Result<Option<f64>> {
+    match estimate {
+        Some(estimate) => Ok(estimate.temperature),
+        None => Ok(of_training(model, labelled)?.temperature(&model.labelled_classes())),
+    }
 }
 
 /// What is nearest to each labelled image among the others.

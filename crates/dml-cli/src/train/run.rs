@@ -1,6 +1,7 @@
 //! `dml run`: trials in, results out.
 
 mod at_rung;
+mod begin;
 mod content;
 mod known;
 mod members;
@@ -20,7 +21,7 @@ use dml_store::{Event, Passed, RunStore, names, trial_id};
 use crate::train::device;
 use crate::train::log::{Log, panic_message};
 use crate::train::rung::{Rung, RungScore};
-use crate::train::session::{Job, Session, Voice};
+use crate::train::session::{Job, Session, Threads, Voice};
 use crate::train::trial::Trial;
 
 #[derive(Debug, Args)]
@@ -31,7 +32,10 @@ pub(crate) struct RunArguments {
     /// auto, cpu or cuda:N
     #[arg(long, default_value = "auto")]
     device: String,
-    /// Threads for training and scoring
+    /// Threads for training and scoring. `LibTorch` splits its sums by the number, so that the last
+    /// digits of a training depend on it: a trial that was interrupted goes on with the number that
+    /// it began with, and run.json says which that was. Scores of given embeddings are the same
+    /// with any
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     threads: u16,
     /// Seconds between two checkpoints of a trial; 0 for one after every epoch
@@ -94,7 +98,6 @@ pub(crate) struct Signals {
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     let device = device(&arguments.device)?;
-    tch::set_num_threads(i32::from(arguments.threads));
     rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.into()).build_global()?;
     let signals = watch_signals()?;
     let (mut store, ids) = store_of(&arguments.directories)?;
@@ -107,7 +110,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
         device,
         checkpoint_seconds: arguments.checkpoint_seconds,
         tensorboard: arguments.tensorboard,
-        threads: arguments.threads,
+        threads: Threads::of(arguments.threads),
         store,
         voice: Voice { interrupted: Arc::clone(&signals.asked), bar: None },
         interrupted: Arc::clone(&signals.asked),
@@ -234,6 +237,7 @@ fn claim(session: &Session, id: &str) -> Result<Come> {
 /// Runs claimed trials; whatever goes wrong is recorded and the process goes on. Whether all ended
 /// well.
 fn run_group(session: &mut Session, jobs: Vec<Job>) -> Result<bool> {
+    session.threads.take(None);
     if let Err(error) = session.load(&jobs[0].trial) {
         return fail(session, &jobs, &format!("{error:#}"), false);
     }

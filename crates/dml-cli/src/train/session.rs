@@ -1,6 +1,6 @@
 //! What a process that runs trials has at hand. What it does with them is in `run`.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(crate) struct Session {
     pub(crate) device: Device,
     pub(crate) checkpoint_seconds: u64,
     pub(crate) tensorboard: bool,
-    pub(crate) threads: u16,
+    pub(crate) threads: Threads,
     pub(crate) store: RunStore,
     /// Set by a signal, or when no one reads standard output any more.
     pub(crate) interrupted: Arc<AtomicBool>,
@@ -45,6 +45,34 @@ pub(crate) struct Session {
     pub(crate) rung: Option<Rung>,
     pub(crate) source: Source,
     pub(crate) loaded: Option<Loaded>,
+}
+
+/// How many threads trials are trained with, on which the last digits of sums depend.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    /// With which trials begin.
+    asked: u16,
+    /// With which those at hand are trained.
+    now: Cell<u16>,
+}
+
+impl Threads {
+    pub(crate) fn of(asked: u16) -> Self {
+        let threads = Self { asked, now: Cell::new(asked) };
+        threads.take(None);
+        threads
+    }
+
+    /// Those at hand go on with so many, as they began, or begin.
+    pub(crate) fn take(&self, begun_with: Option<u16>) {
+        let n = begun_with.unwrap_or(self.asked);
+        tch::set_num_threads(n.into());
+        self.now.set(n);
+    }
+
+    pub(crate) fn now(&self) -> u16 {
+        self.now.get()
+    }
 }
 
 /// The data set of the last trial, kept for the next.

@@ -2,16 +2,20 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use dml_data::files::is_path;
 use dml_data::{Dataset, Sampling, Source};
 use dml_eval::{Protocol, Readout};
-use dml_models::{PixelReduction, Reconstruction, TrainConfig};
-use dml_store::{canonical, complete};
+use dml_models::dml_losses::LossConfig;
+use dml_models::dml_priors::PriorConfig;
+use dml_models::{
+    InstanceConfig, KlConfig, ModelConfig, PixelReduction, PseudoLabelsConfig, Reconstruction,
+    ReconstructionConfig, RoutineConfig, SamplingConfig, TrainConfig, TrainingConfig, ViewsConfig,
+};
+use dml_store::{canonical, read_trial};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use toml::de::{DeTable, Deserializer};
-use toml::{Spanned, Table};
+use toml::Table;
 
 /// One trial: what is trained on, how, and what is scored. In its file the sections of the training
 /// stand beside the other two.
@@ -22,12 +26,47 @@ pub(crate) struct Trial {
     pub(crate) evaluation: EvaluationConfig,
 }
 
-/// The two sections that are not of the training.
+/// A trial as its file has it, section by section, so that all that is wrong with any of them is
+/// told at once.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Around {
+struct Whole {
+    seed: u64,
     data: DataConfig,
+    model: ModelConfig,
+    loss: LossConfig,
+    reconstruction: ReconstructionConfig,
+    prior: PriorConfig,
+    kl: KlConfig,
+    routine: RoutineConfig,
+    sampling: SamplingConfig,
+    training: TrainingConfig,
+    views: ViewsConfig,
+    instance: InstanceConfig,
+    pseudo_labels: PseudoLabelsConfig,
     evaluation: EvaluationConfig,
+}
+
+impl Whole {
+    fn sorted(self) -> Trial {
+        let Self { seed, model, loss, reconstruction, prior, kl, routine, sampling, .. } = self;
+        let Self { data, training, views, instance, pseudo_labels, evaluation, .. } = self;
+        let train = TrainConfig {
+            seed,
+            model,
+            loss,
+            reconstruction,
+            prior,
+            kl,
+            routine,
+            sampling,
+            training,
+            views,
+            instance,
+            pseudo_labels,
+        };
+        Trial { data, train, evaluation }
+    }
 }
 
 /// Which images, and which of them keep their labels.
@@ -121,94 +160,85 @@ pub(crate) fn beside(trial_file: &Path, name: String) -> String {
 }
 
 impl EvaluationConfig {
-    fn check(&self, trial: &Trial) -> Result<()> {
+    fn check(&self, trial: &Trial) -> Vec<String> {
+        let mut wrong = Vec::new();
         let read_outs = !self.protocols.is_empty() && !self.readouts.is_empty();
         let samples = self.likelihood_samples;
         let scores_something = read_outs || self.clustering || self.retrieval || samples > 0;
-        if self.split == EvaluatedSplit::None {
-            if scores_something || self.posterior {
-                bail!(
-                    "evaluation.split = \"none\" has no images to score; ask for no score, or take the split \"validation\" or \"test\""
-                );
-            }
-        } else if !scores_something {
-            bail!(
+        if self.split == EvaluatedSplit::None && (scores_something || self.posterior) {
+            wrong.push(
+                "evaluation.split = \"none\" has no images to score; ask for no score, or take the split \"validation\" or \"test\""
+                    .to_owned(),
+            );
+        }
+        if self.split != EvaluatedSplit::None && !scores_something {
+            wrong.push(
                 "[evaluation] scores nothing; name a protocol and a read-out, or set clustering or retrieval to true"
+                    .to_owned(),
             );
         }
-        let system = trial.train.model.system;
-        if samples > 0 && !(system.has_posterior() && system.has_decoder()) {
-            bail!(
-                "evaluation.likelihood_samples = {samples} is for model.system = \"vae\" and \"metric_vae\"; set it to 0 for others"
-            );
-        }
+        let Trial { data, train, .. } = trial;
+        let system = train.model.system;
         let bernoulli = (Reconstruction::BinaryCrossEntropy, PixelReduction::Sum);
-        if samples > 0
-            && !(trial.data.binarize
-                && (trial.train.reconstruction.kind, trial.train.reconstruction.reduction) == bernoulli)
-        {
-            bail!(
+        let of_images = (train.reconstruction.kind, train.reconstruction.reduction);
+        if samples > 0 && !(system.has_posterior() && system.has_decoder()) {
+            wrong.push(format!(
+                "evaluation.likelihood_samples = {samples} is for model.system = \"vae\" and \"metric_vae\"; set it to 0 for others"
+            ));
+        } else if samples > 0 && !(data.binarize && of_images == bernoulli) {
+            wrong.push(format!(
                 "evaluation.likelihood_samples = {samples} needs binary images and their probability: data.binarize = true, and \
                  reconstruction = {{ kind = \"binary_cross_entropy\", reduction = \"sum\" }}"
-            );
+            ));
         }
-        Ok(())
+        wrong
     }
 }
 
 impl Trial {
     /// Reads and checks a trial; also gives its table, without keys that have their neutral value.
+    ///
+    /// # Errors
+    /// All that is wrong with it, a line each.
     pub(crate) fn read(path: &Path) -> Result<(Self, Table)> {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        let (mut trial, table) = Self::parse(&text).with_context(|| path.display().to_string())?;
+        let (mut trial, table) = Self::parse(&text).map_err(|mistakes| {
+            let lines = mistakes.iter().map(|mistake| format!("{}: {mistake}", path.display()));
+            anyhow!(lines.collect::<Vec<_>>().join("\n"))
+        })?;
         trial.data.name = beside(path, trial.data.name);
         Ok((trial, table))
     }
 
-    pub(crate) fn parse(text: &str) -> Result<(Self, Table)> {
-        let one_sentence = |error: toml::de::Error| match error.span() {
-            Some(span) => {
-                let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
-                anyhow!("line {line}: {}", error.message())
-            }
-            None => anyhow!("{}", error.message()),
-        };
-        let table: Table = toml::from_str(text).map_err(one_sentence)?;
-        let mut whole = table.clone();
-        let trial = if complete(&mut whole) {
-            // Only what is read from the text itself has a line to name.
-            let whole = toml::to_string(&whole)?;
-            Self::from_toml(&whole).map_err(|error| anyhow!("{}", error.message()))?
-        } else {
-            Self::from_toml(text).map_err(one_sentence)?
-        };
-        trial.train.check()?;
-        let percent = trial.data.labelled_percent;
-        if !(percent > 0.0 && percent <= 100.0) {
-            bail!("data.labelled_percent = {percent} is out of range; it must be above 0 and at most 100");
+    pub(crate) fn parse(text: &str) -> Result<(Self, Table), Vec<String>> {
+        let (whole, mistakes) = read_trial::<Whole>(text);
+        let mut mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        let trial = whole.map(Whole::sorted);
+        // Where keys are missing, ranges are looked at once they are there.
+        mistakes.extend(trial.iter().flat_map(Self::check));
+        match (trial, toml::from_str(text)) {
+            (Some(trial), Ok(table)) if mistakes.is_empty() => Ok((trial, canonical(table))),
+            _ => Err(mistakes),
         }
-        if trial.data.labelled_sampling == Sampling::Given && percent.to_bits() != 100.0_f64.to_bits() {
-            bail!(
-                "data.labelled_percent = {percent} means nothing with data.labelled_sampling = \"given\", which keeps every label that is given; \
-                 it must be 100"
-            );
-        }
-        trial.evaluation.check(&trial)?;
-        Ok((trial, canonical(table)))
     }
 
-    /// Sections as they stand in a file; each knows all its keys.
-    fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
-        let mut of_training = DeTable::parse(text)?;
-        let mut around = Spanned::new(of_training.span(), DeTable::new());
-        for section in ["data", "evaluation"] {
-            if let Some((key, value)) = of_training.get_mut().remove_entry(section) {
-                around.get_mut().insert(key, value);
-            }
+    /// All values that cannot be, and those that do not go together.
+    fn check(&self) -> Vec<String> {
+        let Self { data, train, evaluation } = self;
+        let mut wrong: Vec<String> = train.check().err().iter().map(ToString::to_string).collect();
+        let percent = data.labelled_percent;
+        if !(percent > 0.0 && percent <= 100.0) {
+            wrong.push(format!(
+                "data.labelled_percent = {percent} is out of range; it must be above 0 and at most 100"
+            ));
+        } else if data.labelled_sampling == Sampling::Given && percent.to_bits() != 100.0_f64.to_bits() {
+            wrong.push(format!(
+                "data.labelled_percent = {percent} means nothing with data.labelled_sampling = \"given\", which keeps every label that is given; \
+                 it must be 100"
+            ));
         }
-        let Around { data, evaluation } = Around::deserialize(Deserializer::from(around))?;
-        let train = TrainConfig::deserialize(Deserializer::from(of_training))?;
-        Ok(Self { data, train, evaluation })
+        wrong.extend(evaluation.check(self));
+        wrong
     }
 
     /// Whether two trials may be trained in one stack.
@@ -238,7 +268,7 @@ mod tests {
     fn what_is_wrong_is_named() {
         let message = |from: &str, to: &str| {
             assert!(TRIAL.contains(from));
-            format!("{:#}", Trial::parse(&TRIAL.replace(from, to)).unwrap_err())
+            Trial::parse(&TRIAL.replace(from, to)).unwrap_err().join("\n")
         };
         insta::assert_snapshot!(message("labelled_percent = 0.1", "labelled_percent = 0.0"), @"data.labelled_percent = 0 is out of range; it must be above 0 and at most 100");
         insta::assert_snapshot!(message("learning_rate = 0.001", "learning_rate = -1.0"), @"training.learning_rate = -1.0 is out of range; it must be above 0, from 1.2e-38 to 3.4e38");
@@ -248,9 +278,39 @@ mod tests {
         insta::assert_snapshot!(message("labelled_sampling = \"uniform\"", "labelled_sampling = \"given\""), @r#"data.labelled_percent = 0.1 means nothing with data.labelled_sampling = "given", which keeps every label that is given; it must be 100"#);
         let near_one = TRIAL.replace("beta2 = 0.999", "beta2 = 0.9999999999999999");
         assert!(Trial::parse(&near_one).is_ok(), "1 in f32, but 1 - beta2 is not 0");
-        assert!(message("seed = 0\n", "").contains("missing field `seed`"));
-        assert!(message("beta = 1.0", "beta = 1.0\nbeto = 2").contains("unknown field `beto`"));
-        assert!(message("kind = \"triplet\"", "kind = \"triple\"").contains("unknown variant `triple`"));
         assert!(message("alpha = 0.5", "alpha = 1.5").contains("routine.alpha = 1.5 is out of range"));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let text = TRIAL
+            .replace("seed = 0\n", "sede = 0\n")
+            .replace("margin = 0.2", "margin = \"wide\"")
+            .replace("mining = \"all\"", "mining = \"semi\"")
+            .replace("beta = 1.0", "beto = 1.0")
+            .replace("[evaluation]", "[evalution]")
+            .replace("alpha = 0.5\n", "");
+        let told = Trial::parse(&text).unwrap_err().join("\n");
+        insta::assert_snapshot!(told, @r#"
+        this has no `seed`
+        line 2: there is no key `sede`; `seed` is the nearest
+        line 22: `margin` is the string "wide"; a number would be right
+        line 23: `mining`: there is no `semi`; there are `all`, `semi_hard`, `hard`
+        line 35: `kl` has no `beta`
+        line 36: there is no key `beto`; `beta` is the nearest
+        line 41: `routine` has no `alpha`
+        line 73: there is no key `evalution`; `evaluation` is the nearest
+        "#);
+        // Of a file without such mistakes, all values that cannot be.
+        let text = TRIAL
+            .replace("alpha = 0.5", "alpha = 1.5")
+            .replace("labelled_percent = 0.1", "labelled_percent = 0.0")
+            .replace("likelihood_samples = 0", "likelihood_samples = 5");
+        let told = Trial::parse(&text).unwrap_err().join("\n");
+        insta::assert_snapshot!(told, @r#"
+        routine.alpha = 1.5 is out of range; it must be in [0, 1]
+        data.labelled_percent = 0 is out of range; it must be above 0 and at most 100
+        evaluation.likelihood_samples = 5 is for model.system = "vae" and "metric_vae"; set it to 0 for others
+        "#);
     }
 }

@@ -9,6 +9,9 @@ use zip::{CompressionMethod, ZipArchive, read::ZipFile};
 pub(super) const WRONG_CHECKSUM: &str = "Invalid checksum";
 /// The number of LZMA among the methods of zip files.
 const LZMA: u16 = 14;
+/// As much as a file may have taken from memory by what it says of itself: `xz -9` writes no larger
+/// dictionary, Python's zipfile one of an eighth.
+const LARGEST_DICTIONARY: u32 = 64 << 20;
 
 /// The member `name`: stored, deflated, or compressed by bzip2 or LZMA, which is what Python's
 /// zipfile knows.
@@ -50,6 +53,11 @@ fn lzma(mut member: ZipFile) -> Result<Box<dyn Read + '_>, String> {
     // Nothing can be repeated from farther away than the beginning.
     let farthest = u32::try_from(n_bytes).unwrap_or(u32::MAX).max(1 << 12);
     let dictionary = u32::from_le_bytes(dictionary).min(farthest);
+    if dictionary > LARGEST_DICTIONARY {
+        return Err(format!(
+            "is compressed by LZMA with a dictionary of {dictionary} bytes: at most {LARGEST_DICTIONARY} are read, save it with np.savez_compressed"
+        ));
+    }
     let reader = LzmaReader::new_with_props(member, n_bytes, properties, dictionary, None).map_err(broken)?;
     Ok(Box::new(Checked { reader, checksum: crc32fast::Hasher::new(), expected }))
 }

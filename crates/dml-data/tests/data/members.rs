@@ -116,6 +116,24 @@ fn members_of_every_method_of_pythons_zipfile_read_alike_and_their_checksums_cou
 }
 
 #[test]
+fn an_lzma_dictionary_that_only_a_lying_file_needs_is_refused_before_it_is_made() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("lying.npz");
+    let mut file = fs::read(fixture("methods.npz")).unwrap();
+    let directory = file.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    let length = |at: usize| usize::from(u16::from_le_bytes([file[at], file[at + 1]]));
+    // The first member is LZMA's; its dictionary stands after version, length and one property.
+    let dictionary = 30 + length(26) + length(28) + 5;
+    file[dictionary..][..4].fill(0xff);
+    // The array's size, as the directory has it.
+    file[directory + 24..][..4].copy_from_slice(&[0xfe, 0xff, 0xff, 0xff]);
+    fs::write(&path, file).unwrap();
+    let sentence = load_path(&path).unwrap_err().to_string();
+    let expected = "is compressed by LZMA with a dictionary of 4294967294 bytes: at most 67108864 are read, save it with np.savez_compressed";
+    assert_eq!(sentence, format!("{}: train_images {expected}", path.display()));
+}
+
+#[test]
 fn images_with_a_last_axis_of_one_are_grey() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("last.npz");

@@ -104,6 +104,16 @@ fn a_broken_picture_is_left_out_by_name_or_refused() {
 }
 
 #[test]
+fn a_picture_that_says_it_is_huge_is_refused_before_memory_is_taken() {
+    let folder = folder();
+    let huge = folder.path().join("right/huge.ppm");
+    fs::write(&huge, "P6\n60000 60000\n255\n").unwrap();
+    let pictures = read(folder.path(), 4);
+    let expected = "has 60000 x 60000 pixels, which take more than 512 MiB: shrink it first";
+    assert_eq!(pictures.left_out, [(huge, expected.to_owned())]);
+}
+
+#[test]
 fn a_list_names_files_and_labels() {
     let folder = folder();
     let list = folder.path().join("list.csv");

@@ -69,10 +69,10 @@ fn a_resumed_training_equals_an_uninterrupted_one_bit_for_bit() {
             assert_eq!(next_epoch(&mut first).unwrap().epoch, epoch);
             first.save_checkpoint(0, folder.path()).unwrap();
         }
-        assert_eq!(Stack::checkpoint_epoch(folder.path()), Some(2));
+        assert_eq!(Stack::checkpoint_epochs(folder.path()).unwrap(), [2]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "one json, one safetensors");
         let mut second = single(&config);
-        second.load_checkpoint(0, folder.path()).unwrap();
+        second.load_checkpoint(0, folder.path(), 2).unwrap();
         run(&mut second);
         for (name, (a, b)) in
             whole.parameters.names.iter().zip(whole.parameters.tensors.iter().zip(&second.parameters.tensors))
@@ -92,7 +92,8 @@ fn a_damaged_checkpoint_is_refused_by_name() {
     let path = folder.path().join(format!("checkpoint-{}.safetensors", config.training.epochs));
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    let message = single(&config).load_checkpoint(0, folder.path()).unwrap_err().to_string();
+    let message =
+        single(&config).load_checkpoint(0, folder.path(), config.training.epochs).unwrap_err().to_string();
     assert!(message.contains("safetensors: is damaged"), "{message}");
 }
 

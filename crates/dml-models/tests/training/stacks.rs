@@ -102,6 +102,40 @@ fn a_member_that_diverges_does_not_touch_its_neighbours() {
 }
 
 #[test]
+fn of_a_stack_the_checkpoint_before_the_latest_is_kept_and_puts_a_member_back() {
+    let config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
+    let other = dml_models::TrainConfig { seed: 8, ..config.clone() };
+    let all = vec![config, other];
+    let masks = [rows(60), rows(40)];
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = stack(all.clone(), &masks);
+    let mut after_two = None;
+    for epoch in 1..=3 {
+        next_epoch(&mut first).unwrap();
+        first.save_checkpoint(1, folder.path()).unwrap();
+        if epoch == 2 {
+            after_two = Some(first.parameters.tensors[0].get(1).copy());
+        }
+    }
+    assert_eq!(dml_models::Stack::checkpoint_epochs(folder.path()).unwrap(), [3, 2]);
+    let mut names: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["checkpoint-2.safetensors", "checkpoint-3.safetensors", "checkpoint.before.json", "checkpoint.json"]
+    );
+    let mut second = stack(all, &masks);
+    second.load_checkpoint(1, folder.path(), 2).unwrap();
+    assert_eq!(second.epoch, 2);
+    assert!(same_bits(&second.parameters.tensors[0].get(1), &after_two.unwrap()));
+    let refused = second.load_checkpoint(1, folder.path(), 1).unwrap_err().to_string();
+    assert_eq!(refused, format!("{}: is not of epoch 1", folder.path().join("checkpoint.json").display()));
+}
+
+#[test]
 fn a_staged_stack_resumes_with_each_member_at_its_own_mixture_and_a_diverged_one_does_not_stop_it() {
     let mut config = trial(System::MetricVae, RoutineConfig::Staged { dml_epochs: 1, gamma: 1.0 });
     config.prior = PriorConfig::Mixture(Mixture { components: 3 });
@@ -123,7 +157,7 @@ fn a_staged_stack_resumes_with_each_member_at_its_own_mixture_and_a_diverged_one
     }
     let mut second = stack(all, &masks);
     for (member, folder) in folders.iter().enumerate() {
-        second.load_checkpoint(member, folder.path()).unwrap();
+        second.load_checkpoint(member, folder.path(), 2).unwrap();
     }
     run(&mut second);
     assert_ne!(whole.prior_components(0), whole.prior_components(1), "each member fitted its own");

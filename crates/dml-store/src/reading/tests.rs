@@ -88,3 +88,62 @@ fn a_text_without_mistakes_has_none() {
     assert_eq!(line_of(text, &["seeds"]), Some(2));
     assert_eq!(line_of("a = 1", &["a", "b"]), None);
 }
+
+#[test]
+fn of_a_table_that_is_read_as_a_whole_the_wrong_value_is_named() {
+    let text = "[[figure]]\nkind = 'score'\nx = 3\n[[figure]]\nkind = 'images'\nfile = ['a']\n";
+    let (file, told) = read(text);
+    insta::assert_snapshot!(told, @r"
+    line 3: `x` is the integer `3`; a string would be right
+    line 6: `file` is the sequence; a string would be right
+    ");
+    assert_eq!(file.unwrap().figure.len(), 0);
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Trial {
+    seed: u64,
+    training: Training,
+    views: Views,
+    instance: toml::Value,
+    pseudo_labels: toml::Value,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Training {
+    epochs: u32,
+    precision: String,
+    schedule: String,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Views {
+    rotation: f64,
+    scale: f64,
+    shear: f64,
+    shift: f64,
+}
+
+#[test]
+fn a_trial_that_lacks_later_keys_has_their_neutral_values_and_its_own_lines() {
+    let told = |text: &str| {
+        let (trial, mistakes) = read_trial::<Trial>(text);
+        (trial, mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    };
+    let (trial, none) = told("seed = 1\n[training]\nepochs = 2\n");
+    assert_eq!(none, "");
+    let trial = trial.unwrap();
+    assert_eq!((trial.training.precision.as_str(), trial.views.shift), ("f32", 0.0));
+    assert_eq!(trial.instance["weight"].as_float(), Some(0.0));
+    let (_, all) = told("sede = 1\n[training]\nepochs = '2'\nprecison = 'bf16'\n[views]\nscale = 1.0\n");
+    insta::assert_snapshot!(all, @r#"
+    this has no `seed`
+    line 1: there is no key `sede`; `seed` is the nearest
+    line 3: `epochs` is the string "2"; an integer from 0 to 4294967295 would be right
+    line 4: there is no key `precison`; `precision` is the nearest
+    line 5: `views` has no `rotation`, `shear`, `shift`
+    "#);
+}

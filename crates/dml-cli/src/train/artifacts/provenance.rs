@@ -19,7 +19,7 @@ pub(crate) fn write_provenance(
         version: env!("CARGO_PKG_VERSION").into(),
         libtorch: env!("DML_LIBTORCH").into(),
         device: dml_models::device_name(session.device),
-        threads: session.threads,
+        threads: session.threads.now(),
         denormals_flushed: dml_models::flush_denormals(),
         data_sha256: session.loaded().dataset.sha256.clone(),
         host: fs::read_to_string("/etc/hostname").unwrap_or_default().trim().to_string(),

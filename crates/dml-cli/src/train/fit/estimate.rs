@@ -15,7 +15,7 @@ use ndarray::{Array2, Axis, concatenate};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::{DATA, data_section, evaluation_section};
+use super::{DATA, data_section, evaluation_section, page};
 use crate::print;
 use crate::train::bar::Bar;
 use crate::train::model::Model;
@@ -96,6 +96,8 @@ pub(super) fn estimate(
         let estimate = serde_json::to_string_pretty(&pooled(&tested, folds)?)? + "\n";
         let path = file(model);
         write_aside(&path, estimate.as_bytes()).with_context(|| path.display().to_string())?;
+        // Now that it is known how sure the model may be.
+        page::write(model, &Model::open(model, &session.source, session.device)?)?;
     }
     tell(&Estimate::read(model)?.context("an estimate was just written")?)?;
     Ok(ExitCode::SUCCESS)

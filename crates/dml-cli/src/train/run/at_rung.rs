@@ -6,7 +6,7 @@ use dml_store::Event;
 use ndarray::ArrayView2;
 
 use super::pulse::Pulse;
-use crate::train::evaluate::{can_be_scored, evaluated_split, score};
+use crate::train::evaluate::{can_be_scored, evaluated_split, has_diverged, score};
 use crate::train::rung::Rung;
 use crate::train::session::{Job, Member, Session};
 
@@ -29,7 +29,10 @@ pub(super) fn stop(session: &Session, rung: &Rung, job: &Job, mask: &Mask, membe
     let embed = |images: ArrayView2<u8>| member.stack.embed(member.index, images);
     let queries = embed(evaluated_split(&trial, data)?.images.view());
     let value = if can_be_scored(&queries) {
-        score(&trial, data, mask.rows(), &queries, &embed, &say)?.remove(name)
+        match score(&trial, data, mask.rows(), &queries, &embed, &say) {
+            Ok(mut scores) => scores.remove(name),
+            Err(error) => has_diverged(&error).map(|_| None).ok_or(error)?,
+        }
     } else {
         None
     };

@@ -25,7 +25,7 @@ fn name(session: &Session, job: &Job) -> Option<String> {
         return None;
     }
     let versions = (FORMAT, env!("CARGO_PKG_VERSION"), env!("DML_LIBTORCH"));
-    let machine = (dml_models::device_name(session.device), session.threads);
+    let machine = (dml_models::device_name(session.device), session.threads.now());
     let (images, train) = (session.loaded().images_sha256(), &job.trial.train);
     let all = serde_json::to_string(&(versions, machine, images, train)).expect("plain data");
     Some(sha256(all.as_bytes())[..16].to_owned())

@@ -10,11 +10,14 @@ use dml_store::{Curves, Ending, Event, FORMAT, Outcome, Scores, TrialResult, nam
 use ndarray::{Array2, ArrayView2};
 
 use super::at_rung;
+use super::begin::begin;
 use super::known;
 use super::pulse::Pulse;
 use super::spent::{self, Spent};
 use crate::train::artifacts;
-use crate::train::evaluate::{can_be_scored, evaluated_split, fit_mixture, posterior, pseudo_labels, score};
+use crate::train::evaluate::{
+    can_be_scored, evaluated_split, fit_mixture, has_diverged, posterior, pseudo_labels, score,
+};
 use crate::train::session::{Job, Member, Session};
 use crate::train::trial::EvaluatedSplit;
 
@@ -100,46 +103,6 @@ pub(crate) fn mask(session: &Session, job: &Job) -> Result<Mask> {
     Ok(Mask::draw(labels, data.n_classes(), percent, sampling, job.trial.train.seed)?)
 }
 
-/// A fresh stack, or one put where all members' checkpoints agree that it was.
-fn begin(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<Stack> {
-    let fresh = || {
-        let configs = jobs.iter().map(|job| job.trial.train.clone()).collect();
-        let rows: Vec<&[usize]> = masks.iter().map(Mask::rows).collect();
-        Stack::new(configs, &rows, &session.loaded().training, session.device)
-    };
-    let tell = |sentence: &str| {
-        eprintln!("{sentence}");
-        for job in jobs {
-            job.log.line(sentence);
-        }
-    };
-    let mut stack = fresh()?;
-    if !jobs.iter().any(|job| job.directory.join("checkpoint.json").exists()) {
-        return Ok(stack);
-    }
-    let epochs: Vec<Option<u32>> = jobs.iter().map(|job| Stack::checkpoint_epoch(&job.directory)).collect();
-    if epochs.iter().any(|epoch| *epoch != epochs[0]) {
-        tell("checkpoints of this stack differ; starting afresh");
-        return Ok(stack);
-    }
-    if let (Some(rung), Some(epoch)) = (&session.rung, epochs[0])
-        && rung.epoch < epoch
-    {
-        tell(&format!("the checkpoint is of epoch {epoch}, beyond epoch {}; starting afresh", rung.epoch));
-        return Ok(stack);
-    }
-    for (member, job) in jobs.iter().enumerate() {
-        if let Err(error) = stack.load_checkpoint(member, &job.directory) {
-            tell(&format!("{error}; starting afresh"));
-            return Ok(fresh()?);
-        }
-    }
-    for job in jobs {
-        job.log.line(&format!("resumed after epoch {}", stack.epoch));
-    }
-    Ok(stack)
-}
-
 /// Trains to the end; false when interrupted or at the rung, with a checkpoint written.
 fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack, spent: &mut Spent) -> Result<bool> {
     let data = &session.loaded().training;
@@ -197,14 +160,20 @@ fn tell_epoch(session: &Session, jobs: &[Job], losses: &EpochLosses) -> Result<(
 /// the training images.
 fn fit_mixtures(stack: &mut Stack, data: &TrainingData) -> Result<()> {
     let Some(components) = stack.mixture_due() else { return Ok(()) };
-    let fit = |member: usize| {
-        let dml_models::Member { config, diverged, .. } = &stack.members[member];
-        if diverged.is_some() {
+    let n = stack.members.len();
+    let mut fit = |member: usize| {
+        if stack.members[member].diverged.is_some() {
             return Ok(None);
         }
-        fit_mixture(stack.embed_training(member, data).view(), components, config.seed).map(Some)
+        let embeddings = stack.embed_training(member, data);
+        if !can_be_scored(&embeddings) {
+            let reason = "an embedding of the training images is very large or not finite".to_owned();
+            stack.members[member].diverged = Some((stack.epoch, reason));
+            return Ok(None);
+        }
+        fit_mixture(embeddings.view(), components, stack.members[member].config.seed).map(Some)
     };
-    let mixtures: Result<_> = (0..stack.members.len()).map(fit).collect();
+    let mixtures: Result<_> = (0..n).map(&mut fit).collect();
     let mixtures = mixtures.context("fitting the mixture on the embeddings of the first stage")?;
     Ok(stack.set_mixtures(mixtures)?)
 }
@@ -278,7 +247,7 @@ struct Trained<'a> {
 impl Trained<'_> {
     /// Scores the trained model, writes what the report shows of it, then the result.
     fn finish(self, embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>) -> Result<()> {
-        let Self { session, job, mask, member, .. } = self;
+        let Self { session, job, member, .. } = self;
         let pulse = Pulse::of(session, &job.id);
         let say = |step: &str| {
             pulse.step(step);
@@ -288,17 +257,38 @@ impl Trained<'_> {
         let data = &session.loaded().dataset;
         let is_scored = job.trial.evaluation.split != EvaluatedSplit::None;
         let split = if is_scored { evaluated_split(&job.trial, data)? } else { &data.train };
+        let queries = embed(split.images.view());
+        let outcome = self.outcome(&queries, embed, &say)?;
+        if outcome.ending() == Ending::Scored && is_scored {
+            say("figures");
+            artifacts::write(session.store.root(), job, data, &queries, member)?;
+        }
+        drop(pulse);
+        self.write(outcome)
+    }
+
+    /// The scores; or that numbers have left all bounds, which is a result too.
+    fn outcome(
+        &self,
+        queries: &Array2<f32>,
+        embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>,
+        say: &dyn Fn(&str),
+    ) -> Result<Outcome> {
+        let Self { session, job, mask, member, .. } = *self;
+        let (data, train) = (&session.loaded().dataset, &job.trial.train);
+        let diverged = |reason: String| Outcome::Diverged { epoch: train.training.epochs, reason };
+        if !can_be_scored(queries) {
+            return Ok(diverged("an embedding is very large or not finite".into()));
+        }
+        if job.trial.evaluation.split == EvaluatedSplit::None {
+            return Ok(Outcome::Scored { scores: Scores::new() });
+        }
+        let mut scores = match score(&job.trial, data, mask.rows(), queries, embed, say) {
+            Ok(scores) => scores,
+            Err(error) => return has_diverged(&error).map(diverged).ok_or(error),
+        };
+        let split = evaluated_split(&job.trial, data)?;
         let images = split.images.view();
-        let queries = embed(images);
-        if !can_be_scored(&queries) {
-            let (epoch, reason) =
-                (job.trial.train.training.epochs, "an embedding is very large or not finite".into());
-            return self.write(Outcome::Diverged { epoch, reason });
-        }
-        if !is_scored {
-            return self.write(Outcome::Scored { scores: Scores::new() });
-        }
-        let mut scores = score(&job.trial, data, mask.rows(), &queries, embed, &say)?;
         let samples = job.trial.evaluation.likelihood_samples;
         if let (Some(member), true) = (member, samples > 0) {
             let mut percent = 0;
@@ -316,10 +306,11 @@ impl Trained<'_> {
             say("posterior");
             scores.extend(posterior(member, images, split));
         }
-        say("figures");
-        artifacts::write(session.store.root(), job, data, &queries, member)?;
-        drop(pulse);
-        self.write(Outcome::Scored { scores })
+        // JSON has no other numbers: they would come back as nothing.
+        Ok(match scores.iter().find(|(_, score)| !score.is_finite()) {
+            Some((name, _)) => diverged(format!("the score {name} is not finite")),
+            None => Outcome::Scored { scores },
+        })
     }
 
     fn write(self, outcome: Outcome) -> Result<()> {

@@ -2,34 +2,18 @@
 //
 //   NODE_PATH=.../node_modules node page.cjs REPORT/index.html [FOLDER for screenshots]      # needs playwright-core
 //
-// page.sh makes a report of made-up trials for it. CHROMIUM names the browser where it is not /usr/bin/chromium (Debian's package chromium).
+// page.sh makes a report of made-up trials for it.
 "use strict";
 const assert = require("node:assert/strict");
 const path = require("node:path");
 const { pathToFileURL } = require("node:url");
-const { chromium } = require("playwright-core");
+const { launch, phone, visit, wide } = require("./visit.cjs");
 
 const [page_path, screenshots] = process.argv.slice(2);
 assert(page_path, "usage: page.cjs REPORT/index.html [FOLDER for screenshots]");
 const url = pathToFileURL(path.resolve(page_path)).href;
-const args = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-
-async function visit(browser, name, options, use) {
-  const context = await browser.newContext(options);
-  const page = await context.newPage();
-  const wrong = [];
-  page.on("console", message => { if (["error", "warning"].includes(message.type())) wrong.push(message.text()); });
-  page.on("pageerror", error => wrong.push(String(error)));
-  page.on("request", request => { if (request.url() !== url && !request.url().startsWith("data:")) wrong.push("request to " + request.url()); });
-  const start = Date.now();
-  await page.goto(url);
-  await page.waitForFunction(() => document.querySelectorAll("#trials tbody tr").length > 0);
-  const seconds = (Date.now() - start) / 1000;
-  const shot = async (suffix, options) => { if (screenshots) await page.screenshot({ path: path.join(screenshots, `${name}-${suffix}.png`), ...options }); };
-  await use(page, shot, seconds);
-  assert.deepEqual(wrong, [], `${name}: nothing goes wrong and nothing is asked of a network`);
-  await context.close();
-}
+const ready = () => document.querySelectorAll("#trials tbody tr").length > 0;
+const report = (name, options) => ({ name, url, ready, own: asked => asked === url, options, screenshots });
 
 const cells = (page, column) => page.$$eval("#trials tbody tr", (rows, column) => rows.map(row => row.cells[column].textContent), column);
 const found = async page => Number((await page.textContent("#count")).split(" ")[0]);
@@ -104,15 +88,13 @@ async function narrow(page, shot) {
 }
 
 (async () => {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args });
+  const browser = await launch();
   try {
-    const wide = { viewport: { width: 1280, height: 900 } };
-    const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
-    await visit(browser, "wide-light", { ...wide, colorScheme: "light" }, work);
-    await visit(browser, "wide-dark", { ...wide, colorScheme: "dark" }, work);
-    await visit(browser, "narrow-light", { ...phone, colorScheme: "light" }, narrow);
-    await visit(browser, "narrow-dark", { ...phone, colorScheme: "dark" }, narrow);
-    if (screenshots) await visit(browser, "whole", { ...wide, colorScheme: "light" }, (_, shot) => shot("page", { fullPage: true }));
+    await visit(browser, report("wide-light", { ...wide, colorScheme: "light" }), work);
+    await visit(browser, report("wide-dark", { ...wide, colorScheme: "dark" }), work);
+    await visit(browser, report("narrow-light", { ...phone, colorScheme: "light" }), narrow);
+    await visit(browser, report("narrow-dark", { ...phone, colorScheme: "dark" }), narrow);
+    if (screenshots) await visit(browser, report("whole", { ...wide, colorScheme: "light" }), (_, shot) => shot("page", { fullPage: true }));
     console.log("the page works");
   } finally {
     await browser.close();

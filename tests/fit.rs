@@ -61,6 +61,17 @@ fn a_folder_becomes_a_model_that_labels_searches_and_embeds() {
     assert!(out.contains(accuracy), "{out}");
     assert!(out.contains("With 12 labelled images this means little"), "{out}");
 
+    let page = fs::read_to_string(model.join("page/data.js")).unwrap();
+    let page: serde_json::Value =
+        serde_json::from_str(page.trim().trim_start_matches("window.model = ").trim_end_matches(';'))
+            .unwrap();
+    assert_eq!(page["classes"], serde_json::json!(["bottom", "middle", "top"]));
+    assert_eq!(page["estimate"]["right"], 12);
+    for column in ["x", "y", "given", "guess", "confidence", "margin", "files"] {
+        assert_eq!(page[column].as_array().unwrap().len(), 36, "{column}");
+    }
+    assert!(model.join("index.html").exists() && model.join("page/images-0.png").exists());
+
     // Again: nothing is trained, and the same is said.
     let log = fs::read_to_string(model.join("log.txt")).unwrap();
     let (_, again, _) = said(&fit(&pictures, &model, &["--folds=3"]));

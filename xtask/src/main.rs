@@ -4,6 +4,7 @@
 mod bench;
 mod engine;
 mod experiment;
+mod fuzz;
 #[cfg(test)]
 mod identities;
 mod invariants;
@@ -48,6 +49,12 @@ enum Task {
     Report(report::ReportArguments),
     /// Measures ours beside the tools that people know, in one run
     Bench(bench::BenchArguments),
+    /// Gives arbitrary bytes to all that reads files, until something breaks or the time is over
+    ///
+    /// Each target reads files of one kind, with libFuzzer, which is built from its sources by a C++
+    /// compiler; nothing has to be installed. docs/fuzzing.md says what was found, and what to do
+    /// with a crash.
+    Fuzz(fuzz::FuzzArguments),
     /// Checks format, dependency rules, lints and docs, and runs all tests
     Test(test::TestArguments),
 }
@@ -59,6 +66,7 @@ fn main() -> ExitCode {
         Task::Sweep(arguments) => sweep::run(&root, &arguments),
         Task::Report(arguments) => report::run(&root, &arguments),
         Task::Bench(arguments) => bench::run(&root, &arguments),
+        Task::Fuzz(arguments) => fuzz::run(&root, &arguments),
         Task::Test(arguments) => test::run(&root, &arguments),
     };
     outcome.unwrap_or_else(|error| {

@@ -21,7 +21,14 @@ struct Proof {
 /// Its standard library makes the data.
 const PYTHON3: Need = Need::Programs { programs: &["python3"], debian: &["python3"] };
 
-const PROOFS: [Proof; 8] = [
+/// What a page is looked at with.
+const BROWSER: &[Need] = &[
+    Need::Programs { programs: &["chromium"], debian: &["chromium"] },
+    Need::Programs { programs: &["node", "npm"], debian: &["nodejs", "npm"] },
+    Need::Npm("playwright-core@1.65.1"),
+];
+
+const PROOFS: [Proof; 9] = [
     Proof {
         name: "licences, versions and sources of dependencies",
         needs: &[Need::Cargo("cargo-deny")],
@@ -39,12 +46,13 @@ const PROOFS: [Proof; 8] = [
     },
     Proof {
         name: "the report's page in Chromium",
-        needs: &[
-            Need::Programs { programs: &["chromium"], debian: &["chromium"] },
-            Need::Programs { programs: &["node", "npm"], debian: &["nodejs", "npm"] },
-            Need::Npm("playwright-core@1.65.1"),
-        ],
+        needs: BROWSER,
         script: "crates/dml-report/tests/browser/page.sh",
+    },
+    Proof {
+        name: "the page of a model in Chromium",
+        needs: BROWSER,
+        script: "crates/dml-cli/tests/browser/model.sh",
     },
     Proof {
         name: "full disks, read-only stores, damaged files",

@@ -69,7 +69,7 @@ impl Curves {
 
     /// The decoded length of each segment, `[..., n, segments]`.
     pub fn chords(&self, decoder: &Decoder) -> Tensor {
-        steps(&self.decoded(decoder)).norm_scalaropt_dim(2, -1, false)
+        chords(&self.decoded(decoder))
     }
 
     /// Points on images, `[..., n, segments + 1, pixels]`.
@@ -85,6 +85,11 @@ pub(crate) fn decode(decoder: &Decoder, points: &Tensor) -> Tensor {
     let last = size.len() - 1;
     size[last] = *images.size().last().expect("images are [..., n, pixels]");
     images.reshape(size)
+}
+
+/// The lengths of the segments of decoded curves `[..., points, pixels]`: `[..., points - 1]`.
+pub(crate) fn chords(images: &Tensor) -> Tensor {
+    steps(images).norm_scalaropt_dim(2, -1, false)
 }
 
 /// From each image of a curve to the next, `[..., points, pixels]` to `[..., points - 1, pixels]`.

@@ -81,7 +81,8 @@ impl Graph {
     /// Joins the nearest nodes without a path, until there are none.
     fn join_parts(&mut self, decoder: &Decoder, others: &Tensor) {
         let n = *self.distances.size().last().expect("two dimensions");
-        loop {
+        // So many joints at most, also where a distance is not finite.
+        for _ in 1..n {
             let apart = self.distances.isinf();
             if apart.any().int64_value(&[]) == 0 {
                 return;
@@ -128,6 +129,26 @@ impl Graph {
         (between + to.lengths.unsqueeze(-3)).amin(-1, false)
     }
 
+    /// Lengths of the shortest ways between points `[..., n, d]`, `[..., n, n]`, with gradients to
+    /// the points: along the graph, or by a straight line where one is among the `entries` nearest
+    /// points of the other, to which the way through a node may be a detour.
+    pub fn lengths_between(&self, decoder: &Decoder, points: &Tensor, entries: i64) -> Tensor {
+        let n = points.size()[points.dim() - 2];
+        let enter = self.enter(decoder, points, entries);
+        let itself = Tensor::eye_m(n, n, (Kind::Bool, points.device()));
+        let along = self.lengths(&enter, &enter);
+        if n < 2 {
+            return along.masked_fill(&itself, 0.0);
+        }
+        let fixed = points.detach();
+        let others = euclidean(&fixed, &fixed).masked_fill(&itself, f64::INFINITY);
+        let found = others.topk(entries.clamp(1, n - 1), -1, false, false).1;
+        let lines = lines(decoder, points, points, &found, self.segments);
+        let direct = along.detach().full_like(f64::INFINITY).scatter(-1, &found, &lines);
+        let shorter = along.minimum(&direct).minimum(&direct.transpose(-2, -1));
+        shorter.masked_fill(&itself, 0.0)
+    }
+
     /// From each point by each of its entries to all nodes, `[..., n, entries, nodes]`.
     fn by_entries(&self, from: &Entries) -> Tensor {
         let distances = rows(&self.distances, &from.nodes.flatten(-2, -1));
@@ -148,7 +169,11 @@ impl Graph {
         let mut node = first.nodes.gather(-1, &best.divide_scalar_mode(entries, "floor"), false);
         let end = last.nodes.gather(-1, &best.remainder(entries), false);
         let mut stops = vec![from.unsqueeze(-2), rows(&self.nodes, &node.squeeze_dim(-1)).unsqueeze(-2)];
-        while node.ne_tensor(&end).any().int64_value(&[]) == 1 {
+        let n_nodes = self.nodes.size()[self.nodes.dim() - 2];
+        for _ in 1..n_nodes {
+            if node.eq_tensor(&end).all().int64_value(&[]) == 1 {
+                break;
+            }
             let onward = rows(&self.next, &node.squeeze_dim(-1)); // [..., n, nodes]
             node = onward.gather(-1, &end, false);
             stops.push(rows(&self.nodes, &node.squeeze_dim(-1)).unsqueeze(-2));

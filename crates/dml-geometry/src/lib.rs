@@ -26,6 +26,7 @@
 //! ```
 //!
 //! - [`Curves`]: many curves at once, their length and energy, with gradients at their ends.
+//! - [`lines_between`]: the same of the straight lines between all points of a batch.
 //! - [`Refinement`]: makes geodesics of them.
 //! - [`Graph`]: shortest paths along neighbours, a start for geodesics that does not get caught in
 //!   a long way round, and a distance of its own.
@@ -44,6 +45,7 @@
 mod curves;
 mod decoder;
 mod graph;
+mod lines;
 mod metric;
 mod refine;
 mod rows;
@@ -52,6 +54,7 @@ mod uncertainty;
 pub use curves::Curves;
 pub use decoder::Decoder;
 pub use graph::{Entries, Graph};
+pub use lines::lines_between;
 pub use metric::{jacobian, metric, volume};
 pub use refine::Refinement;
 pub use tch;

@@ -1,9 +1,9 @@
 //! Shortest paths along neighbours.
 
-use dml_geometry::{Curves, Decoder, Graph, Refinement};
+use dml_geometry::{Curves, Decoder, Graph, Refinement, lines_between};
 use tch::{Kind, Tensor};
 
-use crate::support::{assert_close, network, numbers, tensor, values};
+use crate::support::{DOUBLE, assert_close, network, numbers, tensor, values};
 
 /// All shortest paths of a matrix of edges, by a loop.
 fn floyd(mut lengths: Vec<Vec<f64>>) -> Vec<f64> {
@@ -88,4 +88,43 @@ fn lengths_along_a_graph_have_the_gradient_of_the_lines_that_enter_it() {
     assert_close(&length, &Tensor::from_slice(&[2.0 + 4.0 + 6.0]), 1e-12);
     length.sum(None).backward();
     assert_eq!(values(&point.grad()), [0.0, 2.0]);
+}
+
+#[test]
+fn lines_between_all_points_are_those_of_each_pair_with_the_same_gradient() {
+    let decoder = Decoder::new(network(1, 2));
+    for (n, segments) in [(6, 5), (6, 1), (1, 3), (0, 3)] {
+        let points = numbers(2, &[2, n, 2]);
+        let [ours, theirs] = [0, 1].map(|_| points.copy().set_requires_grad(true));
+        let lengths = lines_between(&decoder, &ours, segments);
+        assert_eq!(lengths.size(), [2, n, n]);
+        let size = [2, n, n, 2];
+        let from = theirs.unsqueeze(2).expand(size, false).flatten(1, 2);
+        let to = theirs.unsqueeze(1).expand(size, false).flatten(1, 2);
+        let one_by_one = Curves::straight(&from, &to, segments).length(&decoder).unflatten(-1, [n, n]);
+        // The line from a point to itself is rounding.
+        let one_by_one = one_by_one * (1.0 - Tensor::eye(n, DOUBLE));
+        assert_close(&lengths, &one_by_one, 1e-12);
+        let weights = numbers(3, &[2, n, n]);
+        (lengths * &weights).sum(None).backward();
+        (one_by_one * &weights).sum(None).backward();
+        assert!(ours.grad().allclose(&theirs.grad(), 1e-10, 1e-12, false));
+    }
+}
+
+#[test]
+fn the_ways_between_points_are_lines_to_near_ones_and_paths_to_far_ones() {
+    let decoder = Decoder::new(|z| z * 2.0);
+    let nodes: Vec<[f64; 2]> = (0..8).map(|i| [f64::from(i), 0.0]).collect();
+    let graph = Graph::of_neighbours(&decoder, &tensor(&nodes), 2, 3);
+    let points = tensor(&[[0.0, 1.0], [0.5, 1.0], [7.0, 1.0]]).set_requires_grad(true);
+    let lengths = graph.lengths_between(&decoder, &points, 1);
+    // The nearest point of the third is the second, so that they have a line.
+    let by_hand = values(&lengths);
+    assert!(by_hand.iter().step_by(4).all(|itself| itself.abs() <= 0.0), "{by_hand:?}");
+    assert!((by_hand[1] - 1.0).abs() < 1e-12 && (by_hand[3] - 1.0).abs() < 1e-12, "{by_hand:?}");
+    assert!((by_hand[2] - 18.0).abs() < 1e-12 && (by_hand[6] - 18.0).abs() < 1e-12, "{by_hand:?}");
+    assert!((by_hand[5] - 13.0).abs() < 1e-12, "{by_hand:?}");
+    lengths.get(0).get(2).backward();
+    assert_eq!(values(&points.grad()), [0.0, 2.0, 0.0, 0.0, 0.0, 2.0]);
 }

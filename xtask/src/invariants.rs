@@ -21,7 +21,7 @@ const MAY_NAME: [(&str, &[&str]); 10] = [
     ("dml-eval", &[]),
     ("dml-store", &["dml-data"]),
     ("dml-report", &["dml-data", "dml-eval", "dml-store"]),
-    ("dml-models", &["dml-data", "dml-losses", "dml-priors"]),
+    ("dml-models", &["dml-data", "dml-geometry", "dml-losses", "dml-priors"]),
     ("dml-cli", &["dml-data", "dml-eval", "dml-models", "dml-store"]),
     ("xtask", &["dml-data", "dml-report", "dml-store"]),
 ];

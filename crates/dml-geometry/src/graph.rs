@@ -132,7 +132,16 @@ impl Graph {
     /// Lengths of the shortest ways between points `[..., n, d]`, `[..., n, n]`, with gradients to
     /// the points: along the graph, or by a straight line where one is among the `entries` nearest
     /// points of the other, to which the way through a node may be a detour.
-    pub fn lengths_between(&self, decoder: &Decoder, points: &Tensor, entries: i64) -> Tensor {
+    ///
+    /// Only points that are `counted`, `[..., n]`, are near ones: those that fill up a batch are
+    /// not, so that they change no other's distance.
+    pub fn lengths_between(
+        &self,
+        decoder: &Decoder,
+        points: &Tensor,
+        counted: &Tensor,
+        entries: i64,
+    ) -> Tensor {
         let n = points.size()[points.dim() - 2];
         let enter = self.enter(decoder, points, entries);
         let itself = Tensor::eye_m(n, n, (Kind::Bool, points.device()));
@@ -141,7 +150,8 @@ impl Graph {
             return along.masked_fill(&itself, 0.0);
         }
         let fixed = points.detach();
-        let others = euclidean(&fixed, &fixed).masked_fill(&itself, f64::INFINITY);
+        let no_other = itself.logical_or(&counted.logical_not().unsqueeze(-2));
+        let others = euclidean(&fixed, &fixed).masked_fill(&no_other, f64::INFINITY);
         let found = others.topk(entries.clamp(1, n - 1), -1, false, false).1;
         let lines = lines(decoder, points, points, &found, self.segments);
         let direct = along.detach().full_like(f64::INFINITY).scatter(-1, &found, &lines);

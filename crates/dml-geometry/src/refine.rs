@@ -66,7 +66,7 @@ impl Refinement {
                 }
                 state = state.of(&pending);
             }
-            state.step();
+            state.step(self.tolerance);
         }
         let _ = places.index_copy_(-2, &state.numbers, &state.at.place);
         let inner = &all.line + all.modes.points(&places, all.dim);
@@ -128,13 +128,17 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Each curve takes its step, or will try a shorter one.
-    fn step(&mut self) {
+    /// Each curve takes its step, or will try a shorter one; one that is done stays, whatever
+    /// becomes of those of other models.
+    fn step(&mut self, tolerance: f64) {
         let (at, step) = (&self.at, &self.step);
         let Slope { direction, expected } = self.history.direction(&at.gradient);
         let there = self.problem.evaluate(&(&at.place + direction * step.unsqueeze(-1)));
         // What is not finite is below nothing.
-        let accepted = there.energy.le_tensor(&(&at.energy - &expected * step * SUFFICIENT));
+        let accepted = there
+            .energy
+            .le_tensor(&(&at.energy - &expected * step * SUFFICIENT))
+            .logical_and(&expected.gt_tensor(&(&at.energy * tolerance)));
         self.history.remember(at, &there, &accepted);
         // The least place of a parabola through both energies, with the slope here.
         let excess = (&there.energy - &at.energy) / &expected + step;

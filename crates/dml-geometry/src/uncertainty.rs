@@ -5,6 +5,9 @@ use tch::{Kind, Tensor};
 /// Rounds of Lloyd's algorithm; the centres need no more than to lie among the embeddings.
 const ROUNDS: usize = 10;
 
+/// Where all embeddings coincide, a function still has a width.
+const SHORTEST: f64 = 1e-12;
+
 /// A standard deviation that grows with the distance from training embeddings.
 ///
 /// Its precision is a sum of radial basis functions around centres of the embeddings, beta(z) = the
@@ -40,7 +43,8 @@ impl Rbf {
     /// Around embeddings `[..., n, d]`, which are put in clusters (k-means).
     ///
     /// The lambda of a centre is (width times the mean distance of its embeddings from it)^-2 / 2.
-    /// One that is the only embedding of its cluster has the mean distance of all embeddings.
+    /// For one at which all embeddings of its cluster lie it is the distance of the nearest other
+    /// centre.
     ///
     /// # Panics
     /// With more centres than embeddings.
@@ -62,8 +66,9 @@ impl Rbf {
             let member = members(embeddings, &centres);
             let total = member.transpose(-2, -1).matmul(&nearest.unsqueeze(-1)).squeeze_dim(-1);
             let reach = total / member.sum_dim_intlist(-2, false, None).clamp_min(1.0); // [..., centres]
-            let overall = nearest.mean_dim(-1, true, None).expand_as(&reach);
-            let reach = reach.where_self(&reach.gt(0.0), &overall) * settings.width;
+            let itself = Tensor::eye_m(settings.centres, settings.centres, (Kind::Bool, embeddings.device()));
+            let others = distances(&centres, &centres).masked_fill(&itself, f64::INFINITY).amin(-1, false);
+            let reach = reach.where_self(&reach.gt(0.0), &others).clamp_min(SHORTEST) * settings.width;
             Self { centres, bandwidths: (reach.square() * 2.0).reciprocal(), settings }
         })
     }

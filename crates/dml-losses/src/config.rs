@@ -1,6 +1,6 @@
 //! Any loss, by its settings.
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use crate::loss::Batch;
 use crate::{CrossBatchMemory, LossConfig, LossError, ParameterShape};
@@ -155,6 +155,13 @@ impl LossConfig {
     /// On distances or labels of another shape.
     pub fn of_distances(&self, distances: &Tensor, labels: &Tensor) -> Option<Tensor> {
         self.as_loss().of_distances(distances, labels)
+    }
+
+    /// Whether [`LossConfig::of_distances`] has a value.
+    pub fn is_of_distances(&self) -> bool {
+        let none = Tensor::zeros([0, 0], (Kind::Double, Device::Cpu));
+        let labels = Tensor::zeros([0], (Kind::Int64, Device::Cpu));
+        self.of_distances(&none, &labels).is_some()
     }
 
     /// The loss of each model where a batch row is compared with the rows in `memory` too, not with

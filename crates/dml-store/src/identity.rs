@@ -24,6 +24,7 @@ pub const NEUTRAL: &[(&str, &str)] = &[
     ("views", "{ rotation = 0.0, scale = 0.0, shear = 0.0, shift = 0.0 }"),
     ("instance", "{ weight = 0.0, loss = { kind = \"sup_con\", temperature = 0.2 } }"),
     ("pseudo_labels", "{ kind = \"none\" }"),
+    ("distance", "{ kind = \"euclidean\" }"),
 ];
 
 /// The identity of a trial: the first 16 hex digits of the SHA-256 of its canonical JSON (sorted

@@ -118,7 +118,13 @@ fn the_ways_between_points_are_lines_to_near_ones_and_paths_to_far_ones() {
     let nodes: Vec<[f64; 2]> = (0..8).map(|i| [f64::from(i), 0.0]).collect();
     let graph = Graph::of_neighbours(&decoder, &tensor(&nodes), 2, 3);
     let points = tensor(&[[0.0, 1.0], [0.5, 1.0], [7.0, 1.0]]).set_requires_grad(true);
-    let lengths = graph.lengths_between(&decoder, &points, 1);
+    let counted = Tensor::from_slice(&[true, true, true]);
+    let lengths = graph.lengths_between(&decoder, &points, &counted, 1);
+    // With copies of a point that do not count, the others' are the same.
+    let filled = points.index_select(0, &Tensor::from_slice(&[0_i64, 1, 2, 0, 1]));
+    let counted = Tensor::from_slice(&[true, true, true, false, false]);
+    let of_filled = graph.lengths_between(&decoder, &filled, &counted, 1);
+    assert_close(&of_filled.narrow(0, 0, 3).narrow(1, 0, 3), &lengths, 1e-12);
     // The nearest point of the third is the second, so that they have a line.
     let by_hand = values(&lengths);
     assert!(by_hand.iter().step_by(4).all(|itself| itself.abs() <= 0.0), "{by_hand:?}");

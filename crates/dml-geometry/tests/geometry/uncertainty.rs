@@ -34,8 +34,15 @@ fn a_stack_has_the_deviations_of_its_models_and_coinciding_embeddings_have_finit
         let ours = together.deviation(&points).get(model);
         assert_close(&ours, &alone.deviation(&points.get(model)), 1e-12);
     }
-    let same = Rbf::around(&Tensor::ones([30, 2], DOUBLE), SETTINGS);
-    assert!(same.deviation(&numbers(3, &[9, 2])).isfinite().all().int64_value(&[]) == 1);
+    let some = numbers(3, &[24, 2]);
+    for embeddings in [Tensor::ones([30, 2], DOUBLE), some.copy(), Tensor::cat(&[&some, &some], 0)] {
+        let rbf = Rbf::around(&embeddings, SETTINGS);
+        let points = Tensor::cat(&[&embeddings, &numbers(4, &[9, 2])], 0);
+        let deviation = rbf.deviation(&points);
+        assert!(deviation.isfinite().all().int64_value(&[]) == 1, "{embeddings}: {deviation}");
+        let near = values(&deviation.get(0));
+        assert!(near[0] <= 2.0 * SETTINGS.near, "an embedding is a centre: {near:?}");
+    }
 }
 
 #[test]

@@ -39,7 +39,11 @@ fn of_euclidean_distances_it_is_the_loss_of_the_embeddings_with_the_same_gradien
 
 #[test]
 fn losses_that_look_at_more_than_distances_or_scale_embeddings_have_none() {
-    let of = |loss: LossConfig| loss.of_distances(&matrix(10), &Tensor::from_slice(&LABELS)).is_some();
+    let of = |loss: LossConfig| {
+        let is_some = loss.of_distances(&matrix(10), &Tensor::from_slice(&LABELS)).is_some();
+        assert_eq!(loss.is_of_distances(), is_some, "{loss:?}");
+        is_some
+    };
     let free: [LossConfig; 4] = [
         Triplet { normalized: false, ..Triplet::default() }.into(),
         Contrastive::default().into(),

@@ -164,6 +164,20 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ),
     (
         "
+            loss = { kind = 'contrastive', margin = 1.0, normalized = false }
+            distance = { kind = 'pull_back', by = 'graph', segments = 2, nodes = 40, neighbours = 4, uncertainty = 0.2 }
+        ",
+        &[
+            "distance.by = 'line'",
+            "distance.by = 'geodesic'",
+            "distance.segments = 4",
+            "distance.nodes = 50",
+            "distance.neighbours = 6",
+            "distance.uncertainty = 0.0",
+        ],
+    ),
+    (
+        "
             pseudo_labels = { kind = 'propagation', neighbours = 4, rounds = { first = 1, every = 1, share = [0.2, 0.6], balanced = true } }
             training.epochs = 4
         ",

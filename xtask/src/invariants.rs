@@ -13,20 +13,21 @@ use serde::Deserialize;
 use crate::libtorch;
 
 /// Each crate of the workspace and the others it may name, for tests and build scripts too.
-const MAY_NAME: [(&str, &[&str]); 9] = [
+const MAY_NAME: [(&str, &[&str]); 10] = [
     ("dml-data", &[]),
+    ("dml-geometry", &[]),
     ("dml-losses", &[]),
     ("dml-priors", &[]),
     ("dml-eval", &[]),
     ("dml-store", &["dml-data"]),
     ("dml-report", &["dml-data", "dml-eval", "dml-store"]),
-    ("dml-models", &["dml-data", "dml-losses", "dml-priors"]),
+    ("dml-models", &["dml-data", "dml-geometry", "dml-losses", "dml-priors"]),
     ("dml-cli", &["dml-data", "dml-eval", "dml-models", "dml-store"]),
     ("xtask", &["dml-data", "dml-report", "dml-store"]),
 ];
 
 /// The crates that may need LibTorch; people use the others who never install it.
-const MAY_NEED_LIBTORCH: [&str; 4] = ["dml-losses", "dml-priors", "dml-models", "dml-cli"];
+const MAY_NEED_LIBTORCH: [&str; 5] = ["dml-geometry", "dml-losses", "dml-priors", "dml-models", "dml-cli"];
 
 /// The packages that are built for this machine, by name; versions of one name count as one.
 #[derive(Debug, Default)]

@@ -44,10 +44,11 @@ impl PairLoss for Circle {
         let to_positive = (1.0 + self.m - &fixed).relu() * (&similarity - (1.0 - self.m)) * -self.gamma;
         let to_negative = (&fixed + self.m).relu() * (&similarity - self.m) * self.gamma;
         let per_anchor = log_one_plus_exp(
-            &(log_sum_exp_where(&to_positive, &pairs.positive, -1)
-                + log_sum_exp_where(&to_negative, &pairs.negative, -1)),
+            &(log_sum_exp_where(&to_positive, &pairs.classes.positive, -1)
+                + log_sum_exp_where(&to_negative, &pairs.classes.negative, -1)),
         ); // [..., batch]
-        let valid = pairs.positive.any_dim(-1, false).logical_and(&pairs.negative.any_dim(-1, false));
+        let valid =
+            pairs.classes.positive.any_dim(-1, false).logical_and(&pairs.classes.negative.any_dim(-1, false));
         mean_where(&per_anchor, &valid, &[-1])
     }
 }

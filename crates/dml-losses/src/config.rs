@@ -1,6 +1,6 @@
 //! Any loss, by its settings.
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use crate::loss::Batch;
 use crate::{CrossBatchMemory, LossConfig, LossError, ParameterShape};
@@ -136,6 +136,32 @@ impl LossConfig {
     /// neither f32 nor f64, and on fewer parameters than [`LossConfig::parameters`] names.
     pub fn forward(&self, parameters: &[Tensor], embeddings: &Tensor, labels: &Tensor) -> Tensor {
         self.as_loss().value(parameters, &Batch { embeddings, labels, memory: None })
+    }
+
+    /// The loss of each model, of distances between the rows of its batch that need not be those of
+    /// embeddings, with a gradient to them.
+    ///
+    /// Triplet, contrastive, lifted structured loss and NCA, and sums of them, look at distances
+    /// alone, and [`LossConfig::forward`] is this on Euclidean ones; of the other losses it is
+    /// `None`. So it is with `normalized`, which only embeddings can be. Where a loss squares
+    /// distances it squares these.
+    ///
+    /// # Shapes
+    /// `distances`: `[..., batch, batch]`, f32 or f64, 0 or more; row i has those of anchor i. No
+    /// entry counts of a row with itself, or of an unlabelled one, and its gradient is exactly
+    /// zero. `labels`: `[..., batch]`, as for [`LossConfig::forward`]. The result is `[...]`.
+    ///
+    /// # Panics
+    /// On distances or labels of another shape.
+    pub fn of_distances(&self, distances: &Tensor, labels: &Tensor) -> Option<Tensor> {
+        self.as_loss().of_distances(distances, labels)
+    }
+
+    /// Whether [`LossConfig::of_distances`] has a value.
+    pub fn is_of_distances(&self) -> bool {
+        let none = Tensor::zeros([0, 0], (Kind::Double, Device::Cpu));
+        let labels = Tensor::zeros([0], (Kind::Int64, Device::Cpu));
+        self.of_distances(&none, &labels).is_some()
     }
 
     /// The loss of each model where a batch row is compared with the rows in `memory` too, not with

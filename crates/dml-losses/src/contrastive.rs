@@ -6,7 +6,7 @@ use tch::Tensor;
 use crate::LossError;
 use crate::error::positive;
 use crate::masked::mean_where;
-use crate::pairs::{PairLoss, Pairs};
+use crate::pairs::{Classes, DistanceLoss};
 
 /// Contrastive loss: positives at distance zero, negatives at least a margin apart.
 ///
@@ -33,17 +33,20 @@ impl Default for Contrastive {
     }
 }
 
-impl PairLoss for Contrastive {
+impl DistanceLoss for Contrastive {
     fn check(&self) -> Result<(), LossError> {
         positive("contrastive", "margin", self.margin)
     }
 
-    fn of_pairs(&self, pairs: &Pairs) -> Tensor {
-        let distances = pairs.distances(self.normalized);
-        let shortfall = (self.margin - &distances).relu();
+    fn normalized(&self) -> bool {
+        self.normalized
+    }
+
+    fn of_distances(&self, distances: &Tensor, classes: &Classes) -> Tensor {
+        let shortfall = (self.margin - distances).relu();
         let mean_active = |length: &Tensor, mask: &Tensor| {
             mean_where(&length.square(), &mask.logical_and(&length.gt(0)), &[-2, -1]) / 2.0
         };
-        mean_active(&distances, &pairs.positive) + mean_active(&shortfall, &pairs.negative)
+        mean_active(distances, &classes.positive) + mean_active(&shortfall, &classes.negative)
     }
 }

@@ -6,7 +6,7 @@ use tch::Tensor;
 use crate::LossError;
 use crate::error::positive;
 use crate::masked::{log_sum_exp_where, mean_where};
-use crate::pairs::{PairLoss, Pairs};
+use crate::pairs::{Classes, DistanceLoss};
 
 /// Lifted structured loss: a positive pair against all the negatives of both its ends.
 ///
@@ -32,17 +32,20 @@ impl Default for LiftedStructure {
     }
 }
 
-impl PairLoss for LiftedStructure {
+impl DistanceLoss for LiftedStructure {
     fn check(&self) -> Result<(), LossError> {
         positive("lifted_structure", "margin", self.margin)
     }
 
-    fn of_pairs(&self, pairs: &Pairs) -> Tensor {
-        let distances = pairs.distances(self.normalized);
-        let nearness = self.margin - &distances;
-        let of_anchor = log_sum_exp_where(&nearness, &pairs.negative, -1).unsqueeze(-1); // [..., batch, 1]
-        let of_candidate = log_sum_exp_where(&nearness, &pairs.negative, -2).unsqueeze(-2); // [..., 1, candidates]
+    fn normalized(&self) -> bool {
+        self.normalized
+    }
+
+    fn of_distances(&self, distances: &Tensor, classes: &Classes) -> Tensor {
+        let nearness = self.margin - distances;
+        let of_anchor = log_sum_exp_where(&nearness, &classes.negative, -1).unsqueeze(-1); // [..., batch, 1]
+        let of_candidate = log_sum_exp_where(&nearness, &classes.negative, -2).unsqueeze(-2); // [..., 1, candidates]
         let value = (distances + of_anchor.logaddexp(&of_candidate)).relu().square() / 2.0;
-        mean_where(&value, &pairs.positive, &[-2, -1])
+        mean_where(&value, &classes.positive, &[-2, -1])
     }
 }

@@ -16,6 +16,11 @@ pub(crate) trait Loss {
 
     /// See [`crate::LossConfig::forward`].
     fn value(&self, parameters: &[Tensor], batch: &Batch) -> Tensor;
+
+    /// See [`crate::LossConfig::of_distances`].
+    fn of_distances(&self, _distances: &Tensor, _labels: &Tensor) -> Option<Tensor> {
+        None
+    }
 }
 
 /// What a loss is taken of.

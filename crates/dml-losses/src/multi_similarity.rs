@@ -51,17 +51,18 @@ impl PairLoss for MultiSimilarity {
     fn of_pairs(&self, pairs: &Pairs) -> Tensor {
         let similarity = pairs.cosines();
         let fixed = similarity.detach();
-        let least_positive = fixed.masked_fill(&pairs.positive.logical_not(), f64::INFINITY).amin(-1, true);
+        let least_positive =
+            fixed.masked_fill(&pairs.classes.positive.logical_not(), f64::INFINITY).amin(-1, true);
         let most_negative =
-            fixed.masked_fill(&pairs.negative.logical_not(), f64::NEG_INFINITY).amax(-1, true);
-        let negative = pairs.negative.logical_and(&fixed.gt_tensor(&(least_positive - self.epsilon)));
-        let positive = pairs.positive.logical_and(&fixed.lt_tensor(&(most_negative + self.epsilon)));
+            fixed.masked_fill(&pairs.classes.negative.logical_not(), f64::NEG_INFINITY).amax(-1, true);
+        let negative = pairs.classes.negative.logical_and(&fixed.gt_tensor(&(least_positive - self.epsilon)));
+        let positive = pairs.classes.positive.logical_and(&fixed.lt_tensor(&(most_negative + self.epsilon)));
 
         let above = similarity - self.lambda;
         let soft_sum =
             |exponents: Tensor, mask: &Tensor| log_one_plus_exp(&log_sum_exp_where(&exponents, mask, -1));
         let per_anchor = soft_sum(&above * -self.alpha, &positive) / self.alpha
             + soft_sum(&above * self.beta, &negative) / self.beta; // [..., batch]
-        mean_where(&per_anchor, &pairs.labelled, &[-1])
+        mean_where(&per_anchor, &pairs.classes.labelled, &[-1])
     }
 }

@@ -41,8 +41,8 @@ impl PairLoss for NPair {
 
     fn of_pairs(&self, pairs: &Pairs) -> Tensor {
         let products = dot_products(&pairs.anchors, &pairs.candidates);
-        let negatives = log_sum_exp_where(&products, &pairs.negative, -1).unsqueeze(-1); // [..., batch, 1]
-        let valid = pairs.positive.logical_and(&pairs.negative.any_dim(-1, true));
+        let negatives = log_sum_exp_where(&products, &pairs.classes.negative, -1).unsqueeze(-1); // [..., batch, 1]
+        let valid = pairs.classes.positive.logical_and(&pairs.classes.negative.any_dim(-1, true));
         let squared_length = pairs.anchors.square().sum_dim_intlist(-1, false, None::<Kind>);
         mean_where(&log_one_plus_exp(&(negatives - products)), &valid, &[-2, -1])
             + mean_where(&squared_length, &valid.any_dim(-1, false), &[-1]) * self.l2_weight
@@ -52,6 +52,7 @@ impl PairLoss for NPair {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pairs::Classes;
 
     /// Sohn's own layout: anchors in one matrix, their positives in another, one pair of each
     /// class.
@@ -65,9 +66,8 @@ mod tests {
         let all = Tensor::from_slice2(&rows);
         let (anchors, positives) = (all.slice(0, 0, None, 2), all.slice(0, 1, None, 2));
         let labels = Tensor::from_slice(&labels).slice(0, 0, None, 2);
-        let got = NPair { l2_weight: 0.0 }
-            .of_pairs(&Pairs::new(anchors, &labels, positives, &labels))
-            .double_value(&[]);
+        let pairs = Pairs { anchors, candidates: positives, classes: Classes::of(&labels, &labels) };
+        let got = NPair { l2_weight: 0.0 }.of_pairs(&pairs).double_value(&[]);
         let expected = sohn["value"].as_f64().expect("a number");
         assert!((got - expected).abs() < 1e-10 * expected, "{got} is not {expected}");
     }

@@ -6,7 +6,7 @@ use tch::Tensor;
 use crate::LossError;
 use crate::error::positive;
 use crate::masked::{log_sum_exp_where, mean_where};
-use crate::pairs::{PairLoss, Pairs};
+use crate::pairs::{Classes, DistanceLoss};
 
 /// Neighbourhood components analysis: the probability that a random neighbour is of the own class.
 ///
@@ -30,16 +30,16 @@ impl Default for Nca {
     }
 }
 
-impl PairLoss for Nca {
+impl DistanceLoss for Nca {
     fn check(&self) -> Result<(), LossError> {
         positive("nca", "temperature", self.temperature)
     }
 
-    fn of_pairs(&self, pairs: &Pairs) -> Tensor {
-        let exponents = pairs.distances(false).square() / -self.temperature;
-        let others = pairs.positive.logical_or(&pairs.negative);
+    fn of_distances(&self, distances: &Tensor, classes: &Classes) -> Tensor {
+        let exponents = distances.square() / -self.temperature;
+        let others = classes.positive.logical_or(&classes.negative);
         let surprise =
-            log_sum_exp_where(&exponents, &others, -1) - log_sum_exp_where(&exponents, &pairs.positive, -1);
-        mean_where(&surprise, &pairs.positive.any_dim(-1, false), &[-1])
+            log_sum_exp_where(&exponents, &others, -1) - log_sum_exp_where(&exponents, &classes.positive, -1);
+        mean_where(&surprise, &classes.positive.any_dim(-1, false), &[-1])
     }
 }

@@ -38,9 +38,9 @@ impl PairLoss for SupCon {
 
     fn of_pairs(&self, pairs: &Pairs) -> Tensor {
         let similarity = pairs.cosines() / self.temperature;
-        let others = pairs.positive.logical_or(&pairs.negative);
+        let others = pairs.classes.positive.logical_or(&pairs.classes.negative);
         let log_share = &similarity - log_sum_exp_where(&similarity, &others, -1).unsqueeze(-1);
-        let per_anchor = -mean_where(&log_share, &pairs.positive, &[-1]); // [..., batch]
-        mean_where(&per_anchor, &pairs.positive.any_dim(-1, false), &[-1])
+        let per_anchor = -mean_where(&log_share, &pairs.classes.positive, &[-1]); // [..., batch]
+        mean_where(&per_anchor, &pairs.classes.positive.any_dim(-1, false), &[-1])
     }
 }

@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 use crate::LossError;
 use crate::error::positive;
 use crate::masked::mean_where;
-use crate::pairs::{PairLoss, Pairs};
+use crate::pairs::{Classes, DistanceLoss};
 
 /// Triplet loss: an anchor a shall be nearer to a positive p (its class) than to a negative n
 /// (another class), by a margin.
@@ -57,43 +57,47 @@ pub enum Mining {
     Hard,
 }
 
-/// How far apart two embeddings are.
+/// How far apart two rows are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Distance {
-    /// The length of the difference.
+    /// The length of the difference; of other distances, these themselves.
     Euclidean,
     /// The square of that.
     SquaredEuclidean,
 }
 
-impl PairLoss for Triplet {
+impl DistanceLoss for Triplet {
     fn check(&self) -> Result<(), LossError> {
         positive("triplet", "margin", self.margin)
     }
 
-    fn of_pairs(&self, pairs: &Pairs) -> Tensor {
-        let own = pairs.anchors.kind();
+    fn normalized(&self) -> bool {
+        self.normalized
+    }
+
+    fn kind(&self, own: Kind) -> Kind {
         // Small differences of distances say which triplets are semi-hard, and are all that they
         // add up to.
-        let kind = if self.mining == Mining::SemiHard { Kind::Double } else { own };
-        let distances = pairs.distances_in(kind, self.normalized);
+        if self.mining == Mining::SemiHard { Kind::Double } else { own }
+    }
+
+    fn of_distances(&self, distances: &Tensor, classes: &Classes) -> Tensor {
         let distances = match self.distance {
-            Distance::Euclidean => distances,
+            Distance::Euclidean => distances.shallow_clone(),
             Distance::SquaredEuclidean => distances.square(),
         };
-        let value = match self.mining {
-            Mining::Hard => self.batch_hard(&distances, pairs),
-            Mining::All | Mining::SemiHard => self.every_active(&distances, pairs),
-        };
-        value.to_kind(own)
+        match self.mining {
+            Mining::Hard => self.batch_hard(&distances, classes),
+            Mining::All | Mining::SemiHard => self.every_active(&distances, classes),
+        }
     }
 }
 
 impl Triplet {
-    fn batch_hard(&self, distances: &Tensor, pairs: &Pairs) -> Tensor {
-        let violation =
-            to_positives(distances, pairs).amax(-1, false) - to_negatives(distances, pairs).amin(-1, false);
+    fn batch_hard(&self, distances: &Tensor, classes: &Classes) -> Tensor {
+        let violation = to_positives(distances, classes).amax(-1, false)
+            - to_negatives(distances, classes).amin(-1, false);
         let value = (violation + self.margin).relu(); // [..., batch]
         mean_where(&value, &value.gt(0), &[-1])
     }
@@ -104,11 +108,11 @@ impl Triplet {
     /// The sum of D(a, p) + margin - D(a, n) over the active triplets takes each D(a, p) + margin
     /// once for each active negative of (a, p), and each D(a, n) once for each active positive of
     /// (a, n). The counts come from sorted rows, and are constants to the gradient.
-    fn every_active(&self, distances: &Tensor, pairs: &Pairs) -> Tensor {
+    fn every_active(&self, distances: &Tensor, classes: &Classes) -> Tensor {
         let fixed = distances.detach();
         let reach = &fixed + self.margin;
-        let negatives = to_negatives(&fixed, pairs).sort(-1, false).0;
-        let positives = to_positives(&fixed, pairs).sort(-1, false).0;
+        let negatives = to_negatives(&fixed, classes).sort(-1, false).0;
+        let positives = to_positives(&fixed, classes).sort(-1, false).0;
         // What is no pair lies infinitely far beyond, or before, all others, and so falls out of
         // the counts.
         let mut n_negatives = n_below(&negatives, &reach);
@@ -120,21 +124,21 @@ impl Triplet {
             }
             Mining::All | Mining::Hard => n_positives += fixed.size().last().copied().unwrap_or(0),
         }
-        let n_negatives = n_negatives * &pairs.positive; // [..., batch, candidates]
-        let n_positives = n_positives * &pairs.negative;
+        let n_negatives = n_negatives * &classes.positive; // [..., batch, candidates]
+        let n_positives = n_positives * &classes.negative;
         let sum = (distances + self.margin) * &n_negatives - distances * n_positives;
         total(&sum) / total(&n_negatives).clamp_min(1)
     }
 }
 
 /// Distances to positives, and minus infinity elsewhere.
-fn to_positives(distances: &Tensor, pairs: &Pairs) -> Tensor {
-    distances.masked_fill(&pairs.positive.logical_not(), f64::NEG_INFINITY)
+fn to_positives(distances: &Tensor, classes: &Classes) -> Tensor {
+    distances.masked_fill(&classes.positive.logical_not(), f64::NEG_INFINITY)
 }
 
 /// Distances to negatives, and infinity elsewhere.
-fn to_negatives(distances: &Tensor, pairs: &Pairs) -> Tensor {
-    distances.masked_fill(&pairs.negative.logical_not(), f64::INFINITY)
+fn to_negatives(distances: &Tensor, classes: &Classes) -> Tensor {
+    distances.masked_fill(&classes.negative.logical_not(), f64::INFINITY)
 }
 
 /// For each value, how many numbers in its sorted row are below it.

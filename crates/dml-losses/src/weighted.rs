@@ -67,6 +67,12 @@ impl Loss for Weighted {
         });
         terms.reduce(|sum, term| sum + term).expect("a weighted loss has a term")
     }
+
+    fn of_distances(&self, distances: &Tensor, labels: &Tensor) -> Option<Tensor> {
+        let term = |term: &WeightedTerm| Some(term.loss.of_distances(distances, labels)? * term.weight);
+        let terms: Option<Vec<Tensor>> = self.terms.iter().map(term).collect();
+        terms?.into_iter().reduce(|sum, term| sum + term)
+    }
 }
 
 /// The names of what a loss learns, which are the same for all sizes.

@@ -5,7 +5,7 @@
 use dml_data::{ImageShape, random::keyed};
 use dml_losses::{Distance, Mining, Triplet};
 use dml_models::{
-    Embedding, InstanceConfig, KlConfig, Length, ModelConfig, NetworkConfig, PixelReduction,
+    DistanceConfig, Embedding, InstanceConfig, KlConfig, Length, ModelConfig, NetworkConfig, PixelReduction,
     PseudoLabelsConfig, Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, Stack, System,
     TrainConfig, TrainingConfig, TrainingData, ViewsConfig,
 };
@@ -72,5 +72,6 @@ pub(crate) fn config() -> TrainConfig {
         views: ViewsConfig::default(),
         instance: InstanceConfig::default(),
         pseudo_labels: PseudoLabelsConfig::Off {},
+        distance: DistanceConfig::Euclidean {},
     }
 }

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::adam::TrainingConfig;
 use crate::batches::SamplingConfig;
+use crate::distance::DistanceConfig;
 use crate::error::{ConfigError, is_weight};
 use crate::instance::InstanceConfig;
 use crate::kl::KlConfig;
-use crate::model::ModelConfig;
+use crate::model::{Length, ModelConfig};
 use crate::pseudo_labels::PseudoLabelsConfig;
 use crate::reconstruction::ReconstructionConfig;
 use crate::routine::RoutineConfig;
@@ -45,6 +46,8 @@ pub struct TrainConfig {
     pub instance: InstanceConfig,
     /// The labels that are guessed.
     pub pseudo_labels: PseudoLabelsConfig,
+    /// What the metric loss takes for a distance.
+    pub distance: DistanceConfig,
 }
 
 impl TrainConfig {
@@ -61,6 +64,7 @@ impl TrainConfig {
         self.views.check()?;
         self.instance.check()?;
         self.pseudo_labels.check()?;
+        self.distance.check()?;
         self.loss.check()?;
         is_weight("reconstruction.weight", self.reconstruction.weight)?;
         if self.instance.weight > 0.0 && self.views == ViewsConfig::default() {
@@ -79,6 +83,7 @@ impl TrainConfig {
                 "pseudo_labels are for systems with a metric loss: set pseudo_labels = { kind = \"none\" }",
             ));
         }
+        self.check_distance()?;
         let prior = self.prior.settings();
         prior.check()?;
         let staged = self.routine.first_stage().is_some();
@@ -93,6 +98,26 @@ impl TrainConfig {
             ));
         }
         Ok(())
+    }
+
+    /// What a distance along the decoder goes together with.
+    fn check_distance(&self) -> Result<(), ConfigError> {
+        if self.distance.pull_back().is_none() {
+            return Ok(());
+        }
+        let system = self.model.system;
+        let complaint = if !system.has_metric_loss() || !system.has_decoder() {
+            "is for systems with a metric loss and a decoder: set model.system to \"dml_autoencoder\" or \"metric_vae\", or distance = { kind = \"euclidean\" }"
+        } else if !self.loss.is_of_distances() {
+            "needs a loss of distances: set loss.kind to \"triplet\", \"contrastive\", \"lifted_structure\" or \"nca\", with normalized = false where it has that"
+        } else if self.sampling.memory > 0 {
+            "has no decoded ways to earlier batches: set sampling.memory = 0"
+        } else if self.model.length == Length::Unit {
+            "goes straight through the latent space, where embeddings of length 1 never lie: set model.length = \"free\""
+        } else {
+            return Ok(());
+        };
+        Err(ConfigError::conflict(format!("distance = {{ kind = \"pull_back\" }} {complaint}")))
     }
 
     /// Whether there is a metric loss; and an unsupervised one: a reconstruction, a KL or an

@@ -25,6 +25,7 @@
 //! #     "views": {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0},
 //! #     "instance": {"weight": 0.0, "loss": {"kind": "sup_con", "temperature": 0.2}},
 //! #     "pseudo_labels": {"kind": "none"},
+//! #     "distance": {"kind": "euclidean"},
 //! # }))?;
 //! let (images, labels) = (Array2::from_shape_fn((40, 16), |(i, _)| (i % 2) as u8 * 200), [0, 1].repeat(20));
 //! let shape = ImageShape { channels: 1, height: 4, width: 4 };
@@ -57,6 +58,7 @@ mod network;
 mod parameters;
 mod precision;
 
+mod distance;
 mod instance;
 mod kl;
 mod objective;
@@ -86,7 +88,7 @@ mod device;
 mod heap;
 pub mod random;
 
-pub use {dml_data, dml_losses, dml_priors, ndarray, tch};
+pub use {dml_data, dml_geometry, dml_losses, dml_priors, ndarray, tch};
 
 pub use adam::{Adam, TrainingConfig};
 pub use baseline::Baseline;
@@ -95,6 +97,7 @@ pub use checkpoint::{load_weights, save_weights};
 pub use config::TrainConfig;
 pub use denormals::flush_denormals;
 pub use device::{device, device_name};
+pub use distance::{DistanceConfig, PullBackConfig, Way};
 pub use error::ConfigError;
 pub use instance::InstanceConfig;
 pub use kl::KlConfig;

@@ -6,6 +6,7 @@ use dml_losses::{CrossBatchMemory, LossConfig};
 use dml_priors::{Density, PriorConfig};
 use tch::Tensor;
 
+use crate::distance::Geometry;
 use crate::instance::InstanceConfig;
 use crate::kl::KlConfig;
 use crate::model::{Latent, Model};
@@ -48,6 +49,17 @@ pub(crate) struct Objective {
     pub(crate) instance: InstanceConfig,
 }
 
+/// How the rows of a batch are compared.
+#[derive(Debug)]
+pub(crate) enum Comparison<'a> {
+    /// With one another.
+    Batch,
+    /// With those of earlier batches too.
+    Memory(&'a mut CrossBatchMemory),
+    /// With one another, by distances along the model's decoder.
+    AlongDecoder(&'a Geometry, &'a Model),
+}
+
 /// What a step's posterior draws come from: standard normal, on the model's device.
 #[derive(Debug)]
 pub(crate) struct Noise(pub(crate) Tensor /* [samples, M, b, latent_dim] */);
@@ -60,16 +72,19 @@ impl Objective {
         parameters: &[Tensor],
         (latent, labels): (&Latent, &Tensor),
         noise: &dyn Fn() -> Noise,
-        memory: Option<&mut CrossBatchMemory>,
+        comparison: Comparison,
     ) -> Tensor {
         let z = match latent {
             Latent::Point(points) => points.shallow_clone(),
             Latent::Normal(posterior) => posterior.sample(&noise().0.select(0, 0)),
         };
         let own = &parameters[self.loss_parameters.clone()];
-        match memory {
-            None => self.loss.forward(own, &z, labels),
-            Some(memory) => {
+        match comparison {
+            Comparison::Batch => self.loss.forward(own, &z, labels),
+            Comparison::AlongDecoder(geometry, model) => {
+                geometry.loss((model, parameters), &self.loss, &z, labels)
+            }
+            Comparison::Memory(memory) => {
                 let loss = self.loss.forward_against(own, &z, labels, memory);
                 memory.enqueue(&z.detach(), labels);
                 loss

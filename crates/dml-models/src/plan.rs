@@ -3,6 +3,7 @@
 use tch::{Device, Tensor};
 
 use crate::batches::{Rows, shuffled};
+use crate::distance::Geometry;
 use crate::routine::{Factors, factors};
 use crate::stack::{Member, Stack};
 use crate::training_data::TrainingData;
@@ -16,6 +17,8 @@ pub(crate) struct Plan {
     /// The same on the device, `[2, steps, M]`: weights of the metric and of the unsupervised loss.
     /// No step then copies them there, which would wait for the device.
     pub(crate) weights: Tensor,
+    /// The distances of the metric loss, where they are not those of the latent space.
+    pub(crate) geometry: Option<Geometry>,
     /// `[M, n]`: rows of the unlabelled draw.
     unlabelled: Option<Tensor>,
     batch_size: i64,
@@ -58,6 +61,7 @@ impl Plan {
         Self {
             epoch,
             weights: weights(&factors, n_members).to_device(stack.device),
+            geometry: supervised.then(|| stack.geometry(data, epoch)).flatten(),
             unlabelled,
             batch_size: sampling.batch_size as i64,
             labelled: supervised.then(|| lay_out(&batches, factors.len(), members, stack.device)),

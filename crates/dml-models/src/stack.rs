@@ -3,6 +3,7 @@
 
 mod build;
 mod embed;
+mod geometry;
 mod pseudo_labels;
 
 use std::collections::BTreeMap;

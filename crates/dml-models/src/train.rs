@@ -7,7 +7,7 @@ use tch::{Tensor, no_grad_guard};
 use crate::convert::unit_range;
 use crate::curves::{Sums, record};
 use crate::error::ConfigError;
-use crate::objective::{Noise, Terms};
+use crate::objective::{Comparison, Noise, Terms};
 use crate::plan::Plan;
 use crate::stack::Stack;
 use crate::training_data::TrainingData;
@@ -123,7 +123,12 @@ impl Stack {
         if let Some((rows, labels)) = &labelled {
             let noise = noise(self, "noise/labelled", at, width(rows));
             let own = (&latent.narrow(n_unlabelled, width(rows)), labels);
-            terms.supervised = Some(self.objective.supervised(&leaves, own, &noise, self.memory.as_mut()));
+            let comparison = match (&plan.geometry, self.memory.as_mut()) {
+                (Some(geometry), _) => Comparison::AlongDecoder(geometry, &self.model),
+                (None, Some(memory)) => Comparison::Memory(memory),
+                (None, None) => Comparison::Batch,
+            };
+            terms.supervised = Some(self.objective.supervised(&leaves, own, &noise, comparison));
         }
         let weights = plan.weights.select(1, step as i64); // [2, M]
         total(&terms, &weights).backward();

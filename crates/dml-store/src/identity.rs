@@ -25,6 +25,7 @@ pub const NEUTRAL: &[(&str, &str)] = &[
     ("instance", "{ weight = 0.0, loss = { kind = \"sup_con\", temperature = 0.2 } }"),
     ("pseudo_labels", "{ kind = \"none\" }"),
     ("data.fold", "{ index = 0, of = 1 }"),
+    ("distance", "{ kind = \"euclidean\" }"),
 ];
 
 /// The identity of a trial: the first 16 hex digits of the SHA-256 of its canonical JSON (sorted

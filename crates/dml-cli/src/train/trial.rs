@@ -9,8 +9,9 @@ use dml_eval::{Protocol, Readout};
 use dml_models::dml_losses::LossConfig;
 use dml_models::dml_priors::PriorConfig;
 use dml_models::{
-    InstanceConfig, KlConfig, ModelConfig, PixelReduction, PseudoLabelsConfig, Reconstruction,
-    ReconstructionConfig, RoutineConfig, SamplingConfig, TrainConfig, TrainingConfig, ViewsConfig,
+    DistanceConfig, InstanceConfig, KlConfig, ModelConfig, PixelReduction, PseudoLabelsConfig,
+    Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, TrainConfig, TrainingConfig,
+    ViewsConfig,
 };
 use dml_store::{canonical, read_trial};
 use rand::Rng;
@@ -44,13 +45,14 @@ struct Whole {
     views: ViewsConfig,
     instance: InstanceConfig,
     pseudo_labels: PseudoLabelsConfig,
+    distance: DistanceConfig,
     evaluation: EvaluationConfig,
 }
 
 impl Whole {
     fn sorted(self) -> Trial {
         let Self { seed, model, loss, reconstruction, prior, kl, routine, sampling, .. } = self;
-        let Self { data, training, views, instance, pseudo_labels, evaluation, .. } = self;
+        let Self { data, training, views, instance, pseudo_labels, distance, evaluation, .. } = self;
         let train = TrainConfig {
             seed,
             model,
@@ -64,6 +66,7 @@ impl Whole {
             views,
             instance,
             pseudo_labels,
+            distance,
         };
         Trial { data, train, evaluation }
     }
@@ -299,7 +302,7 @@ mod tests {
         line 35: `kl` has no `beta`
         line 36: there is no key `beto`; `beta` is the nearest
         line 41: `routine` has no `alpha`
-        line 73: there is no key `evalution`; `evaluation` is the nearest
+        line 76: there is no key `evalution`; `evaluation` is the nearest
         "#);
         // Of a file without such mistakes, all values that cannot be.
         let text = TRIAL

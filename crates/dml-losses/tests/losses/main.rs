@@ -1,6 +1,7 @@
 //! Every loss against a for-loop in f64, the values of `PyTorch`, finite differences, and the laws
 //! that all losses keep.
 
+mod distances;
 mod fixtures;
 mod laws;
 mod oracles;

@@ -1,6 +1,7 @@
 //! Whole trainings on small made images: laws that must hold whatever the numbers are.
 
 mod common;
+mod distance;
 mod labels;
 mod likelihood;
 mod posteriors;
@@ -60,7 +61,8 @@ fn a_resumed_training_equals_an_uninterrupted_one_bit_for_bit() {
     staged.prior = PriorConfig::Mixture(Mixture { components: 3 });
     let alternating =
         trial(System::DmlAutoencoder, RoutineConfig::AlternateEpochs { rule: Rule::Pure, alpha: 0.5 });
-    for mut config in [memory, staged, alternating, pseudo_labels::trial()] {
+    let along_a_graph = distance::trial(dml_models::Way::Graph);
+    for mut config in [memory, staged, alternating, pseudo_labels::trial(), along_a_graph] {
         config.training.epochs = 4;
         let whole = trained(&config);
         let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! Members of a stack against models trained alone.
 
 use dml_losses::Center;
-use dml_models::{LabelledEpoch, RoutineConfig, Rule, Stack, System, TrainConfig};
+use dml_models::{LabelledEpoch, RoutineConfig, Rule, Stack, System, TrainConfig, Way};
 use dml_priors::{Estimator, Hypercube, Mixture, PriorConfig, PseudoInputs, Vamp};
 
 use crate::common::{
@@ -22,7 +22,10 @@ fn a_stack_of_mixed_trials_equals_single_runs() {
     let mut cube = plain(System::DmlPrior);
     cube.prior =
         PriorConfig::Hypercube(Hypercube { side: 2.0, logvar: -1.0, estimator: Estimator::MonteCarlo });
-    for (base, members) in [(plain(System::DmlAutoencoder), 8), (metric_vae, 8), (vamp, 3), (cube, 3)] {
+    let [line, graph] = [Way::Line, Way::Graph].map(crate::distance::trial);
+    let bases =
+        [(plain(System::DmlAutoencoder), 8), (metric_vae, 8), (vamp, 3), (cube, 3), (line, 3), (graph, 3)];
+    for (base, members) in bases {
         let configs: Vec<TrainConfig> = (0..members)
             .map(|i| {
                 let mut config = base.clone();

@@ -104,7 +104,7 @@ fn mistakes_are_answered_with_their_place_and_what_would_be_right() {
     insta::assert_snapshot!(complaint(&format!("{fine}[[grid]]\n'model.latentdim' = 2")), @"grid/1/model.latentdim: there is no key `model.latentdim`; `model.latent_dim` is the nearest");
     insta::assert_snapshot!(complaint("[[grid]]\n'model.depth' = 2"), @"grid/0/model.depth: there is no key `model.depth`; `model.length` is the nearest");
     insta::assert_snapshot!(complaint("[[grid]]\nmodle = 2"), @"grid/0/modle: there is no key `modle`; `model` is the nearest");
-    insta::assert_snapshot!(complaint("[[grid]]\n'optimiser.x.y' = 2"), @"grid/0/optimiser.x.y: there is no key `optimiser.x.y`; a trial has `data`, `instance`, `model`, `pseudo_labels`, `routine`, `seed`, `views`");
+    insta::assert_snapshot!(complaint("[[grid]]\n'optimiser.x.y' = 2"), @"grid/0/optimiser.x.y: there is no key `optimiser.x.y`; a trial has `data`, `distance`, `instance`, `model`, `pseudo_labels`, `routine`, `seed`, `views`");
     insta::assert_snapshot!(complaint("[[grid]]\n'data.name.x' = 2"), @"grid/0/data.name.x: there is no key `data.name.x`; `data.name` is the nearest");
     insta::assert_snapshot!(complaint("[[grid]]\n'data.percent' = [0.1, 10]"), @"grid/0/data.percent: `data.percent` is given the integer 10; write 10.0");
     insta::assert_snapshot!(complaint("[[grid]]\n'data.name' = 3"), @r#"grid/0/data.name: `data.name` is given the integer 3; string like the base's "mnist" would be right"#);

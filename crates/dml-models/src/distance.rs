@@ -1,0 +1,202 @@
+//! What the metric loss takes for the distance of two embeddings.
+
+#[cfg(test)]
+mod tests;
+
+use dml_geometry::{Decoder, Graph, Rbf, RbfSettings, Refinement, lines_between};
+use dml_losses::LossConfig;
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::error::{ConfigError, in_range};
+use crate::model::Model;
+
+/// Nodes of the graph by which a point enters it, and nearest points that it has a line to.
+const ENTRIES: i64 = 3;
+/// Pairs of a batch that [`Way::Geodesic`] refines: those that move the loss most.
+const REFINED: i64 = 32;
+/// Segments of a geodesic for one of a line.
+const FINER: i64 = 4;
+/// How far a geodesic is refined in a step.
+const REFINEMENT: Refinement = Refinement { iterations: 12, tolerance: 1e-2 };
+/// Centres of the uncertainty, at most; one for four nodes where these are few.
+const CENTRES: i64 = 64;
+/// The deviation of a pixel far from the embeddings, in those among them.
+const FAR_IN_NEAR: f64 = 20.0;
+
+/// The `[distance]` of a trial: what the metric loss takes for the distance of two embeddings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum DistanceConfig {
+    /// As the loss has it, in the latent space.
+    Euclidean {},
+    /// Among images: the length of a way between the embeddings, decoded. The paper's future work.
+    PullBack(PullBackConfig),
+}
+
+/// Settings of the pull-back distance, which is measured in pixels' values: two images that differ
+/// by 1 in one pixel are 1 apart.
+///
+/// The decoder is held fixed: the metric loss moves embeddings, as it does without a decoder. If it
+/// could change the decoder, it would bring images of a class together by drawing them alike, and
+/// others apart by drawing them brighter. Here the reconstruction says what images are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PullBackConfig {
+    /// Which way.
+    pub by: Way,
+    /// Segments of a straight line, between whose ends images are compared, 1 to 64. With 1 the
+    /// distance is that of the decoded images themselves.
+    pub segments: i64,
+    /// Training images whose embeddings make the graph and say where the data lie, renewed in each
+    /// epoch, 2 to 2000.
+    pub nodes: i64,
+    /// Nearest nodes that a node of the graph is joined with, 1 to 100.
+    pub neighbours: i64,
+    /// Standard deviation of a pixel far from the embeddings, 0 to 100; 0 for a decoder that is sure
+    /// everywhere. Among them it is a twentieth.
+    pub uncertainty: f64,
+}
+
+/// The way whose length is the distance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Way {
+    /// The straight line in the latent space: an upper bound of the geodesic.
+    Line,
+    /// The shortest way along a graph of neighbours among the nodes, which enters by the nearest of
+    /// them, or the straight line to a near embedding: also an upper bound, and cheaper.
+    Graph,
+    /// That along the graph, and for the 32 pairs of a batch by which the loss changes most the
+    /// geodesic that it leads to, where that is shorter.
+    Geodesic,
+}
+
+impl DistanceConfig {
+    /// Checks every range.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let Self::PullBack(PullBackConfig { segments, nodes, neighbours, uncertainty, .. }) = *self else {
+            return Ok(());
+        };
+        in_range("distance.segments", segments, (1..=64).contains(&segments), "1 to 64")?;
+        in_range("distance.nodes", nodes, (2..=2000).contains(&nodes), "2 to 2000")?;
+        in_range("distance.neighbours", neighbours, (1..=100).contains(&neighbours), "1 to 100")?;
+        let fits = (0.0..=100.0).contains(&uncertainty);
+        in_range("distance.uncertainty", uncertainty, fits, "0 to 100")
+    }
+
+    /// The settings of the pull-back distance, if it is that.
+    pub(crate) fn pull_back(&self) -> Option<&PullBackConfig> {
+        match self {
+            Self::Euclidean {} => None,
+            Self::PullBack(config) => Some(config),
+        }
+    }
+}
+
+impl PullBackConfig {
+    /// Whether embeddings of training images are looked at.
+    pub(crate) fn needs_nodes(&self) -> bool {
+        self.by != Way::Line || self.uncertainty > 0.0
+    }
+}
+
+/// The distances of an epoch.
+#[derive(Debug)]
+pub(crate) struct Geometry {
+    config: PullBackConfig,
+    unsure: Option<Rbf>,
+    graph: Option<Graph>,
+}
+
+impl Geometry {
+    /// Of a model with a decoder, from embeddings of training images `[M, nodes, d]`, where there are
+    /// any.
+    pub(crate) fn new(
+        config: &PullBackConfig,
+        (model, parameters): (&Model, &[Tensor]),
+        nodes: Option<&Tensor>,
+    ) -> Self {
+        let settings = |nodes: &Tensor| RbfSettings {
+            centres: CENTRES.min(nodes.size()[1] / 4).max(1),
+            width: 1.0,
+            near: config.uncertainty / FAR_IN_NEAR,
+            far: config.uncertainty,
+            pixels: model.shape.pixels() as i64,
+        };
+        let unsure = nodes.filter(|_| config.uncertainty > 0.0).map(|n| Rbf::around(n, settings(n)));
+        let mut geometry = Self { config: config.clone(), unsure, graph: None };
+        if config.by != Way::Line {
+            let graph = |nodes: &Tensor| {
+                let decoder = geometry.decoder(model, parameters);
+                Graph::of_neighbours(&decoder, nodes, config.neighbours, config.segments)
+            };
+            geometry.graph = nodes.map(graph);
+        }
+        geometry
+    }
+
+    fn decoder<'a>(&'a self, model: &'a Model, parameters: &[Tensor]) -> Decoder<'a> {
+        let fixed: Vec<Tensor> = parameters.iter().map(Tensor::detach).collect();
+        let decode = move |z: &Tensor| model.decode(&fixed, z).expect("checked: there is a decoder");
+        let decoder = Decoder::new(decode);
+        match &self.unsure {
+            None => decoder,
+            Some(unsure) => decoder.with_deviation(|z| unsure.deviation(z)),
+        }
+    }
+
+    /// The metric loss of embeddings `[M, b, d]` with `labels` `[M, b]`: `[M]`.
+    pub(crate) fn loss(
+        &self,
+        (model, parameters): (&Model, &[Tensor]),
+        loss: &LossConfig,
+        points: &Tensor,
+        labels: &Tensor,
+    ) -> Tensor {
+        let of =
+            |distances: &Tensor| loss.of_distances(distances, labels).expect("checked: a loss of distances");
+        let decoder = self.decoder(model, parameters);
+        let Some(graph) = &self.graph else {
+            return of(&lines_between(&decoder, points, self.config.segments));
+        };
+        let distances = graph.lengths_between(&decoder, points, &labels.ge(0), ENTRIES);
+        if self.config.by == Way::Graph || points.size()[1] < 2 {
+            return of(&distances);
+        }
+        // Mining is what gives a pair a gradient.
+        let fixed = distances.detach().set_requires_grad(true);
+        let gradient = Tensor::run_backward(&[of(&fixed).sum(None)], &[&fixed], false, false).remove(0);
+        of(&self.refined(&decoder, graph, points, &distances, &gradient.abs()))
+    }
+
+    /// The distances, with those of the pairs of most weight by geodesics where these are shorter.
+    fn refined(
+        &self,
+        decoder: &Decoder,
+        graph: &Graph,
+        points: &Tensor,
+        distances: &Tensor,
+        weights: &Tensor,
+    ) -> Tensor {
+        let n = points.size()[1];
+        let weights = (weights + weights.transpose(-2, -1)).tril(-1).flatten(-2, -1);
+        let (weights, places) = weights.topk(REFINED.min(n * (n - 1) / 2), -1, true, false); // [M, pairs]
+        let (row, column) = (places.divide_scalar_mode(n, "floor"), places.remainder(n));
+        let [from, to] = [&row, &column].map(|numbers| {
+            let size = [numbers.size(), vec![points.size()[2]]].concat();
+            points.gather(1, &numbers.unsqueeze(-1).expand(size, false), false)
+        });
+        let [a, b] = [&from, &to].map(Tensor::detach);
+        let start = graph.paths(decoder, [&a, &b], ENTRIES, FINER * self.config.segments);
+        let lengths = REFINEMENT.refine(decoder, &start).joining(&from, &to).length(decoder);
+        let flat = distances.flatten(-2, -1);
+        let before = flat.gather(-1, &places, false);
+        // What fills up the number of pairs, where fewer move the loss, stays.
+        let shorter = lengths.minimum(&before).where_self(&weights.gt(0.0), &before);
+        let mirrored = &column * n + row;
+        flat.scatter(-1, &places, &shorter).scatter(-1, &mirrored, &shorter).unflatten(-1, [n, n])
+    }
+}

@@ -1,0 +1,103 @@
+use dml_data::ImageShape;
+use dml_losses::{Contrastive, LossConfig, Nca};
+use tch::Kind;
+
+use super::*;
+use crate::layers::Builder;
+use crate::model::{Embedding, Length, ModelConfig};
+use crate::network::NetworkConfig;
+use crate::parameters::Parameters;
+use crate::random::normal;
+use crate::system::System;
+
+const LABELS: [i64; 7] = [0, 1, 0, -1, 1, 0, 2];
+
+/// A decoder in f64, of two members, whose weights are large enough to bend the latent space.
+fn model() -> (Model, Vec<Tensor>) {
+    let network = NetworkConfig::Mlp { hidden: vec![16] };
+    let config = ModelConfig {
+        system: System::DmlAutoencoder,
+        latent_dim: 2,
+        embedding: Embedding::Mean,
+        length: Length::Free,
+        encoder: network.clone(),
+        decoder: network,
+    };
+    let mut builder = Builder::default();
+    let model = Model::new(&mut builder, &config, ImageShape { channels: 1, height: 5, width: 5 });
+    let parameters = Parameters::draw(&builder.declarations, &[1, 2]).tensors;
+    (model, parameters.iter().map(|t| (t * 4.0).to_kind(Kind::Double)).collect())
+}
+
+fn points(n: i64) -> Tensor {
+    normal(5, "points", 0, &[2, n, 2]).to_kind(Kind::Double)
+}
+
+fn config(by: Way) -> PullBackConfig {
+    PullBackConfig { by, segments: 4, nodes: 40, neighbours: 5, uncertainty: 0.3 }
+}
+
+fn labels() -> Tensor {
+    Tensor::from_slice(&LABELS).expand([2, 7], false)
+}
+
+#[test]
+fn gradients_of_lines_and_of_ways_along_the_graph_are_those_of_finite_differences() {
+    let (model, parameters) = model();
+    let nodes = normal(6, "nodes", 0, &[2, 40, 2]).to_kind(Kind::Double);
+    for by in [Way::Line, Way::Graph] {
+        let geometry = Geometry::new(&config(by), (&model, &parameters), Some(&nodes));
+        for loss in [LossConfig::from(Nca::default()), Contrastive::default().into()] {
+            let value = |points: &Tensor| geometry.loss((&model, &parameters), &loss, points, &labels());
+            let at = points(7).set_requires_grad(true);
+            value(&at).sum(None).backward();
+            for i in 0..14 {
+                let step = Tensor::zeros([14], (Kind::Double, tch::Device::Cpu));
+                let step = step.index_fill(0, &Tensor::from(i64::from(i)), 1e-6).reshape([7, 2]);
+                let fixed = at.detach();
+                let expected = (value(&(&fixed + &step)) - value(&(&fixed - &step))) / 2e-6; // [M]
+                for member in 0..2 {
+                    let ours = at.grad().double_value(&[member, i64::from(i) / 2, i64::from(i) % 2]);
+                    let expected = expected.double_value(&[member]);
+                    assert!((ours - expected).abs() < 1e-6, "{by:?} {loss:?} {i}: {ours} is not {expected}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_decoder_is_held_fixed() {
+    let (model, parameters) = model();
+    let leaves: Vec<Tensor> = parameters.iter().map(|t| t.detach().set_requires_grad(true)).collect();
+    let nodes = normal(6, "nodes", 0, &[2, 40, 2]).to_kind(Kind::Double);
+    for by in [Way::Line, Way::Graph, Way::Geodesic] {
+        let geometry = Geometry::new(&config(by), (&model, &parameters), Some(&nodes));
+        let at = points(7).set_requires_grad(true);
+        geometry.loss((&model, &leaves), &Nca::default().into(), &at, &labels()).sum(None).backward();
+        assert!(leaves.iter().all(|leaf| !leaf.grad().defined()), "{by:?}");
+        let gradient = at.grad();
+        assert!(gradient.isfinite().all().int64_value(&[]) == 1, "{by:?}");
+        assert!(gradient.select(1, 3).abs().max().double_value(&[]) <= 0.0, "{by:?}: one without a label");
+        assert!(gradient.select(1, 0).abs().max().double_value(&[]) > 0.0, "{by:?}");
+    }
+}
+
+#[test]
+fn ways_along_the_graph_are_no_shorter_than_the_geodesics_they_lead_to() {
+    let (model, parameters) = model();
+    let nodes = normal(6, "nodes", 0, &[2, 40, 2]).to_kind(Kind::Double);
+    let geometry = Geometry::new(&config(Way::Geodesic), (&model, &parameters), Some(&nodes));
+    let decoder = geometry.decoder(&model, &parameters);
+    let graph = geometry.graph.as_ref().expect("nodes");
+    let at = points(7);
+    let distances = graph.lengths_between(&decoder, &at, &labels().ge(0), ENTRIES);
+    let weights = distances.ones_like();
+    let refined = geometry.refined(&decoder, graph, &at, &distances, &weights);
+    let saved = (&distances - &refined) / (&distances + 1e-9);
+    assert!(saved.ge(0.0).all().int64_value(&[]) == 1, "{saved}");
+    assert!(saved.max().double_value(&[]) > 0.01, "a geodesic is shorter somewhere: {saved}");
+    assert!(refined.equal(&refined.transpose(-2, -1)));
+    let diagonal = refined.diagonal(0, -2, -1).abs().max().double_value(&[]);
+    assert!(diagonal <= 0.0);
+}

@@ -1,0 +1,34 @@
+//! The distances of an epoch.
+
+use rand::seq::index::sample;
+use tch::{Tensor, no_grad_guard};
+
+use super::Stack;
+use crate::convert::unit_range;
+use crate::distance::Geometry;
+use crate::training_data::TrainingData;
+
+impl Stack {
+    /// What the metric loss takes for distances in an epoch; `None` for those of the latent space.
+    pub(crate) fn geometry(&self, data: &TrainingData, epoch: u32) -> Option<Geometry> {
+        let config = self.members[0].config.distance.pull_back()?;
+        let _guard = no_grad_guard();
+        let nodes = config.needs_nodes().then(|| self.embed_some(data, config.nodes, epoch));
+        Some(Geometry::new(config, (&self.model, &self.parameters.tensors), nodes.as_ref()))
+    }
+
+    /// Embeddings of training images, each member's own draw of the epoch: `[M, n, latent_dim]`.
+    fn embed_some(&self, data: &TrainingData, n: i64, epoch: u32) -> Tensor {
+        // At least two; where there is only one image, it twice.
+        let n = (n as usize).min(data.len()).max(2);
+        let rows = self.members.iter().flat_map(|member| {
+            let mut random = dml_data::random::keyed(member.config.seed, "distance/nodes", u64::from(epoch));
+            let drawn = sample(&mut random, data.len(), n.min(data.len())).into_vec();
+            drawn.into_iter().cycle().take(n).map(|row| row as i64)
+        });
+        let rows = Tensor::from_slice(&rows.collect::<Vec<_>>()).to_device(data.images.device());
+        let images = unit_range(&data.images.index_select(0, &rows)).to_device(self.device);
+        let images = images.reshape([self.members.len() as i64, n as i64, -1]);
+        self.model.encode(&self.parameters.tensors, &images).centre().shallow_clone()
+    }
+}

@@ -35,6 +35,22 @@ fn check_tells_ids_and_goes_on_after_a_bad_file() {
 }
 
 #[test]
+fn every_mistake_of_a_file_has_a_line_that_names_file_and_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trial.toml");
+    let text_of = include_str!("trial.toml");
+    let bad = text_of.replace("\nbeta = 1.0", "\nbeto = 1.0").replace("epochs = 3", "epochs = 'three'");
+    fs::write(&path, bad).unwrap();
+    let (code, complaint) = complaint_of(&["check", text(&path)]);
+    assert_eq!(code, Some(1));
+    insta::assert_snapshot!(complaint.replace(text(&path), "FILE"), @r#"
+    error: FILE: line 34: `kl` has no `beta`
+    FILE: line 35: there is no key `beto`; `beta` is the nearest
+    FILE: line 52: `epochs` is the string "three"; an integer from 0 to 4294967295 would be right
+    "#);
+}
+
+#[test]
 fn wrong_calls_exit_with_2_and_say_what_would_be_right() {
     for (arguments, part) in [
         (&["run"][..], "<DIR>..."),

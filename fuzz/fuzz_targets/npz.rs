@@ -1,4 +1,4 @@
-//! An npz: each of its arrays as everything that it may be, and all of it as a data set.
+//! An npz: its arrays as everything that an array may be, and all of it as a data set.
 #![no_main]
 
 use std::path::PathBuf;
@@ -25,11 +25,14 @@ fuzz_target!(|bytes: &[u8]| {
     put(&PATH, bytes);
     match Npz::open(&PATH) {
         Ok(mut npz) => {
-            for name in npz.names().into_iter().take(MOST) {
-                check(npz.read_f32(&name));
-                check(npz.read_numbers(&name));
-                check(npz.read_mask(&name));
-                check(npz.read_labels(&name));
+            for (i, name) in npz.names().into_iter().take(MOST).enumerate() {
+                // Each in its turn, which is faster than all.
+                match (bytes.len() + i) % 4 {
+                    0 => check(npz.read_f32(&name)),
+                    1 => check(npz.read_numbers(&name)),
+                    2 => check(npz.read_mask(&name)),
+                    _ => check(npz.read_labels(&name)),
+                }
             }
         }
         Err(error) => names(&PATH, &error.to_string()),

@@ -5,7 +5,7 @@ mod fold;
 
 use std::collections::BTreeMap;
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::{ArrayView2, Axis, concatenate};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::agreement::{
 use crate::clustering::{GaussianMixture, KMeans};
 use crate::error::{EvalError, check_enough, check_labelled, check_width};
 use crate::label::{Classes, Label};
-use crate::readout::Readout;
+use crate::readout::{GeodesicNeighbours, Lengths, Readout, Ways};
 use crate::retrieval::retrieval;
 
 pub use fold::folds;
@@ -99,6 +99,51 @@ impl<L: Label> Evaluation<'_, L> {
             scores.insert(format!("{}.{}.ami", protocol.name(), readout.name()), ami);
         }
         Ok(scores)
+    }
+
+    /// Accuracy and adjusted mutual information of [`GeodesicNeighbours`] where the ways between
+    /// neighbours are not as long as in the space of embeddings, but as someone else says, who is
+    /// asked once: of a decoder's images, say. `PROTOCOL.geodesic_knn.accuracy` and `….ami`.
+    ///
+    /// # Errors
+    /// Those of [`readouts`](Self::readouts).
+    pub fn geodesic_knn(&self, protocol: Protocol, lengths: &Lengths) -> Result<Scores, EvalError> {
+        self.check(protocol)?;
+        let rows = match protocol {
+            Protocol::TestFolds => &[][..],
+            Protocol::Labelled => self.labelled,
+            Protocol::Train => &(0..self.train.labels.len()).collect::<Vec<_>>(),
+        };
+        if protocol != Protocol::TestFolds {
+            check_enough(rows.len(), 1, "to fit a classifier")?;
+        }
+        let (fit, mut labels) = self.train.select(rows);
+        labels.extend_from_slice(self.test.labels);
+        let classes = Classes::of(&labels).ids;
+        let embeddings = if rows.is_empty() {
+            self.test.embeddings.to_owned()
+        } else {
+            concatenate(Axis(0), &[fit.view(), self.test.embeddings.view()])
+                .expect("checked: the same dimension")
+        };
+        let GeodesicNeighbours { k, neighbours } = GeodesicNeighbours::default();
+        let ways = Ways::between(embeddings.view(), neighbours, lengths);
+        let parts = match protocol {
+            Protocol::TestFolds => folds(labels.len(), 3, self.seed),
+            Protocol::Labelled | Protocol::Train => {
+                vec![((0..rows.len()).collect(), (rows.len()..labels.len()).collect())]
+            }
+        };
+        let of = |rows: &[usize]| rows.iter().map(|&row| classes[row]).collect::<Vec<u32>>();
+        let score = |(sources, asked): &(Vec<usize>, Vec<usize>)| {
+            let own = of(sources);
+            let predicted = ways.vote(embeddings.view(), (sources, &own), asked, k);
+            [accuracy(&of(asked), &predicted), adjusted_mutual_information(&of(asked), &predicted)]
+        };
+        let scores: Vec<[f64; 2]> = parts.par_iter().map(score).collect();
+        let mean = |i: usize| scores.iter().map(|part| part[i]).sum::<f64>() / scores.len() as f64;
+        let name = format!("{}.geodesic_knn", protocol.name());
+        Ok([(format!("{name}.accuracy"), mean(0)), (format!("{name}.ami"), mean(1))].into())
     }
 
     /// [`k_means`](Self::k_means) and [`gaussian_mixture`](Self::gaussian_mixture).

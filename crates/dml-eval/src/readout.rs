@@ -1,6 +1,7 @@
 //! Read-outs: classifiers with scikit-learn's defaults and semantics, to say what can be read from
 //! an embedding.
 
+mod geodesic_neighbours;
 mod logistic_regression;
 mod mlp;
 mod nearest_neighbours;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{EvalError, check_embeddings, check_enough, check_labelled, check_width};
 use crate::label::{Classes, Label};
 
+pub use geodesic_neighbours::{GeodesicNeighbours, Lengths, Ways};
 pub use logistic_regression::LogisticRegression;
 pub use mlp::Mlp;
 pub use nearest_neighbours::NearestNeighbours;

@@ -22,12 +22,17 @@ impl<L: Label> Classifier<L> for NearestNeighbours {
         let winner = |ids: ndarray::ArrayView1<u32>| {
             voters.clear();
             voters.extend(ids.iter().map(|&id| fit.classes[id as usize]));
-            voters.sort_unstable();
-            // The later of equal maxima wins, so the smallest class must come last.
-            voters.chunk_by(|a, b| a == b).rev().max_by_key(|votes| votes.len()).map_or(0, |votes| votes[0])
+            majority(&mut voters)
         };
         Ok(neighbours.axis_iter(Axis(0)).map(winner).collect())
     }
+}
+
+/// The class that most have, the smallest of equally frequent ones.
+pub(super) fn majority(voters: &mut [u32]) -> u32 {
+    voters.sort_unstable();
+    // The later of equal maxima wins, so the smallest class must come last.
+    voters.chunk_by(|a, b| a == b).rev().max_by_key(|votes| votes.len()).map_or(0, |votes| votes[0])
 }
 
 #[cfg(test)]

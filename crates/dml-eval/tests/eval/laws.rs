@@ -1,5 +1,5 @@
 use dml_eval::clustering::{GaussianMixture, KMeans};
-use dml_eval::readout::{Classifier, NearestNeighbours, RandomForest};
+use dml_eval::readout::{Classifier, GeodesicNeighbours, NearestNeighbours, RandomForest};
 use dml_eval::retrieval::retrieval;
 use dml_eval::{Embedded, Evaluation, Protocol, Readout, Scores, agreement as score};
 use ndarray::Array2;
@@ -89,6 +89,51 @@ fn every_score_is_the_same_on_one_thread_and_on_three_and_another_under_another_
     assert_eq!(scores.len(), 3 * Readout::ALL.len() * 2 + 2 * 4 + 3);
     assert_eq!(scores, all_scores(3, 4));
     assert_ne!(scores, all_scores(1, 5));
+}
+
+#[test]
+fn along_ways_as_long_as_in_the_space_of_embeddings_scores_are_those_of_the_classifier() {
+    let ((train, train_labels), (test, test_labels)) = (blobs(90, 3, 1), blobs(60, 3, 2));
+    let evaluation = Evaluation {
+        train: Embedded { embeddings: train.view(), labels: &train_labels },
+        labelled: &[0, 1, 2, 3, 10, 20],
+        test: Embedded { embeddings: test.view(), labels: &test_labels },
+        seed: 4,
+    };
+    let accuracy =
+        |fit: ndarray::ArrayView2<f32>, labels: &[u8], ask: ndarray::ArrayView2<f32>, truth: &[u8]| {
+            let found = GeodesicNeighbours::default().fit_predict(fit, labels, ask).unwrap();
+            score::accuracy(truth, &found)
+        };
+    let select = |rows: &[usize], points: &Array2<f32>, labels: &[u8]| {
+        (points.select(ndarray::Axis(0), rows), rows.iter().map(|&row| labels[row]).collect::<Vec<u8>>())
+    };
+    let (few, few_labels) = select(evaluation.labelled, &train, &train_labels);
+    let folds = dml_eval::protocol::folds(60, 3, 4).into_iter().map(|(fit, ask)| {
+        let ((fit, labels), (ask, truth)) =
+            (select(&fit, &test, &test_labels), select(&ask, &test, &test_labels));
+        accuracy(fit.view(), &labels, ask.view(), &truth)
+    });
+    let expected = [
+        (Protocol::TestFolds, folds.sum::<f64>() / 3.0),
+        (Protocol::Labelled, accuracy(few.view(), &few_labels, test.view(), &test_labels)),
+        (Protocol::Train, accuracy(train.view(), &train_labels, test.view(), &test_labels)),
+    ];
+    let asked = std::cell::Cell::new(0);
+    for factor in [1.0, 3.0] {
+        let scaled = |from: ndarray::ArrayView2<f32>, to: ndarray::ArrayView2<f32>| -> Vec<f64> {
+            asked.set(asked.get() + 1);
+            let squared = (&from - &to).mapv(|x| f64::from(x).powi(2)).sum_axis(ndarray::Axis(1));
+            squared.iter().map(|d| factor * d.sqrt()).collect()
+        };
+        for (protocol, expected) in expected {
+            let scores = evaluation.geodesic_knn(protocol, &scaled).unwrap();
+            let ours = scores[&format!("{}.geodesic_knn.accuracy", protocol.name())];
+            assert!((ours - expected).abs() < 1e-12, "{protocol:?}: {ours} is not {expected}");
+            assert_eq!(scores.len(), 2);
+        }
+    }
+    assert_eq!(asked.get(), 6, "once a protocol");
 }
 
 #[test]

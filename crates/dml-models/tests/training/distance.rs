@@ -45,6 +45,25 @@ fn every_way_trains_both_systems_with_a_decoder_and_makes_a_difference() {
 }
 
 #[test]
+fn decoded_lengths_are_those_of_images_along_the_lines() {
+    let stack = trained(&trial(Way::Line));
+    let embeddings = stack.embed(0, crate::common::images().view());
+    let (from, to) = (embeddings.slice(ndarray::s![..3, ..]), embeddings.slice(ndarray::s![3..6, ..]));
+    let lengths = stack.decoded_lengths(0, [from, to]).unwrap();
+    for (i, length) in lengths.iter().enumerate() {
+        let point = |t: f32| &from.row(i) * (1.0 - t) + &to.row(i) * t;
+        let line = ndarray::Array2::from_shape_fn((9, 2), |(s, k)| point(s as f32 / 8.0)[k]);
+        let images = stack.decode(0, line.view()).unwrap();
+        let step =
+            |s: usize| (&images.row(s + 1) - &images.row(s)).mapv(|x| f64::from(x).powi(2)).sum().sqrt();
+        let expected: f64 = (0..8).map(step).sum();
+        assert!((length - expected).abs() < 1e-4 * expected, "{length} is not {expected}: f32 rounding");
+    }
+    let without = trained(&any_trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 }));
+    assert_eq!(without.decoded_lengths(0, [from, to]), None);
+}
+
+#[test]
 fn a_distance_along_the_decoder_is_refused_where_it_means_nothing() {
     let fine: TrainConfig = trial(Way::Graph);
     fine.check().unwrap();

@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod bar;
+mod calibration;
 mod embed;
 mod evaluate;
 mod fit;

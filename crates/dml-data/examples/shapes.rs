@@ -31,7 +31,7 @@ impl Shape {
     fn draw(random: &mut impl Rng, kind: usize) -> Self {
         let middle = SIZE as f32 / 2.0;
         let centre = (middle + random.gen_range(-5.0..5.0), middle + random.gen_range(-5.0..5.0));
-        let (radius, turn) = (random.gen_range(8.0..14.0), random.gen_range(-0.5..0.5));
+        let (radius, turn) = (random.gen_range(10.0..15.0), random.gen_range(-0.4..0.4));
         Self { kind, centre, radius, turn, stretch: random.gen_range(0.8..1.25) }
     }
 
@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (paper, ink) = (random.gen_range(0.0..90.0_f32), random.gen_range(130.0..255.0_f32));
         let picture = GrayImage::from_fn(SIZE, SIZE, |x, y| {
             let share = (shape.depth(x as f32, y as f32) + 0.5).clamp(0.0, 1.0);
-            let noise = random.gen_range(-25.0..25.0);
+            let noise = random.gen_range(-12.0..12.0);
             Luma([(paper + share * (ink - paper) + noise).clamp(0.0, 255.0) as u8])
         });
         let name = format!("{number:04}.png");

@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result, bail};
 use dml_data::{Dataset, Split};
-use dml_eval::agreement::adjusted_mutual_information;
 use dml_eval::clustering::GaussianMixture;
 use dml_eval::propagation::{Affinity, Poisson, SoftCentres};
 use dml_eval::{Embedded, EvalError, Evaluation, LARGEST_COORDINATE, Protocol};
@@ -10,7 +9,6 @@ use dml_models::{FittedMixture, PseudoLabels, PseudoLabelsConfig};
 use dml_store::Scores;
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::train::session::Member;
 use crate::train::trial::{EvaluatedSplit, Trial};
 
 /// The images that a trial is scored on, some of them with a label.
@@ -112,21 +110,6 @@ pub(crate) fn score(
         scores.extend(evaluation.retrieval()?);
     }
     Ok(scores)
-}
-
-/// The KL at the end of training; and the purity of the prior's components, the agreement (AMI) of
-/// an image's most probable one with its class.
-pub(crate) fn posterior(member: Member, images: ArrayView2<u8>, split: &Split) -> Scores {
-    let Some(posteriors) = member.stack.posteriors(member.index, images) else { return Scores::new() };
-    let mut scores = Scores::from([("posterior.kl".into(), posteriors.kl)]);
-    if let Some(components) = posteriors.components {
-        let of_labelled = |row: usize| (split.labels[row], components[row]);
-        let (labels, components): (Vec<_>, Vec<_>) =
-            split.labelled_rows().into_iter().map(of_labelled).unzip();
-        let purity = adjusted_mutual_information(&labels, &components);
-        scores.insert("posterior.component_ami".into(), purity);
-    }
-    scores
 }
 
 /// The mixture of the staged routine, fitted on embeddings.

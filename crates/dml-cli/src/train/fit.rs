@@ -28,8 +28,6 @@ use crate::train::trial::Trial;
 use crate::{WrongCall, print};
 use recipe::{Recipe, Setting};
 
-pub(crate) use estimate::Estimate;
-
 /// The pictures of a model, as a data set, in its directory.
 const DATA: &str = "data.npz";
 

@@ -8,13 +8,13 @@ use clap::Args;
 use dml_data::Source;
 use dml_data::files::write_aside;
 use dml_eval::{NearestOfClasses, Readout};
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{Deserialize, IntoDeserializer};
 
 use crate::WrongCall;
+use crate::train::calibration::{Estimate, temperature};
 use crate::train::device;
-use crate::train::fit::Estimate;
 use crate::train::images::{Images, Split};
 use crate::train::model::Model;
 
@@ -137,37 +137,6 @@ fn guessed(
     let confidence = probabilities.map_or(1.0, |probabilities| probabilities[[row, class]]);
     let nearest = model.labelled[found.rows[[row, class]] as usize];
     Guessed { class, confidence, nearest: model.training_name(nearest) }
-}
-
-/// The temperature of a model's probabilities: that of its estimate, or one that fits the images
-/// that it was trained on. `None` where there is one class alone.
-pub(crate) fn temperature(
-    model: &Model,
-    estimate: Option<&Estimate>,
-    labelled: ArrayView2<f32>,
-) -> Result<Option<f64>> {
-    match estimate {
-        Some(estimate) => Ok(estimate.temperature),
-        None => Ok(of_training(model, labelled)?.temperature(&model.labelled_classes())),
-    }
-}
-
-/// What is nearest to each labelled image among the others.
-fn of_training(model: &Model, labelled: ArrayView2<f32>) -> Result<NearestOfClasses> {
-    let classes = model.labelled_classes();
-    let mut found = model.nearest(labelled, labelled)?;
-    for (row, &class) in classes.iter().enumerate() {
-        let place = |other: &usize| *other != row && classes[*other] == class;
-        let others: Vec<usize> = (0..classes.len()).filter(place).collect();
-        let own = labelled.select(ndarray::Axis(0), &others);
-        let query = labelled.row(row).insert_axis(ndarray::Axis(0));
-        found.distances[[row, class as usize]] = if others.is_empty() {
-            f64::INFINITY
-        } else {
-            NearestOfClasses::of(own.view(), &vec![0; others.len()], 1, query)?.distances[[0, 0]]
-        };
-    }
-    Ok(found)
 }
 
 fn summary(

@@ -3,7 +3,7 @@
 //! The model has seen all labels, so none is left to test it on. The same training is therefore
 //! repeated, each time without one part of the labelled images, which it is then tested on.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -12,12 +12,12 @@ use dml_eval::NearestOfClasses;
 use dml_eval::statistics::proportion_interval;
 use dml_store::{Outcome, RunStore};
 use ndarray::{Array2, Axis, concatenate};
-use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::{DATA, data_section, evaluation_section, page};
 use crate::print;
 use crate::train::bar::Bar;
+use crate::train::calibration::{Estimate, estimate_file};
 use crate::train::model::Model;
 use crate::train::run::{Signals, run_all};
 use crate::train::session::Session;
@@ -27,38 +27,6 @@ const FOLDER: &str = "estimate";
 
 /// Below so many labelled images an estimate means little.
 const FEW: usize = 100;
-
-/// What the trainings without a part of the labels told.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Estimate {
-    /// Labelled images that were tested on.
-    labelled: usize,
-    /// How many of them the nearest labelled image gave the right class.
-    right: usize,
-    accuracy: f64,
-    /// The interval of Clopper and Pearson at 0.95.
-    low: f64,
-    high: f64,
-    folds: usize,
-    /// See [`NearestOfClasses::temperature`].
-    pub(crate) temperature: Option<f64>,
-}
-
-impl Estimate {
-    /// The estimate of a model, where it has one.
-    pub(crate) fn read(model: &Path) -> Result<Option<Self>> {
-        let path = file(model);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let read = || -> Result<Self> { Ok(serde_json::from_str(&std::fs::read_to_string(&path)?)?) };
-        read().with_context(|| path.display().to_string()).map(Some)
-    }
-}
-
-fn file(model: &Path) -> PathBuf {
-    model.join("estimate.json")
-}
 
 /// Trains without a part of the labels, part by part, tests, and tells.
 pub(super) fn estimate(
@@ -94,7 +62,7 @@ pub(super) fn estimate(
         }
         bar.end();
         let estimate = serde_json::to_string_pretty(&pooled(&tested, folds)?)? + "\n";
-        let path = file(model);
+        let path = estimate_file(model);
         write_aside(&path, estimate.as_bytes()).with_context(|| path.display().to_string())?;
         // Now that it is known how sure the model may be.
         page::write(model, &Model::open(model, &session.source, session.device)?)?;

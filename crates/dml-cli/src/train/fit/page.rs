@@ -10,8 +10,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::Serialize;
 use tch::Tensor;
 
-use crate::train::fit::Estimate;
-use crate::train::label::temperature;
+use crate::train::calibration::{Estimate, temperature};
 use crate::train::model::Model;
 
 const HTML: &str = include_str!("../../../assets/model.html");

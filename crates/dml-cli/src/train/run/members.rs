@@ -12,11 +12,12 @@ use ndarray::{Array2, ArrayView2};
 use super::at_rung;
 use super::begin::begin;
 use super::known;
+use super::posterior::posterior;
 use super::pulse::Pulse;
 use super::spent::{self, Spent};
 use crate::train::artifacts;
 use crate::train::evaluate::{
-    can_be_scored, evaluated_split, fit_mixture, has_diverged, posterior, pseudo_labels, score,
+    can_be_scored, evaluated_split, fit_mixture, has_diverged, pseudo_labels, score,
 };
 use crate::train::session::{Job, Member, Session};
 use crate::train::trial::EvaluatedSplit;

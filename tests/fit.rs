@@ -105,7 +105,7 @@ fn a_folder_becomes_a_model_that_labels_searches_and_embeds() {
     let (code, out, err) = call(&["embed", text(&model), text(&pictures), "--out", text(&npz)]);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("36 embeddings of 8 dimensions"), "{out}");
-    let rows = fs::read_to_string(npz.with_extension("csv")).unwrap();
+    let rows = fs::read_to_string(npz.with_extension("rows.csv")).unwrap();
     assert!(rows.lines().nth(1).unwrap().ends_with("bottom/02.png,0"), "{rows}");
     let (code, scores, err) = call(&["score", text(&npz), "--only", "retrieval"]);
     assert_eq!(code, Some(0), "{err}");
@@ -129,7 +129,7 @@ fn other_pictures_or_settings_do_not_go_into_a_model_that_is_there() {
     let with = format!("--corrections={}", corrections.display());
     let (code, _, err) = said(&fit(&pictures, &model, &["--folds=0", &with]));
     assert_eq!(code, Some(1));
-    assert!(err.contains("was begun with other pictures or labels than"), "{err}");
+    assert!(err.contains("was begun with other pictures, labels or another --size than"), "{err}");
     let other = folder.path().join("other");
     assert!(fit(&pictures, &other, &["--folds=0", &with]).status.success());
     assert!(fs::read_to_string(other.join("data.csv")).unwrap().contains("06.png,2,new"));

@@ -33,7 +33,10 @@ const VIEWS: &str = "views = { rotation = 0.3, scale = 0.2, shear = 0.2, shift =
 /// Settings of a trial that gives another result than the base, or none for the base itself; and
 /// options around that trial, each of which gives another result than it.
 const OPTIONS: &[(&str, &[&str])] = &[
-    ("data.fold = { index = 0, of = 5 }\nevaluation.split = 'validation'", &["data.fold.index = 1"]),
+    (
+        "data.validation = 0\ndata.fold = { index = 0, of = 5 }\nevaluation.split = 'validation'",
+        &["data.fold.index = 1", "data.fold.of = 6"],
+    ),
     (
         "",
         &[
@@ -42,7 +45,6 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "data.labelled_sampling = 'stratified'",
             "data.labelled_sampling = 'given'\ndata.labelled_percent = 100.0",
             "data.validation = 90",
-            "data.fold.of = 5",
             "data.binarize = false",
             "model.latent_dim = 3",
             "model.embedding = 'sample'",

@@ -98,6 +98,7 @@ fn import(arguments: &ImportArguments) -> Result<()> {
     if out.extension().is_none_or(|extension| extension != "npz") {
         bail!("--out {} is no npz file; a name that ends in .npz would be right", out.display());
     }
+    pictures::refuse_overwritten(pictures, out)?;
     let read = how.read(pictures)?;
     pictures::write(&read, out)?;
     let csv = out.with_extension("csv");

@@ -1,8 +1,7 @@
 //! Pictures of one's own as a data set: an npz, and beside it a CSV with the file and class of each
 //! row.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -48,81 +47,20 @@ pub(crate) fn write(pictures: &Pictures, npz: &Path) -> Result<()> {
     for (row, (file, &label)) in pictures.files.iter().zip(&pictures.labels).enumerate() {
         rows.write_record([&row.to_string(), &*file.to_string_lossy(), &label.to_string(), class(label)])?;
     }
+    // The npz comes last: where it is, both are whole.
     let (csv, rows) = (npz.with_extension("csv"), rows.into_inner()?);
+    write_aside(&csv, &rows).with_context(|| csv.display().to_string())?;
     let mut file = NpzWriter::create(npz)?;
     file.add_images("train_images", pictures.images.view(), pictures.shape)?;
     file.add_i64("train_labels", &pictures.labels.iter().map(|&label| label.into()).collect::<Vec<_>>())?;
-    file.finish()?;
-    write_aside(&csv, &rows).with_context(|| csv.display().to_string())
+    Ok(file.finish()?)
 }
 
-/// What the CSV beside a data set says.
-#[derive(Debug, Default)]
-pub(crate) struct Rows {
-    /// The file of each row.
-    pub(crate) files: Vec<String>,
-    /// The name of each class.
-    pub(crate) classes: BTreeMap<i64, String>,
-}
-
-impl Rows {
-    /// Reads what [`write`] wrote.
-    pub(crate) fn read(csv: &Path) -> Result<Self> {
-        let mut rows = Self::default();
-        for record in records(csv, ["file", "label", "class"])? {
-            let [file, label, class] = record;
-            let why = || format!("{}: the label {label:?} is no number", csv.display());
-            let label: i64 = label.parse().with_context(why)?;
-            rows.files.push(file);
-            if label >= 0 {
-                rows.classes.insert(label, class);
-            }
-        }
-        Ok(rows)
+/// Refuses to write a data set where its CSV would take the place of the list that it is read from.
+pub(crate) fn refuse_overwritten(list: &Path, npz: &Path) -> Result<()> {
+    let csv = npz.with_extension("csv");
+    if csv.exists() && csv.canonicalize()? == list.canonicalize()? {
+        bail!("{} would be overwritten, as the CSV of {}; use another --out", list.display(), npz.display());
     }
-}
-
-/// Gives pictures the labels that a CSV with the columns `file` and `label` says; an empty one is
-/// none.
-pub(crate) fn correct(pictures: &mut Pictures, csv: &Path) -> Result<()> {
-    let mut names: Vec<Option<String>> = pictures
-        .labels
-        .iter()
-        .map(|&label| usize::try_from(label).ok().map(|place| pictures.classes[place].clone()))
-        .collect();
-    let of_file: BTreeMap<&PathBuf, usize> =
-        pictures.files.iter().enumerate().map(|(row, file)| (file, row)).collect();
-    for [file, label] in records(csv, ["file", "label"])? {
-        let Some(&row) = of_file.get(&PathBuf::from(&file)) else {
-            bail!("{}: corrects {file}, which is none of the pictures", csv.display());
-        };
-        names[row] = Some(label.trim().to_owned()).filter(|name| !name.is_empty());
-    }
-    let mut classes: Vec<String> = names.iter().flatten().cloned().collect();
-    classes.sort();
-    classes.dedup();
-    let place = |name: &Option<String>| {
-        name.as_ref().map_or(-1, |name| classes.binary_search(name).expect("it is one of them") as i32)
-    };
-    pictures.labels = names.iter().map(place).collect();
-    pictures.classes = classes;
     Ok(())
-}
-
-/// Some columns of a CSV, in their order.
-fn records<const N: usize>(csv: &Path, columns: [&str; N]) -> Result<Vec<[String; N]>> {
-    let at = || csv.display().to_string();
-    let mut list = csv::Reader::from_path(csv).with_context(at)?;
-    let header = list.headers().with_context(at)?.clone();
-    let mut places = [0; N];
-    for (place, column) in places.iter_mut().zip(columns) {
-        let found = header.iter().position(|name| name.trim() == column);
-        let why = || format!("{}: has no column {column}", csv.display());
-        *place = found.with_context(why)?;
-    }
-    let of_record = |record: Result<csv::StringRecord, csv::Error>| {
-        let record = record.with_context(at)?;
-        Ok(places.map(|place| record[place].to_owned()))
-    };
-    list.records().map(of_record).collect()
 }

@@ -11,6 +11,7 @@ mod images;
 mod label;
 mod log;
 mod model;
+mod rows;
 mod run;
 mod rung;
 mod search;

@@ -143,15 +143,14 @@ impl Dataset {
         Ok(self)
     }
 
-    /// Moves one of `of` folds of the labelled training rows into [`Dataset::validation`], for
-    /// cross-validation. Each labelled row is in one fold, and each class is spread over the folds
+    /// Moves one of `of` folds of the labelled training rows into [`Dataset::validation`], in the
+    /// place of what is there, for cross-validation. Each labelled row is in one fold, and each class is spread over the folds
     /// as evenly as whole rows allow. One fold alone holds nothing out.
     ///
     /// Which rows are in a fold depends on the labels only. Both splits keep the order of the file.
     ///
     /// # Errors
-    /// When there is no such fold, when there are more folds than labelled rows, or when the set
-    /// has a validation split already.
+    /// When there is no such fold, or when there are more folds than labelled rows.
     pub fn hold_out_fold(mut self, index: usize, of: usize) -> Result<Dataset, DataError> {
         let mut order = self.train.labelled_rows();
         let (n, name) = (order.len(), &self.name);
@@ -163,9 +162,10 @@ impl Dataset {
         if of == 1 {
             return Ok(self);
         }
-        if of > n || self.validation.is_some() {
-            let why = if of > n { "fewer rows with a label" } else { "a validation split of its own" };
-            return Err(DataError::Value(format!("{name} cannot be split into {of} folds, as it has {why}")));
+        if of > n {
+            return Err(DataError::Value(format!(
+                "{name} cannot be split into {of} folds, as it has {n} rows with a label"
+            )));
         }
         order.shuffle(&mut random::keyed(0, "folds", 0));
         order.sort_by_key(|&row| self.train.labels[row]);
@@ -292,12 +292,11 @@ mod tests {
         rows.sort_unstable();
         assert_eq!(rows, (0..23).collect::<Vec<u8>>());
         assert_eq!(dataset.clone().hold_out_fold(0, 1).unwrap(), dataset);
+        let own = Dataset { validation: dataset.test.clone(), ..dataset.clone() };
+        assert_eq!(own.hold_out_fold(1, 4).unwrap(), dataset.clone().hold_out_fold(1, 4).unwrap());
         let sentence = |index, of| dataset.clone().hold_out_fold(index, of).unwrap_err().to_string();
         assert_eq!(sentence(4, 4), "fold 4 of 4 cannot be held out: folds are 0 to one less than that");
-        assert_eq!(
-            sentence(0, 24),
-            "numbered cannot be split into 24 folds, as it has fewer rows with a label"
-        );
+        assert_eq!(sentence(0, 24), "numbered cannot be split into 24 folds, as it has 23 rows with a label");
     }
 
     #[test]

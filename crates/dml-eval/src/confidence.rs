@@ -64,7 +64,8 @@ impl NearestOfClasses {
     /// The probability of each class: proportional to exp(-squared distance / temperature).
     ///
     /// It is the chance of neighbours in neighbourhood components analysis (Goldberger et al. 2004,
-    /// equation 2), of the nearest one of each class alone. `[m, n_classes]`
+    /// equation 2), of the nearest one of each class alone. At an infinite temperature all classes
+    /// that have one are as probable. `[m, n_classes]`
     pub fn probabilities(&self, temperature: f64) -> Array2<f64> {
         let mut probabilities = self.distances.clone();
         for mut row in probabilities.rows_mut() {
@@ -110,7 +111,8 @@ impl NearestOfClasses {
             };
             rows.par_iter().map(of_row).collect::<Vec<_>>().into_iter().sum()
         };
-        let scale: f64 = rows.iter().map(|(row, class)| row[*class as usize]).sum::<f64>() / n;
+        let apart = rows.iter().flat_map(|(row, _)| row.iter().filter(|d| d.is_finite()));
+        let scale = apart.sum::<f64>() / n;
         if scale.is_nan() || scale <= 0.0 {
             return None;
         }
@@ -130,7 +132,8 @@ fn smallest(row: ArrayView1<f64>) -> u32 {
 
 fn softmax(distances: ArrayView1<f64>, inverse: f64) -> Vec<f64> {
     let nearest = distances.iter().copied().fold(f64::INFINITY, f64::min);
-    let weights: Vec<f64> = distances.iter().map(|d| (-(d - nearest) * inverse).exp()).collect();
+    let weight = |&d: &f64| if d.is_finite() { (-(d - nearest) * inverse).exp() } else { 0.0 };
+    let weights: Vec<f64> = distances.iter().map(weight).collect();
     let sum: f64 = weights.iter().sum();
     weights.into_iter().map(|weight| weight / sum).collect()
 }
@@ -158,6 +161,7 @@ mod tests {
         let p = found.probabilities(8.0);
         let by_hand = 1.0 / (1.0 + f64::exp(-1.0));
         assert!((p[[1, 2]] - by_hand).abs() < 1e-12 && p[[1, 1]] == 0.0);
+        assert_eq!(found.probabilities(f64::INFINITY), array![[0.5, 0.0, 0.5], [0.5, 0.0, 0.5]]);
         assert!(p.sum_axis(Axis(1)).iter().all(|sum| (sum - 1.0).abs() < 1e-12));
     }
 

@@ -40,6 +40,10 @@ impl Bar {
 
     /// The next training begins, which `epochs` came before.
     pub(crate) fn begin(&self, name: &str, epochs: u64) {
+        if self.drawn.is_finished() {
+            self.drawn.reset();
+            self.drawn.enable_steady_tick(Duration::from_secs(1));
+        }
         self.drawn.set_prefix(name.to_owned());
         self.before.store(epochs, Ordering::Relaxed);
         self.drawn.set_position(epochs);

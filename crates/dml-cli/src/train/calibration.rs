@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use dml_eval::NearestOfClasses;
+use dml_eval::{NearestOfClasses, nearest};
 use ndarray::{ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,9 @@ use crate::train::model::Model;
 /// What the trainings without a part of the labels told.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Estimate {
+    /// The id of the model's trial, and its data, where these are a file.
+    pub(crate) trial: String,
+    pub(crate) data_sha256: Option<String>,
     /// Labelled images that were tested on.
     pub(crate) labelled: usize,
     /// How many of them the nearest labelled image gave the right class.
@@ -26,14 +29,17 @@ pub(crate) struct Estimate {
 }
 
 impl Estimate {
-    /// The estimate of a model, where it has one.
-    pub(crate) fn read(model: &Path) -> Result<Option<Self>> {
-        let path = estimate_file(model);
+    /// The estimate of a model, where it has one of this trial and these data.
+    pub(crate) fn of(directory: &Path, trial: &str, data_sha256: Option<&str>) -> Result<Option<Self>> {
+        let path = estimate_file(directory);
         if !path.exists() {
             return Ok(None);
         }
         let read = || -> Result<Self> { Ok(serde_json::from_str(&std::fs::read_to_string(&path)?)?) };
-        read().with_context(|| path.display().to_string()).map(Some)
+        let advice = || format!("{}: delete it, and `dml fit` makes it again", path.display());
+        let is_of_this =
+            |estimate: &Self| estimate.trial == trial && estimate.data_sha256.as_deref() == data_sha256;
+        read().with_context(advice).map(|estimate| Some(estimate).filter(is_of_this))
     }
 }
 
@@ -43,32 +49,35 @@ pub(crate) fn estimate_file(model: &Path) -> PathBuf {
 }
 
 /// The temperature of a model's probabilities: that of its estimate, or one that fits the images
-/// that it was trained on. `None` where there is one class alone.
+/// that it was trained on. Where neither tells one it is infinite: all classes that have a labelled
+/// image are then as probable.
 pub(crate) fn temperature(
     model: &Model,
     estimate: Option<&Estimate>,
     labelled: ArrayView2<f32>,
-) -> Result<Option<f64>> {
-    match estimate {
-        Some(estimate) => Ok(estimate.temperature),
-        None => Ok(of_training(model, labelled)?.temperature(&model.labelled_classes())),
-    }
+) -> Result<f64> {
+    let found = match estimate {
+        Some(estimate) => estimate.temperature,
+        None => of_training(model, labelled)?.temperature(&model.labelled_classes()),
+    };
+    Ok(found.filter(|temperature| *temperature > 0.0).unwrap_or(f64::INFINITY))
 }
 
 /// What is nearest to each labelled image among the others.
 fn of_training(model: &Model, labelled: ArrayView2<f32>) -> Result<NearestOfClasses> {
     let classes = model.labelled_classes();
     let mut found = model.nearest(labelled, labelled)?;
-    for (row, &class) in classes.iter().enumerate() {
-        let place = |other: &usize| *other != row && classes[*other] == class;
-        let others: Vec<usize> = (0..classes.len()).filter(place).collect();
-        let own = labelled.select(Axis(0), &others);
-        let query = labelled.row(row).insert_axis(Axis(0));
-        found.distances[[row, class as usize]] = if others.is_empty() {
-            f64::INFINITY
-        } else {
-            NearestOfClasses::of(own.view(), &vec![0; others.len()], 1, query)?.distances[[0, 0]]
-        };
+    for class in 0..model.data.n_classes() as u32 {
+        let rows: Vec<usize> = (0..classes.len()).filter(|&row| classes[row] == class).collect();
+        let own = labelled.select(Axis(0), &rows);
+        let two = nearest(own.view(), own.view(), 2);
+        for (place, (&row, near)) in rows.iter().zip(two.rows()).enumerate() {
+            let other = near.iter().find(|&&other| other as usize != place);
+            found.distances[[row, class as usize]] = other.map_or(f64::INFINITY, |&other| {
+                let apart = &own.row(place) - &own.row(other as usize);
+                apart.iter().map(|&x| f64::from(x).powi(2)).sum()
+            });
+        }
     }
     Ok(found)
 }

@@ -9,6 +9,7 @@ use dml_data::Source;
 use dml_data::files::write_aside;
 use dml_data::npz::NpzWriter;
 
+use crate::WrongCall;
 use crate::train::device;
 use crate::train::images::{Images, Split};
 use crate::train::model::Model;
@@ -25,8 +26,8 @@ pub(crate) struct EmbedArguments {
     #[arg(long, value_enum)]
     split: Option<Split>,
     /// Where to write: `embeddings` (n, d) f32, `labels` (n) i64, -1 for none, and `labelled` (n)
-    /// bool, which is true where the model saw the label. `dml score` reads it. Of pictures, a CSV
-    /// beside it says which file each row is
+    /// bool, which is true where the model saw the label. `dml score` reads it. Of pictures, a
+    /// .rows.csv beside it says which file each row is
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// auto, cpu or cuda:N
@@ -38,6 +39,12 @@ pub(crate) struct EmbedArguments {
 }
 
 pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
+    let out = &arguments.out;
+    if out.extension().is_none_or(|extension| extension != "npz") {
+        let sentence =
+            format!("--out {} is no npz file; a name that ends in .npz would be right", out.display());
+        return Err(WrongCall(sentence).into());
+    }
     let device = device(&arguments.device)?;
     let source = Source::from_env(arguments.offline)?;
     let model = Model::open(&arguments.model, &source, device)?;
@@ -63,7 +70,7 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
         for (row, (file, label)) in files.iter().zip(&labels).enumerate() {
             rows.write_record([&row.to_string(), file, &label.to_string()])?;
         }
-        let csv = arguments.out.with_extension("csv");
+        let csv = arguments.out.with_extension("rows.csv");
         write_aside(&csv, &rows.into_inner()?).with_context(|| csv.display().to_string())?;
     }
     let (n, d) = embeddings.dim();

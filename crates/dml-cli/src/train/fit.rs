@@ -22,6 +22,7 @@ use crate::train::bar::Bar;
 use crate::train::device;
 use crate::train::images::is_pictures;
 use crate::train::model::Model;
+use crate::train::rows;
 use crate::train::run::{Signals, run_all, watch_signals};
 use crate::train::session::{Session, Threads, Voice};
 use crate::train::trial::Trial;
@@ -103,9 +104,10 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
     }
     let Some(result) = is_there.filter(|_| all_well) else {
         bar.end();
+        ensure!(!all_well, "another process trains {}; wait for it", out.display());
         return Ok(ExitCode::FAILURE);
     };
-    if let Outcome::Diverged { epoch, reason } = result.outcome {
+    if let Outcome::Diverged { epoch, reason } = &result.outcome {
         bail!(
             "the training diverged in epoch {epoch} ({reason}); a smaller rate may help: --set training.learning_rate=0.001"
         );
@@ -115,7 +117,7 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
     print(format_args!("{}: a model of {n} images, {epochs} epochs", out.display()))?;
     let code = match folds {
         0 | 1 => ExitCode::SUCCESS,
-        _ => estimate::estimate(out, &mut session, &table, folds, &bar, &signals)?,
+        _ => estimate::estimate(out, &mut session, &result, folds, &bar, &signals)?,
     };
     print(format_args!(
         "{}: a map of the images, and those to label next",
@@ -130,7 +132,9 @@ fn bring(arguments: &FitArguments) -> Result<String> {
     let data = &arguments.data;
     if !is_pictures(data) {
         if arguments.corrections.is_some() {
-            bail!("--corrections is for pictures, and {data} is a data set; change the labels in it");
+            let sentence =
+                format!("--corrections is for pictures, and {data} is a data set; change the labels in it");
+            return Err(WrongCall(sentence).into());
         }
         let path = Path::new(data);
         if is_path(data, "npz") && !path.exists() {
@@ -143,13 +147,15 @@ fn bring(arguments: &FitArguments) -> Result<String> {
     }
     let mut read = arguments.how.read(Path::new(data))?;
     if let Some(corrections) = &arguments.corrections {
-        pictures::correct(&mut read, corrections)?;
+        rows::correct(&mut read, corrections)?;
     }
     let npz = arguments.out.join(DATA);
-    if npz.exists() {
+    pictures::refuse_overwritten(Path::new(data), &npz)?;
+    // Without a trial nothing has begun.
+    if arguments.out.join(names::TRIAL).exists() {
         ensure!(
             is_same(&read, &npz)?,
-            "{} was begun with other pictures or labels than {data} has now; use another --out, or delete it",
+            "{} was begun with other pictures, labels or another --size than {data} gives now; use another --out, or delete it",
             arguments.out.display()
         );
     } else {
@@ -160,7 +166,7 @@ fn bring(arguments: &FitArguments) -> Result<String> {
 
 fn is_same(read: &Pictures, npz: &Path) -> Result<bool> {
     let before = dml_data::load(&npz.display().to_string(), &Source::from_env(true)?, false)?;
-    let rows = pictures::Rows::read(&npz.with_extension("csv"))?;
+    let rows = rows::Rows::read(&npz.with_extension("csv"))?;
     let names: Vec<&String> = rows.classes.values().collect();
     Ok(before.train.images == read.images
         && before.train.labels == read.labels
@@ -231,8 +237,10 @@ fn trial_of(
         let epochs = epochs.filter(|_| arguments.minutes.is_some()).and_then(|n| u32::try_from(n).ok());
         let now = whole(epochs)?;
         if let Some((key, then, now)) = difference(&before, &now) {
+            let by_time = key == "training.epochs" || key.starts_with("pseudo_labels.rounds");
+            let hint = if by_time { "; where --minutes gave it, give --minutes again" } else { "" };
             bail!(
-                "{} was begun with {key} = {then}, not {now}; use another --out, or delete it",
+                "{} was begun with {key} = {then}, not {now}; use another --out, or delete it{hint}",
                 arguments.out.display()
             );
         }

@@ -10,6 +10,7 @@ use ndarray::{Array2, Axis};
 
 use crate::pictures;
 use crate::train::model::Model;
+use crate::train::rows::Rows;
 
 /// Images in the model's shape.
 pub(crate) struct Images {
@@ -65,12 +66,18 @@ impl Images {
         }
         let default = if data.test.is_some() { Split::Test } else { Split::Train };
         let of_set = of_split(&data, split.unwrap_or(default), images)?;
+        let rows = Rows::beside(images)?;
+        let names = model.class_names();
         let place = |&label: &i32| {
-            let number = u16::try_from(data.class_number(label)).ok();
-            number.and_then(|n| model.data.classes.binary_search(&n).ok()).map_or(-1, |place| place as i32)
+            let number = data.class_number(label);
+            // Two sets of pictures may number their classes differently.
+            let name = rows.as_ref().and_then(|rows| rows.classes.get(&number).cloned());
+            let name = name.unwrap_or_else(|| number.to_string());
+            names.iter().position(|own| *own == name).map_or(-1, |place| place as i32)
         };
         let (pixels, labels) = (of_set.images.clone(), of_set.labels.iter().map(place).collect());
-        Ok(Self { pixels, labels, files: None })
+        let files = rows.map(|rows| rows.files).filter(|files| files.len() == of_set.labels.len());
+        Ok(Self { pixels, labels, files })
     }
 
     /// What an image is called: its file, or its row.
@@ -80,9 +87,9 @@ impl Images {
 
     fn of_pictures(path: &Path, model: &Model) -> Result<Self> {
         let shape = model.data.shape;
-        if shape.height != shape.width {
+        if shape.height != shape.width || shape.height > 128 {
             bail!(
-                "the model's images have {} rows and {} columns, and pictures are made square; give it an npz",
+                "the model's images have {} rows and {} columns, and pictures are made square, of 128 at most; give it an npz",
                 shape.height,
                 shape.width
             );
@@ -90,7 +97,7 @@ impl Images {
         let (size, channels) = (shape.height as u32, Some(shape.channels));
         let options = PictureOptions { size, channels, ..PictureOptions::default() };
         let read = pictures::read(path, &options)?;
-        let names: Vec<String> = (0..model.data.n_classes()).map(|place| model.class_name(place)).collect();
+        let names = model.class_names();
         let place = |&label: &i32| {
             let name = usize::try_from(label).ok().map(|label| &read.classes[label]);
             name.and_then(|name| names.iter().position(|own| own == name)).map_or(-1, |place| place as i32)

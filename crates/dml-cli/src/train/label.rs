@@ -111,7 +111,7 @@ fn guess(model: &Model, arguments: &LabelArguments, images: &Images) -> Result<V
             classifier.fit_predict(labelled.view(), &model.labelled_classes(), queries.view())?
         }
     };
-    let estimate = Estimate::read(&arguments.model)?;
+    let estimate = Estimate::of(&arguments.model, &model.id, model.data.sha256.as_deref())?;
     if estimate.is_none() {
         eprintln!(
             "note: there is no estimate of this model, so confidence is read from the images that it was trained on, and too high; \
@@ -119,22 +119,19 @@ fn guess(model: &Model, arguments: &LabelArguments, images: &Images) -> Result<V
         );
     }
     let temperature = temperature(model, estimate.as_ref(), labelled.view())?;
-    let probabilities = temperature.map(|temperature| found.probabilities(temperature));
-    Ok((0..queries.nrows())
-        .map(|row| guessed(model, &found, probabilities.as_ref(), row, classes[row]))
-        .collect())
+    let probabilities = found.probabilities(temperature);
+    Ok((0..queries.nrows()).map(|row| guessed(model, &found, &probabilities, row, classes[row])).collect())
 }
 
 fn guessed(
     model: &Model,
     found: &NearestOfClasses,
-    probabilities: Option<&Array2<f64>>,
+    probabilities: &Array2<f64>,
     row: usize,
     class: u32,
 ) -> Guessed {
     let class = class as usize;
-    // Of one class alone there is no doubt.
-    let confidence = probabilities.map_or(1.0, |probabilities| probabilities[[row, class]]);
+    let confidence = probabilities[[row, class]];
     let nearest = model.labelled[found.rows[[row, class]] as usize];
     Guessed { class, confidence, nearest: model.training_name(nearest) }
 }

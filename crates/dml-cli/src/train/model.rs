@@ -6,15 +6,16 @@ use anyhow::{Context, Result, bail};
 use dml_data::{Dataset, Mask, Source};
 use dml_eval::NearestOfClasses;
 use dml_models::{Baseline, Stack, TrainingData, load_weights};
-use dml_store::{TrialResult, names};
+use dml_store::{TrialResult, names, trial_id};
 use ndarray::{Array2, ArrayView2, Axis};
 use tch::Device;
 
-use crate::pictures::Rows;
+use crate::train::rows::Rows;
 use crate::train::trial::Trial;
 
 /// A trained model with the data that it was trained on.
 pub(crate) struct Model {
+    pub(crate) id: String,
     pub(crate) trial: Trial,
     pub(crate) data: Dataset,
     /// The training rows whose labels it saw.
@@ -31,7 +32,7 @@ enum Trained {
 impl Model {
     /// Opens the directory of a trial.
     pub(crate) fn open(directory: &Path, source: &Source, device: Device) -> Result<Self> {
-        let (trial, _) = Trial::read(&directory.join(names::TRIAL))?;
+        let (trial, table) = Trial::read(&directory.join(names::TRIAL))?;
         let data = trial.data.load(source)?;
         check_content(directory, &trial, &data)?;
         let config = &trial.data;
@@ -47,10 +48,8 @@ impl Model {
             load_weights(&mut stack, &weights(directory)?)?;
             Trained::Stack(Box::new(stack))
         };
-        // What `dml data import` and `dml fit` write beside their data.
-        let csv = Path::new(&trial.data.name).with_extension("csv");
-        let rows = if csv.exists() { Some(Rows::read(&csv)?) } else { None };
-        Ok(Self { trial, labelled: mask.rows().to_vec(), data, trained, rows })
+        let rows = Rows::beside(&trial.data.name)?;
+        Ok(Self { id: trial_id(&table), trial, labelled: mask.rows().to_vec(), data, trained, rows })
     }
 
     /// Embeddings of images. `[n, pixels]` to `[n, d]`
@@ -85,6 +84,11 @@ impl Model {
         let number = i64::from(self.data.classes[place]);
         let name = self.rows.as_ref().and_then(|rows| rows.classes.get(&number).cloned());
         name.unwrap_or_else(|| number.to_string())
+    }
+
+    /// What all classes are called.
+    pub(crate) fn class_names(&self) -> Vec<String> {
+        (0..self.data.n_classes()).map(|place| self.class_name(place)).collect()
     }
 
     /// The file of each training image, where they have some and all are there.

@@ -240,6 +240,18 @@ impl Trial {
                  it must be 100"
             ));
         }
+        let Fold { index, of } = data.fold;
+        if index >= of {
+            wrong.push(format!(
+                "data.fold.index = {index} is out of range; of {of} folds it must be below {of}"
+            ));
+        }
+        if of > 1 && data.validation > 0 {
+            wrong.push(format!(
+                "data.validation = {} means nothing with data.fold.of = {of}, by which the fold is the validation split; it must be 0",
+                data.validation
+            ));
+        }
         wrong.extend(evaluation.check(self));
         wrong
     }

@@ -44,12 +44,18 @@ pub(super) fn found(message: &str) -> Option<(&str, &str)> {
     what?.rsplit_once(", expected ")
 }
 
+/// Whether an error has found this number, of this kind.
+fn is_number(found: &str, kind: &str, number: &str) -> bool {
+    let found = found.strip_prefix(kind).and_then(|found| found.strip_suffix('`')?.parse::<f64>().ok());
+    found.is_some() && found == number.parse().ok()
+}
+
 /// Whether serde says so of a value.
 fn describes(found: &str, value: &DeValue) -> bool {
     match value {
         DeValue::String(text) => found == format!("string {text:?}"),
-        DeValue::Integer(_) => found.starts_with("integer `"),
-        DeValue::Float(_) => found.starts_with("floating point `"),
+        DeValue::Integer(number) => is_number(found, "integer `", number.as_str()),
+        DeValue::Float(number) => is_number(found, "floating point `", number.as_str()),
         DeValue::Boolean(is_true) => found == format!("boolean `{is_true}`"),
         DeValue::Array(_) => found == "sequence",
         DeValue::Table(_) => found == "map",

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use dml_data::files::write_aside;
 use dml_eval::NearestOfClasses;
 use dml_eval::statistics::proportion_interval;
-use dml_store::{Outcome, RunStore};
+use dml_store::{Outcome, RunStore, TrialResult};
 use ndarray::{Array2, Axis, concatenate};
 use toml::{Table, Value};
 
@@ -32,12 +32,14 @@ const FEW: usize = 100;
 pub(super) fn estimate(
     model: &Path,
     session: &mut Session,
-    trial: &Table,
+    result: &TrialResult,
     folds: usize,
     bar: &Bar,
     signals: &Signals,
 ) -> Result<ExitCode> {
-    if Estimate::read(model)?.is_none() {
+    let trial = &result.trial;
+    let of = || Estimate::of(model, &result.id, result.data_sha256.as_deref());
+    if of()?.is_none_or(|estimate| estimate.folds != folds) {
         let store = RunStore::open(&model.join(FOLDER))?;
         session.store = store.clone();
         let epochs = trial["training"].get("epochs").and_then(Value::as_integer).unwrap_or(0) as u64;
@@ -56,18 +58,19 @@ pub(super) fn estimate(
             match store.result(&id)?.filter(|_| all_well).map(|result| result.outcome) {
                 Some(Outcome::Scored { .. }) => {}
                 Some(_) => bail!("the training without part {} of the labels diverged", fold + 1),
+                None if all_well => bail!("another process trains {}; wait for it", model.display()),
                 None => return Ok(ExitCode::FAILURE),
             }
             tested.push(test(&store.trial_directory(&id), session)?);
         }
         bar.end();
-        let estimate = serde_json::to_string_pretty(&pooled(&tested, folds)?)? + "\n";
+        let estimate = serde_json::to_string_pretty(&pooled(&tested, folds, result)?)? + "\n";
         let path = estimate_file(model);
         write_aside(&path, estimate.as_bytes()).with_context(|| path.display().to_string())?;
         // Now that it is known how sure the model may be.
         page::write(model, &Model::open(model, &session.source, session.device)?)?;
     }
-    tell(&Estimate::read(model)?.context("an estimate was just written")?)?;
+    tell(&of()?.context("an estimate was just written")?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -95,7 +98,7 @@ fn test(directory: &Path, session: &Session) -> Result<Tested> {
     Ok(Tested { found, classes: part.labels.iter().map(|&label| label as u32).collect() })
 }
 
-fn pooled(tested: &[Tested], folds: usize) -> Result<Estimate> {
+fn pooled(tested: &[Tested], folds: usize, of: &TrialResult) -> Result<Estimate> {
     let classes: Vec<u32> = tested.iter().flat_map(|part| part.classes.clone()).collect();
     let distances: Vec<_> = tested.iter().map(|part| part.found.distances.view()).collect();
     let distances = concatenate(Axis(0), &distances)?;
@@ -106,7 +109,17 @@ fn pooled(tested: &[Tested], folds: usize) -> Result<Estimate> {
     let interval = proportion_interval(right, labelled, 0.95);
     let accuracy = right as f64 / labelled as f64;
     let temperature = found.temperature(&classes);
-    Ok(Estimate { labelled, right, accuracy, low: interval.low, high: interval.high, folds, temperature })
+    Ok(Estimate {
+        trial: of.id.clone(),
+        data_sha256: of.data_sha256.clone(),
+        labelled,
+        right,
+        accuracy,
+        low: interval.low,
+        high: interval.high,
+        folds,
+        temperature,
+    })
 }
 
 fn tell(estimate: &Estimate) -> Result<()> {

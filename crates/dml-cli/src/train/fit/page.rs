@@ -54,12 +54,11 @@ pub(super) fn write(directory: &Path, model: &Model) -> Result<()> {
     let images = &model.data.train.images;
     let (labelled, embeddings) = (model.embed_labelled(), model.embed(images.view()));
     let found = model.nearest(labelled.view(), embeddings.view())?;
-    let estimate = Estimate::read(directory)?;
+    let estimate = Estimate::of(directory, &model.id, model.data.sha256.as_deref())?;
     let temperature = temperature(model, estimate.as_ref(), labelled.view())?;
     let guess = found.classes();
-    let probabilities = temperature.map(|temperature| found.probabilities(temperature));
+    let probabilities = found.probabilities(temperature);
     let best = |row: usize| {
-        let Some(probabilities) = &probabilities else { return (1.0, 1.0) };
         let (own, of_row) = (guess[row] as usize, probabilities.row(row));
         let others = of_row.iter().enumerate().filter(|(class, _)| *class != own);
         let second = others.map(|(_, &p)| p).fold(0.0, f64::max);
@@ -74,7 +73,7 @@ pub(super) fn write(directory: &Path, model: &Model) -> Result<()> {
     let (tile, sheets) = write_sheets(&folder, model)?;
     let canonical = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
     let name = canonical.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let classes = (0..model.data.n_classes()).map(|place| model.class_name(place)).collect();
+    let classes = model.class_names();
     let (images, files) = (images.nrows(), model.training_files().cloned());
     let page =
         Page { name, images, classes, tile, sheets, x, y, given, guess, confidence, margin, files, estimate };

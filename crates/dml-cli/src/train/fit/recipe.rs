@@ -92,6 +92,9 @@ impl Recipe {
             put(&mut table, "sampling.batch_size", (batch as i64).into())?;
             put(&mut table, "training.epochs", n.into())?;
         }
+        if let (false, Some(n)) = (self.adapts, epochs) {
+            shorten_rounds(&mut table, n.into());
+        }
         for Setting { key, value } in &self.settings {
             put(&mut table, key, value.clone())?;
         }
@@ -100,6 +103,17 @@ impl Recipe {
         }
         complete(&mut table);
         Ok(table)
+    }
+}
+
+/// Brings the rounds of guessed labels forward, where a recipe gets fewer epochs than it has.
+fn shorten_rounds(table: &mut Table, epochs: i64) {
+    let before = table["training"].get("epochs").and_then(Value::as_integer).unwrap_or(epochs);
+    let mut rounds = table.get_mut("pseudo_labels").and_then(|section| section.get_mut("rounds"));
+    for key in ["first", "every"] {
+        if let Some(Value::Integer(n)) = rounds.as_deref_mut().and_then(|rounds| rounds.get_mut(key)) {
+            *n = (*n * epochs / before.max(1)).max(1);
+        }
     }
 }
 

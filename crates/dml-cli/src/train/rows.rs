@@ -1,0 +1,92 @@
+//! The CSV beside a data set of pictures: names of files and classes; and corrections of labels.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use dml_data::Pictures;
+use dml_data::files::is_path;
+
+/// What the CSV beside a data set says.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    /// The file of each row.
+    pub(crate) files: Vec<String>,
+    /// The name of each class.
+    pub(crate) classes: BTreeMap<i64, String>,
+}
+
+impl Rows {
+    /// What stands beside the npz of this path; `None` where there is no such CSV, or somebody
+    /// else's.
+    pub(crate) fn beside(npz: &str) -> Result<Option<Self>> {
+        let csv = Path::new(npz).with_extension("csv");
+        let own = "row,file,label,class";
+        let is_own = |text: String| text.lines().next().is_some_and(|header| header == own);
+        let is_there = is_path(npz, "npz") && fs::read_to_string(&csv).is_ok_and(is_own);
+        if is_there { Self::read(&csv).map(Some) } else { Ok(None) }
+    }
+
+    /// Reads what `pictures::write` wrote.
+    pub(crate) fn read(csv: &Path) -> Result<Self> {
+        let mut rows = Self::default();
+        for record in records(csv, ["file", "label", "class"])? {
+            let [file, label, class] = record;
+            let why = || format!("{}: the label {label:?} is no number", csv.display());
+            let label: i64 = label.parse().with_context(why)?;
+            rows.files.push(file);
+            if label >= 0 {
+                rows.classes.insert(label, class);
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// Gives pictures the labels that a CSV with the columns `file` and `label` says; an empty one is
+/// none.
+pub(crate) fn correct(pictures: &mut Pictures, csv: &Path) -> Result<()> {
+    let mut names: Vec<Option<String>> = pictures
+        .labels
+        .iter()
+        .map(|&label| usize::try_from(label).ok().map(|place| pictures.classes[place].clone()))
+        .collect();
+    // However a path is written, and from wherever.
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let of_file: BTreeMap<PathBuf, usize> =
+        pictures.files.iter().enumerate().map(|(row, file)| (whole(file), row)).collect();
+    for [file, label] in records(csv, ["file", "label"])? {
+        let Some(&row) = of_file.get(&whole(Path::new(&file))) else {
+            bail!("{}: corrects {file}, which is none of the pictures", csv.display());
+        };
+        names[row] = Some(label.trim().to_owned()).filter(|name| !name.is_empty());
+    }
+    let mut classes: Vec<String> = names.iter().flatten().cloned().collect();
+    classes.sort();
+    classes.dedup();
+    let place = |name: &Option<String>| {
+        name.as_ref().map_or(-1, |name| classes.binary_search(name).expect("it is one of them") as i32)
+    };
+    pictures.labels = names.iter().map(place).collect();
+    pictures.classes = classes;
+    Ok(())
+}
+
+/// Some columns of a CSV, in their order.
+fn records<const N: usize>(csv: &Path, columns: [&str; N]) -> Result<Vec<[String; N]>> {
+    let at = || csv.display().to_string();
+    let mut list = csv::Reader::from_path(csv).with_context(at)?;
+    let header = list.headers().with_context(at)?.clone();
+    let mut places = [0; N];
+    for (place, column) in places.iter_mut().zip(columns) {
+        let found = header.iter().position(|name| name.trim() == column);
+        let why = || format!("{}: has no column {column}", csv.display());
+        *place = found.with_context(why)?;
+    }
+    let of_record = |record: Result<csv::StringRecord, csv::Error>| {
+        let record = record.with_context(at)?;
+        Ok(places.map(|place| record[place].to_owned()))
+    };
+    list.records().map(of_record).collect()
+}

@@ -225,6 +225,10 @@ fn lacking<T: DeserializeOwned>(mut root: Spanned<DeTable>, span: &Range<usize>,
             if let Some(next) =
                 next.as_ref().filter(|error| error.span().as_ref() == Some(span)).and_then(missing)
             {
+                // A key that is missing still is one of another table that stands nowhere.
+                if keys.iter().any(|key| key == next) {
+                    break 'keys;
+                }
                 keys.push(next.to_owned());
                 continue 'keys;
             }

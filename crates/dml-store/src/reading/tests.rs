@@ -108,6 +108,7 @@ struct Trial {
     views: Views,
     instance: toml::Value,
     pseudo_labels: toml::Value,
+    distance: toml::Value,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]

@@ -3,6 +3,7 @@
 
 mod forgotten;
 mod losses;
+mod parts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use dml_store::{Outcome, TrialResult};
 use toml::Table;
 
 use self::losses::{Settings, inline, losses, pair_losses};
+use self::parts::PARTS;
 use crate::arrays::{TINY, TINY_WITHOUT_VALIDATION};
 use crate::call::text;
 use crate::store::{Store, id, result, run, set, trial};
@@ -227,27 +229,6 @@ const WITHOUT_EFFECT: [(&str, &str, &str); 2] = [
         "the KL to the unit prior needs no sample, and the first one is decoded as before",
     ),
     ("data.name = 'TINY'", "data.validation = 90", "that data set has a validation split of its own"),
-];
-
-/// An option, and for which systems it means something.
-type Part = (&'static str, fn(System) -> bool);
-
-/// Around each system.
-const PARTS: [Part; 12] = [
-    ("training.learning_rate = 0.005", |system| !system.is_baseline()),
-    ("sampling.batch_size = 16", |system| !system.is_baseline()),
-    ("model.latent_dim = 3", |system| system != System::Pixels),
-    ("loss = { kind = 'nca', temperature = 1.0 }", System::has_metric_loss),
-    ("data.labelled_percent = 20.0", System::has_metric_loss),
-    ("sampling.memory = 40", System::has_metric_loss),
-    ("reconstruction.reduction = 'mean'", System::has_decoder),
-    ("model.decoder.hidden = [8]", System::has_decoder),
-    ("prior = { kind = 'vamp', components = 3, init = 'data' }", System::has_posterior),
-    ("kl.beta = 0.5", System::has_posterior),
-    ("model.embedding = 'sample'", System::has_posterior),
-    ("routine.alpha = 0.25", |system| {
-        system.has_metric_loss() && (system.has_decoder() || system.has_posterior())
-    }),
 ];
 
 /// Two trials, and whether their results have to differ.

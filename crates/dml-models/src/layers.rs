@@ -98,13 +98,14 @@ impl Conv {
         }
     }
 
-    /// `[b, M * from, h, w]` to `[b, M * to, h', w']`.
+    /// `[b, M * from, h, w]` to `[b, M * to, h', w']`, of the kind that the product has: what
+    /// comes next lowers it again, so that nothing is gained by f32 between two layers.
     pub(crate) fn forward(&self, parameters: &[Tensor], x: &Tensor) -> Tensor {
         let (weight, bias) = (&parameters[self.weight], &parameters[self.bias]);
-        if let Some([x, weight]) = self.precision.factors(x, weight) {
-            return self.convolve(&x, &weight, &bias.to_kind(Kind::BFloat16)).to_kind(Kind::Float);
+        match self.precision.factors(x, weight) {
+            Some([x, weight]) => self.convolve(&x, &weight, &bias.to_kind(Kind::BFloat16)),
+            None => self.convolve(x, weight, bias),
         }
-        self.convolve(x, weight, bias)
     }
 
     fn convolve(&self, x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {

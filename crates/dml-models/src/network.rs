@@ -2,7 +2,7 @@
 
 use dml_data::ImageShape;
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::error::{ConfigError, in_range};
 use crate::layers::{Activation, Builder, Conv, Linear, grouped, halved, ungrouped};
@@ -136,7 +136,7 @@ impl Network {
                     x = layer.forward(parameters, &x);
                     x = if i + 1 == convolutions.len() { last.apply(x) } else { x.relu() };
                 }
-                ungrouped(&x, members)
+                ungrouped(&x.to_kind(Kind::Float), members)
             }
         }
     }

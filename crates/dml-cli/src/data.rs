@@ -88,7 +88,7 @@ fn list() -> Result<()> {
         let files = dml_data::fetch(&entry.name, &here, false);
         let place = files.ok().and_then(|f| f.first()?.parent().map(|p| p.display().to_string()));
         let place = place.unwrap_or_else(|| format!("not fetched; dml data fetch {}", entry.name));
-        print(format_args!("{:<14} {} ({}): {place}", entry.name, entry.title, entry.license))?;
+        print(format_args!("{:<18} {} ({}): {place}", entry.name, entry.title, entry.license))?;
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ pub use dataset::{Dataset, ImageShape, Split, class_counts};
 pub use error::DataError;
 pub use fetch::Files;
 pub use load::{fetch, load, sha256_of};
-pub use manifest::{Entry, FileSpec, Format, Manifest, Npm, Release, Unpacked};
+pub use manifest::{Entry, FileSpec, Format, Manifest, Package, Registry, Release, Unpacked};
 pub use mask::{Mask, Sampling};
 pub use picture::picture;
 #[cfg(feature = "pictures")]

@@ -1,15 +1,15 @@
-//! From mirrors and npm to files in the cache.
+//! From mirrors and packages to files in the cache.
 
 mod http;
 mod lock;
-mod npm;
+mod package;
 
 use std::{fs, path::Path};
 
 use super::{Files, Search};
 use crate::{
     DataError, checksum, files,
-    manifest::{FileSpec, Npm, Release},
+    manifest::{FileSpec, Package, Release},
 };
 use lock::Lock;
 
@@ -55,10 +55,10 @@ impl Search<'_> {
                 }
             }
         }
-        if let Some(npm) = release.npm.as_ref().filter(|_| !missing.is_empty())
-            && let Err(reason) = self.ask_npm(&missing, npm, lock)
+        if let Some(package) = release.package.as_ref().filter(|_| !missing.is_empty())
+            && let Err(reason) = self.ask_registry(&missing, package, lock)
         {
-            self.reason(format!("npm package {}: {reason}", npm.package));
+            self.reason(format!("{} package {}: {reason}", package.registry, package.name));
         }
         Ok(())
     }
@@ -80,24 +80,25 @@ impl Search<'_> {
         }
     }
 
-    fn ask_npm(&self, missing: &[&FileSpec], npm: &Npm, lock: &Lock) -> Result<(), String> {
-        self.progress.say(&format!("{}: fetching npm package {}", self.entry.name, npm.package));
-        let scratch = lock.part(&self.cache(), "npm");
+    fn ask_registry(&self, missing: &[&FileSpec], package: &Package, lock: &Lock) -> Result<(), String> {
+        let (name, Package { registry, name: package_name, .. }) = (&self.entry.name, package);
+        self.progress.say(&format!("{name}: fetching {registry} package {package_name}"));
+        let scratch = lock.part(&self.cache(), "package");
         // One that was killed leaves its folder behind.
         let _ = fs::remove_dir_all(&scratch);
         fs::create_dir(&scratch).map_err(|error| error.to_string())?;
-        let result = self.unpack(missing, npm, &scratch);
+        let result = self.unpack(missing, package, &scratch);
         let _ = fs::remove_dir_all(&scratch);
         result
     }
 
-    fn unpack(&self, missing: &[&FileSpec], npm: &Npm, scratch: &Path) -> Result<(), String> {
-        let archive = npm::pack(&npm.package, scratch)?;
+    fn unpack(&self, missing: &[&FileSpec], package: &Package, scratch: &Path) -> Result<(), String> {
+        let archive = package::fetch(package, scratch)?;
         for file in missing {
             let file = file.unpacked().ok_or_else(|| format!("does not hold {}", file.name))?;
             let part = scratch.join("part");
-            let inside = format!("{}/{}", npm.folder, file.name);
-            if !npm::extract(&archive, &inside, &part).map_err(|error| error.to_string())? {
+            let inside = format!("{}/{}", package.folder, file.name);
+            if !package::extract(&archive, &inside, &part).map_err(|error| error.to_string())? {
                 return Err(format!("does not hold {inside}"));
             }
             if let Some(reason) = checksum::mismatch(&part, &file).map_err(|error| error.to_string())? {

@@ -209,7 +209,7 @@ fn an_unknown_name_lists_those_that_are_known() {
     let sentence = dml_data::load("mnits", &source(&folder), false).unwrap_err().to_string();
     assert_eq!(
         sentence,
-        "there is no data set `mnits`: known are mnist, fashion_mnist, organamnist, or give the path of an npz file"
+        "there is no data set `mnits`: known are mnist, fashion_mnist, organamnist, pathmnist, dermamnist, octmnist, pneumoniamnist, retinamnist, breastmnist, bloodmnist, tissuemnist, organcmnist, organsmnist, or give the path of an npz file"
     );
 }
 

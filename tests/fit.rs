@@ -113,6 +113,52 @@ fn a_folder_becomes_a_model_that_labels_searches_and_embeds() {
 }
 
 #[test]
+fn idx_files_become_a_model_that_labels_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let idx = |kind: u8, shape: &[u32], bytes: &[u8]| {
+        let shape: Vec<u8> = shape.iter().flat_map(|length| length.to_be_bytes()).collect();
+        [&[0, 0, kind, (shape.len() / 4) as u8], &*shape, bytes].concat()
+    };
+    // Bars in three places, as `draw` has them; every second one has a label, 5, 6 or 7.
+    let bar = |row: usize, i: usize| if i / 12 / 4 == row % 3 { 150 + row as u8 } else { 10 };
+    let pixels: Vec<u8> = (0..36).flat_map(|row| (0..144).map(move |i| bar(row, i))).collect();
+    fs::write(path("images.idx"), idx(8, &[36, 12, 12], &pixels)).unwrap();
+    let known: Vec<u8> = (0..36).map(|row| if row % 2 == 0 { 5 + row % 3 } else { 0xff }).collect();
+    fs::write(path("labels.idx"), idx(9, &[36], &known)).unwrap();
+
+    let [images, labels, model, csv] = ["images.idx", "labels.idx", "model", "labels.csv"].map(path);
+    let files = ["--images", text(&images), "--labels", text(&labels)];
+    let given = [&["fit", "--out", text(&model), "--folds=0"], &files[..], &SMALL].concat();
+    let (code, out, err) = call(&given);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("a model of 36 images"), "{out}");
+    let (code, _, err) = call(&["label", text(&model), text(&images), "--out", text(&csv)]);
+    assert_eq!(code, Some(0), "{err}");
+    for (number, row) in fs::read_to_string(&csv).unwrap().lines().skip(1).enumerate() {
+        let [file, label, ..] = row.split(',').collect::<Vec<_>>()[..] else { panic!("{row}") };
+        assert_eq!((file, label), (&*number.to_string(), &*(5 + number % 3).to_string()), "{row}");
+    }
+
+    // Of the wrong kind or number, and both ways of naming data at once.
+    let told = |arguments: &[&str]| {
+        call(&[&["data", "import", "--out", text(&path("own.npz"))], arguments].concat())
+    };
+    let (code, _, err) = told(&["--images", text(&labels)]);
+    assert_eq!(code, Some(1));
+    assert!(
+        err.contains("labels.idx: starts with [00, 00, 09, 01], not with an idx magic number of unsigned"),
+        "{err}"
+    );
+    fs::write(path("few.idx"), idx(9, &[2], &[1, 2])).unwrap();
+    let (_, _, err) = told(&["--images", text(&images), "--labels", text(&path("few.idx"))]);
+    assert!(err.contains("few.idx: has the shape [2]: it should be [36], as there are 36 images"), "{err}");
+    assert_eq!(told(&["pictures", "--images", text(&images)]).0, Some(2));
+    let (code, out, err) = told(&files);
+    assert_eq!((code, out.lines().next()), (Some(0), Some("       6 5")), "{err}");
+}
+
+#[test]
 fn other_pictures_or_settings_do_not_go_into_a_model_that_is_there() {
     let (folder, pictures) = folder(2);
     let model = folder.path().join("model");

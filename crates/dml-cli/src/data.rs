@@ -51,7 +51,8 @@ pub(crate) enum DataCommand {
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
     /// A folder of folders, one for each class, or a CSV with the columns `file` and `label`
-    pictures: PathBuf,
+    #[arg(required_unless_present = "images", conflicts_with = "images")]
+    pictures: Option<PathBuf>,
     /// Where to write the npz; the CSV stands beside it
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -98,6 +99,7 @@ fn import(arguments: &ImportArguments) -> Result<()> {
     if out.extension().is_none_or(|extension| extension != "npz") {
         bail!("--out {} is no npz file; a name that ends in .npz would be right", out.display());
     }
+    let pictures = how.path(pictures.as_deref());
     pictures::refuse_overwritten(pictures, out)?;
     let read = how.read(pictures)?;
     pictures::write(&read, out)?;

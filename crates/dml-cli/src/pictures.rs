@@ -1,18 +1,24 @@
 //! Pictures of one's own as a data set: an npz, and beside it a CSV with the file and class of each
 //! row.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use dml_data::files::write_aside;
 use dml_data::npz::NpzWriter;
-use dml_data::{PictureOptions, Pictures};
+use dml_data::{PictureOptions, Pictures, idx};
 
 /// How pictures are read, where that is asked for.
 #[derive(Debug, Args)]
 pub(crate) struct PictureArguments {
-    /// Width and height that pictures are resized to, 1 to 128
+    /// An idx file of grey images, as MNIST's, in place of pictures
+    #[arg(long, value_name = "FILE")]
+    pub(crate) images: Option<PathBuf>,
+    /// The idx file of their labels; of a signed kind, -1 is no label
+    #[arg(long, value_name = "FILE", requires = "images")]
+    labels: Option<PathBuf>,
+    /// Width and height that pictures are resized to, 1 to 128; images of an idx file keep theirs
     #[arg(long, default_value_t = 28)]
     pub(crate) size: u32,
     /// The folder whose pictures have no label
@@ -24,14 +30,25 @@ pub(crate) struct PictureArguments {
 }
 
 impl PictureArguments {
+    /// What is read, of which `pictures` is the path where it is no idx file.
+    pub(crate) fn path<'a>(&'a self, pictures: Option<&'a Path>) -> &'a Path {
+        self.images.as_deref().or(pictures).expect("clap asks for one of the two")
+    }
+
     pub(crate) fn read(&self, path: &Path) -> Result<Pictures> {
+        if self.images.is_some() {
+            return Ok(Pictures::of_idx(path, self.labels.as_deref())?);
+        }
         let (size, strict, unlabelled) = (self.size, self.strict, self.unlabelled.clone());
         read(path, &PictureOptions { size, channels: None, unlabelled, strict })
     }
 }
 
-/// Reads pictures, and names those that cannot be read.
+/// Reads pictures, and names those that cannot be read; or the images of an idx file.
 pub(crate) fn read(path: &Path, options: &PictureOptions) -> Result<Pictures> {
+    if idx::is_idx(path) {
+        return Ok(Pictures::of_idx(path, None)?);
+    }
     let read = Pictures::read(path, options)?;
     for (file, why) in &read.left_out {
         eprintln!("note: {}: {why}; it is left out", file.display());

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, ArrayD, Ix1, Ix3};
+use ndarray::Array2;
 
 use crate::{
     DataError, Dataset, Files, ImageShape, Manifest, Source, Split, files, idx, manifest::Format, medmnist,
@@ -83,23 +83,34 @@ fn read_idx(files: &[PathBuf]) -> Result<Dataset, DataError> {
 }
 
 fn read_idx_split(images: &Path, labels: &Path) -> Result<(Split, ImageShape), DataError> {
-    let dimensions = |path: &Path, array: &ArrayD<u8>, right: &str| DataError::Format {
-        path: path.to_owned(),
-        reason: format!("has the shape {:?}: it should be {right}", array.shape()),
-    };
-    let array = idx::read(images)?;
-    let array = match array.ndim() {
-        3 => array.into_dimensionality::<Ix3>().expect("it has three dimensions"),
-        _ => return Err(dimensions(images, &array, "images, height, width")),
-    };
-    let (n, height, width) = array.dim();
-    let classes = idx::read(labels)?;
-    let classes = match classes.shape() {
-        [length] if *length == n => classes.into_dimensionality::<Ix1>().expect("it has one dimension"),
-        _ => return Err(dimensions(labels, &classes, &format!("[{n}], as there are {n} images"))),
+    let (images, shape) = idx_images(images)?;
+    let labels = idx_labels(labels, images.nrows())?;
+    Ok((Split { images, labels }, shape))
+}
+
+/// Images of an idx file of the dimensions images, height, width: `[n, pixels]`, and their shape.
+pub(crate) fn idx_images(path: &Path) -> Result<(Array2<u8>, ImageShape), DataError> {
+    let array = idx::read(path)?;
+    let &[n, height, width] = array.shape() else {
+        return Err(idx_shape(path, array.shape(), "images, height, width"));
     };
     let shape = ImageShape { channels: 1, height, width };
-    let images = Array2::from_shape_vec((n, shape.pixels()), array.into_raw_vec_and_offset().0)
-        .expect("an idx array is contiguous");
-    Ok((Split { images, labels: classes.mapv(i32::from).to_vec() }, shape))
+    let images = Array2::from_shape_vec((n, shape.pixels()), array.into_raw_vec_and_offset().0);
+    Ok((images.expect("an idx array is contiguous"), shape))
+}
+
+/// Labels of `n` images.
+pub(crate) fn idx_labels(path: &Path, n: usize) -> Result<Vec<i32>, DataError> {
+    let labels = idx::read_labels(path)?;
+    match labels.shape() {
+        [length] if *length == n => Ok(labels.into_raw_vec_and_offset().0),
+        other => Err(idx_shape(path, other, &format!("[{n}], as there are {n} images"))),
+    }
+}
+
+fn idx_shape(path: &Path, shape: &[usize], right: &str) -> DataError {
+    DataError::Format {
+        path: path.to_owned(),
+        reason: format!("has the shape {shape:?}: it should be {right}"),
+    }
 }

@@ -9,7 +9,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Im
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 use rayon::prelude::*;
 
-use crate::{DataError, ImageShape};
+use crate::{DataError, ImageShape, load};
 
 /// The memory that one picture may take before it is resized: 512 MiB are 178 million pixels in
 /// colour.
@@ -113,6 +113,42 @@ impl Pictures {
         let (images, shape) = stacked(rows, options.size as usize, options.channels);
         let files = kept.into_iter().map(|(file, _)| file).collect();
         Ok(Pictures { images, shape, labels, classes, files, left_out })
+    }
+}
+
+/// Images of an idx file.
+impl Pictures {
+    /// Reads an idx file of images, of the size that they have, and one of their labels, where -1
+    /// is none; without it, no image has a label. What stands for an image's file is its number,
+    /// and the name of a class is its number too.
+    ///
+    /// # Errors
+    /// When a file cannot be read, has other dimensions than images or their labels have, holds no
+    /// image, or a label beyond -1 to 65,535.
+    pub fn of_idx(images: &Path, labels: Option<&Path>) -> Result<Pictures, DataError> {
+        let (pixels, shape) = load::idx_images(images)?;
+        let n = pixels.nrows();
+        if pixels.is_empty() {
+            return Err(DataError::format(images)("holds no image, or images without pixels".into()));
+        }
+        let numbers = labels.map_or_else(|| Ok(vec![-1; n]), |labels| load::idx_labels(labels, n))?;
+        if let Some(wrong) = numbers.iter().find(|&&number| !(-1..=65_535).contains(&number)) {
+            return Err(DataError::format(labels.unwrap_or(images))(format!(
+                "holds the label {wrong}: labels are 0 to 65535, or -1 for none"
+            )));
+        }
+        let known: BTreeSet<i32> = numbers.iter().copied().filter(|&number| number >= 0).collect();
+        let known: Vec<i32> = known.into_iter().collect();
+        let labels =
+            numbers.iter().map(|number| known.binary_search(number).map_or(-1, |place| place as i32));
+        Ok(Pictures {
+            images: pixels,
+            shape,
+            labels: labels.collect(),
+            classes: known.iter().map(ToString::to_string).collect(),
+            files: (0..n).map(|row| row.to_string().into()).collect(),
+            left_out: Vec::new(),
+        })
     }
 }
 

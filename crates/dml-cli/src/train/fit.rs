@@ -36,7 +36,8 @@ const DATA: &str = "data.npz";
 pub(crate) struct FitArguments {
     /// A folder of folders of pictures, one for each class and one for those without; a CSV with
     /// the columns `file` and `label`; an npz in `MedMNIST`'s layout; or a name of `dml data list`
-    data: String,
+    #[arg(required_unless_present = "images", conflicts_with = "images")]
+    data: Option<PathBuf>,
     /// The directory of the model. Where it is there already, training goes on in it
     #[arg(long, value_name = "MODEL")]
     out: PathBuf,
@@ -70,6 +71,13 @@ pub(crate) struct FitArguments {
     offline: bool,
 }
 
+impl FitArguments {
+    /// The name or path of what is trained on.
+    fn data(&self) -> String {
+        self.how.path(self.data.as_deref()).display().to_string()
+    }
+}
+
 pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
     if arguments.minutes.is_some_and(|minutes| minutes.is_nan() || minutes <= 0.0) {
         return Err(WrongCall("--minutes must be above 0".into()).into());
@@ -84,7 +92,7 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
     let mut session = session(arguments, source, &signals)?;
     let name = bring(arguments)?;
     let dataset = dml_data::load(&beside_model(out, &name), &session.source, true)?;
-    check_labels(&dataset, &arguments.data)?;
+    check_labels(&dataset, &arguments.data())?;
     let folds = arguments.folds.min(dataset.train.labelled_rows().len());
     let table = trial_of(arguments, &recipe, &dataset, &name, folds)?;
     let n = dataset.train.labels.len();
@@ -129,7 +137,7 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
 /// Makes a data set of pictures, in the model's directory; the name that its trial has for the
 /// data.
 fn bring(arguments: &FitArguments) -> Result<String> {
-    let data = &arguments.data;
+    let data = &arguments.data();
     if !is_pictures(data) {
         if arguments.corrections.is_some() {
             let sentence =

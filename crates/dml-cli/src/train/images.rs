@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use dml_data::files::is_path;
-use dml_data::{Dataset, PictureOptions, Source};
+use dml_data::{Dataset, ImageShape, PictureOptions, Source, idx};
 use ndarray::{Array2, Axis};
 
 use crate::pictures;
@@ -57,13 +57,7 @@ impl Images {
             );
         }
         let data = dml_data::load(images, source, true)?;
-        if data.shape != model.data.shape {
-            let [own, other] = [model.data.shape, data.shape].map(|s| {
-                let (channels, height, width) = (s.channels, s.height, s.width);
-                format!("{channels} x {height} x {width}")
-            });
-            bail!("{images} has images of {other} values, and the model was trained on {own}");
-        }
+        check_shape(images, data.shape, model.data.shape)?;
         let default = if data.test.is_some() { Split::Test } else { Split::Train };
         let of_set = of_split(&data, split.unwrap_or(default), images)?;
         let rows = Rows::beside(images)?;
@@ -87,7 +81,7 @@ impl Images {
 
     fn of_pictures(path: &Path, model: &Model) -> Result<Self> {
         let shape = model.data.shape;
-        if shape.height != shape.width || shape.height > 128 {
+        if (shape.height != shape.width || shape.height > 128) && !idx::is_idx(path) {
             bail!(
                 "the model's images have {} rows and {} columns, and pictures are made square, of 128 at most; give it an npz",
                 shape.height,
@@ -97,6 +91,7 @@ impl Images {
         let (size, channels) = (shape.height as u32, Some(shape.channels));
         let options = PictureOptions { size, channels, ..PictureOptions::default() };
         let read = pictures::read(path, &options)?;
+        check_shape(&path.display().to_string(), read.shape, shape)?;
         let names = model.class_names();
         let place = |&label: &i32| {
             let name = usize::try_from(label).ok().map(|label| &read.classes[label]);
@@ -122,6 +117,16 @@ impl Images {
         let files = if split == Split::Train { model.training_files().cloned() } else { None };
         Ok(Self { pixels: of_set.images.clone(), labels: of_set.labels.clone(), files })
     }
+}
+
+fn check_shape(images: &str, other: ImageShape, own: ImageShape) -> Result<()> {
+    let values = |shape: ImageShape| format!("{} x {} x {}", shape.channels, shape.height, shape.width);
+    let (own_values, others) = (values(own), values(other));
+    ensure!(
+        other == own,
+        "{images} has images of {others} values, and the model was trained on {own_values}"
+    );
+    Ok(())
 }
 
 fn of_split<'a>(data: &'a Dataset, split: Split, name: &str) -> Result<&'a dml_data::Split> {

@@ -107,6 +107,13 @@ fn a_folder_becomes_a_model_that_labels_searches_and_embeds() {
     assert!(out.contains("36 embeddings of 8 dimensions"), "{out}");
     let rows = fs::read_to_string(npz.with_extension("rows.csv")).unwrap();
     assert!(rows.lines().nth(1).unwrap().ends_with("bottom/02.png,0"), "{rows}");
+    let split = call(&["embed", text(&model), text(&pictures), "--split=test", "--out", text(&npz)]);
+    assert_eq!(split.0, Some(2), "{}", split.2);
+    assert!(
+        split.2.contains("--split is for a data set, and") && split.2.contains("leave it out"),
+        "{}",
+        split.2
+    );
     let (code, scores, err) = call(&["score", text(&npz), "--only", "retrieval"]);
     assert_eq!(code, Some(0), "{err}");
     assert!(scores.contains("recall_at_1 1.0000"), "{scores}");

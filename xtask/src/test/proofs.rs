@@ -40,6 +40,7 @@ const PROOFS: [Proof; 9] = [
             "numpy==2.4.6",
             "pandas==3.1.1",
             "safetensors==0.8.0",
+            "scikit-learn==1.9.1",
             "tensorboard==2.21.0",
         ])],
         script: "xtask/tests/interchange.sh",

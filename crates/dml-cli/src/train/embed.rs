@@ -49,13 +49,15 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
     let source = Source::from_env(arguments.offline)?;
     let model = Model::open(&arguments.model, &source, device)?;
     let own = arguments.split.unwrap_or(if model.data.test.is_some() { Split::Test } else { Split::Train });
-    let images = match &arguments.images {
+    // The model's own data may also be named.
+    let others = arguments.images.as_ref().filter(|images| !model.is_of(images));
+    let images = match others {
         Some(images) => Images::read(images, arguments.split, &model, &source)?,
         None => Images::of_training_data(own, &model)?,
     };
     let embeddings = model.embed(images.pixels.view());
     let mut labelled = vec![false; images.labels.len()];
-    if arguments.images.is_none() && own == Split::Train {
+    if others.is_none() && own == Split::Train {
         model.labelled.iter().for_each(|&row| labelled[row] = true);
     }
     let labels: Vec<i64> = images.labels.iter().map(|&label| model.data.class_number(label)).collect();

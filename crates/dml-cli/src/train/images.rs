@@ -8,9 +8,9 @@ use dml_data::files::is_path;
 use dml_data::{Dataset, ImageShape, PictureOptions, Source, idx};
 use ndarray::{Array2, Axis};
 
-use crate::pictures;
 use crate::train::model::Model;
 use crate::train::rows::Rows;
+use crate::{WrongCall, pictures};
 
 /// Images in the model's shape.
 pub(crate) struct Images {
@@ -48,6 +48,10 @@ impl Images {
     /// there is no other, unless one is named.
     pub(crate) fn read(images: &str, split: Option<Split>, model: &Model, source: &Source) -> Result<Self> {
         if is_pictures(images) {
+            if split.is_some() {
+                let sentence = format!("--split is for a data set, and {images} has no parts; leave it out");
+                return Err(WrongCall(sentence).into());
+            }
             return Self::of_pictures(Path::new(images), model);
         }
         let path = Path::new(images);

@@ -52,6 +52,12 @@ impl Model {
         Ok(Self { id: trial_id(&table), trial, labelled: mask.rows().to_vec(), data, trained, rows })
     }
 
+    /// Whether this names the data that it was trained on.
+    pub(crate) fn is_of(&self, images: &str) -> bool {
+        let own = &self.trial.data.name;
+        images == own || Path::new(images).canonicalize().is_ok_and(|path| path == Path::new(own))
+    }
+
     /// Embeddings of images. `[n, pixels]` to `[n, d]`
     pub(crate) fn embed(&self, images: ArrayView2<u8>) -> Array2<f32> {
         match &self.trained {

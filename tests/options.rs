@@ -76,6 +76,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "evaluation.readouts = ['mlp']",
             "evaluation.readouts = ['linear']",
             "evaluation.readouts = ['propagation']",
+            "evaluation.readouts = ['geodesic_knn']",
             "evaluation.clustering = true",
             "evaluation.retrieval = false",
             "evaluation.likelihood_samples = 5",

@@ -31,7 +31,8 @@ pub(crate) struct ScoreArguments {
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
-    /// Do only these, separated by commas [default: all but propagation]
+    /// Do only these, separated by commas [default: all but propagation and
+    /// `geodesic_knn`]
     #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(parts()), value_name = "PARTS")]
     only: Vec<String>,
     /// Draws folds, trees, initial weights and centroids
@@ -101,7 +102,10 @@ pub(crate) fn score(arguments: &ScoreArguments) -> Result<ExitCode> {
 
 fn scores(arguments: &ScoreArguments) -> Result<Value> {
     // A graph of all rows takes minutes: it is made where it is named.
-    let is_usual = |part: &str| arguments.only.is_empty() && part != Readout::Propagation.name();
+    let is_usual = |part: &str| {
+        arguments.only.is_empty()
+            && ![Readout::Propagation, Readout::GeodesicKnn].map(Readout::name).contains(&part)
+    };
     let asked = |part: &str| is_usual(part) || arguments.only.iter().any(|only| only == part);
     let readouts: Vec<Readout> = Readout::ALL.into_iter().filter(|readout| asked(readout.name())).collect();
     let data = Embeddings::read(&arguments.file, arguments.train.as_deref(), !readouts.is_empty())?;

@@ -91,12 +91,21 @@ pub enum Readout {
     Linear,
     /// [`Propagation`] on a graph of ten neighbours.
     Propagation,
+    /// [`GeodesicNeighbours`], the five nearest along a graph of ten neighbours.
+    GeodesicKnn,
 }
 
 impl Readout {
     /// Every read-out.
-    pub const ALL: [Self; 6] =
-        [Self::Knn, Self::Nearest, Self::RandomForest, Self::Mlp, Self::Linear, Self::Propagation];
+    pub const ALL: [Self; 7] = [
+        Self::Knn,
+        Self::Nearest,
+        Self::RandomForest,
+        Self::Mlp,
+        Self::Linear,
+        Self::Propagation,
+        Self::GeodesicKnn,
+    ];
 
     /// The name in scores and in files, such as `random_forest`.
     pub fn name(self) -> &'static str {
@@ -107,6 +116,7 @@ impl Readout {
             Self::Mlp => "mlp",
             Self::Linear => "linear",
             Self::Propagation => "propagation",
+            Self::GeodesicKnn => "geodesic_knn",
         }
     }
 
@@ -120,6 +130,7 @@ impl Readout {
             Self::Mlp => Box::new(Mlp { seed }),
             Self::Linear => Box::new(LogisticRegression {}),
             Self::Propagation => Box::new(Propagation { neighbours: 10 }),
+            Self::GeodesicKnn => Box::new(GeodesicNeighbours::default()),
         }
     }
 }

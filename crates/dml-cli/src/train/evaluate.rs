@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use dml_data::{Dataset, Split};
 use dml_eval::clustering::GaussianMixture;
 use dml_eval::propagation::{Affinity, Poisson, SoftCentres};
+use dml_eval::readout::{Lengths, Readout};
 use dml_eval::{Embedded, EvalError, Evaluation, LARGEST_COORDINATE, Protocol};
 use dml_models::{FittedMixture, PseudoLabels, PseudoLabelsConfig};
 use dml_store::Scores;
@@ -63,13 +64,15 @@ pub(crate) fn has_diverged(error: &anyhow::Error) -> Option<String> {
 
 /// All scores that the trial asks for; images without a label are not among what they compare.
 /// `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it is asked only for what is needed.
-/// `say` is told of each step before it begins.
+/// `lengths` are those of ways between embeddings, where a decoder measures them. `say` is told of
+/// each step before it begins.
 pub(crate) fn score(
     trial: &Trial,
     data: &Dataset,
     labelled: &[usize],
     queries: &Array2<f32>,
     embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>,
+    lengths: Option<&Lengths>,
     say: &dyn Fn(&str),
 ) -> Result<Scores> {
     let asks = |protocol| trial.evaluation.protocols.contains(&protocol);
@@ -98,7 +101,10 @@ pub(crate) fn score(
     for &protocol in &trial.evaluation.protocols {
         for &readout in &trial.evaluation.readouts {
             say(&format!("{}.{}", protocol.name(), readout.name()));
-            scores.extend(evaluation.readouts(protocol, &[readout])?);
+            scores.extend(match lengths.filter(|_| readout == Readout::GeodesicKnn) {
+                Some(lengths) => evaluation.geodesic_knn(protocol, lengths)?,
+                None => evaluation.readouts(protocol, &[readout])?,
+            });
         }
     }
     if trial.evaluation.clustering {

@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Result;
 use dml_data::files::sha256;
 use dml_data::{Dataset, Source};
+use dml_eval::readout::Lengths;
 use dml_models::{Stack, TrainingData};
 use dml_store::{Claim, Event, RunStore};
+use ndarray::ArrayView2;
 use tch::Device;
 
 use crate::train::bar::Bar;
@@ -101,6 +103,17 @@ impl Loaded {
 pub(crate) struct Member<'a> {
     pub(crate) stack: &'a Stack,
     pub(crate) index: usize,
+}
+
+impl<'a> Member<'a> {
+    /// How long its decoder finds ways between embeddings; `None` without a decoder.
+    pub(crate) fn decoded_lengths(self) -> Option<Box<Lengths<'a>>> {
+        let lengths = move |from: ArrayView2<f32>, to: ArrayView2<f32>| {
+            self.stack.decoded_lengths(self.index, from, to).expect("there is a decoder")
+        };
+        let system = self.stack.members[self.index].config.model.system;
+        system.has_decoder().then(|| Box::new(lengths) as Box<Lengths>)
+    }
 }
 
 impl Session {

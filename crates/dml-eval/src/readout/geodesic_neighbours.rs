@@ -126,7 +126,7 @@ pub struct GeodesicNeighbours {
 }
 
 impl Default for GeodesicNeighbours {
-    /// The five nearest, as for [`Readout::Knn`](super::Readout::Knn), on a graph of ten neighbours.
+    /// Those of [`Readout::GeodesicKnn`](super::Readout::GeodesicKnn).
     fn default() -> Self {
         Self { k: 5, neighbours: 10 }
     }

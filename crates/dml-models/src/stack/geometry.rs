@@ -21,7 +21,12 @@ impl Stack {
     ///
     /// # Panics
     /// On points of another number or dimension.
-    pub fn decoded_lengths(&self, member: usize, [from, to]: [ArrayView2<f32>; 2]) -> Option<Vec<f64>> {
+    pub fn decoded_lengths(
+        &self,
+        member: usize,
+        from: ArrayView2<f32>,
+        to: ArrayView2<f32>,
+    ) -> Option<Vec<f64>> {
         let _guard = no_grad_guard();
         if !self.members[member].config.model.system.has_decoder() {
             return None;

@@ -49,7 +49,7 @@ fn decoded_lengths_are_those_of_images_along_the_lines() {
     let stack = trained(&trial(Way::Line));
     let embeddings = stack.embed(0, crate::common::images().view());
     let (from, to) = (embeddings.slice(ndarray::s![..3, ..]), embeddings.slice(ndarray::s![3..6, ..]));
-    let lengths = stack.decoded_lengths(0, [from, to]).unwrap();
+    let lengths = stack.decoded_lengths(0, from, to).unwrap();
     for (i, length) in lengths.iter().enumerate() {
         let point = |t: f32| &from.row(i) * (1.0 - t) + &to.row(i) * t;
         let line = ndarray::Array2::from_shape_fn((9, 2), |(s, k)| point(s as f32 / 8.0)[k]);
@@ -60,7 +60,7 @@ fn decoded_lengths_are_those_of_images_along_the_lines() {
         assert!((length - expected).abs() < 1e-4 * expected, "{length} is not {expected}: f32 rounding");
     }
     let without = trained(&any_trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 }));
-    assert_eq!(without.decoded_lengths(0, [from, to]), None);
+    assert_eq!(without.decoded_lengths(0, from, to), None);
 }
 
 #[test]

@@ -29,7 +29,8 @@ pub(super) fn stop(session: &Session, rung: &Rung, job: &Job, mask: &Mask, membe
     let embed = |images: ArrayView2<u8>| member.stack.embed(member.index, images);
     let queries = embed(evaluated_split(&trial, data)?.images.view());
     let value = if can_be_scored(&queries) {
-        match score(&trial, data, mask.rows(), &queries, &embed, &say) {
+        let lengths = member.decoded_lengths();
+        match score(&trial, data, mask.rows(), &queries, &embed, lengths.as_deref(), &say) {
             Ok(mut scores) => scores.remove(name),
             Err(error) => has_diverged(&error).map(|_| None).ok_or(error)?,
         }

@@ -284,7 +284,9 @@ impl Trained<'_> {
         if job.trial.evaluation.split == EvaluatedSplit::None {
             return Ok(Outcome::Scored { scores: Scores::new() });
         }
-        let mut scores = match score(&job.trial, data, mask.rows(), queries, embed, say) {
+        let lengths = member.and_then(Member::decoded_lengths);
+        let scored = score(&job.trial, data, mask.rows(), queries, embed, lengths.as_deref(), say);
+        let mut scores = match scored {
             Ok(scores) => scores,
             Err(error) => return has_diverged(&error).map(diverged).ok_or(error),
         };

@@ -35,7 +35,7 @@ pub(crate) struct LabelArguments {
     /// Leave out images that are less sure than this
     #[arg(long, value_name = "CONFIDENCE", default_value_t = 0.0)]
     at_least: f64,
-    /// What reads labels from embeddings: nearest, knn, `random_forest`, mlp, linear
+    /// What reads labels from embeddings: nearest, knn, `random_forest`, mlp, linear,
     /// propagation or `geodesic_knn`
     #[arg(long, alias = "readout", value_name = "NAME", default_value = "nearest", value_parser = read_out)]
     read_out: Readout,

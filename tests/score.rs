@@ -226,7 +226,6 @@ fn help_says_what_the_words_of_a_table_mean() {
     }
     let (code, complaint) = complaint_of(&["score", "x.npz", "--only", "svm"]);
     assert_eq!(code, Some(2));
-    let parts =
-        "[possible values: knn, nearest, random_forest, mlp, linear, propagation, geodesic_knn, clustering, retrieval]";
+    let parts = "[possible values: knn, nearest, random_forest, mlp, linear, propagation, geodesic_knn, clustering, retrieval]";
     assert!(complaint.contains(parts), "{complaint}");
 }

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod circles;
+#[cfg(test)]
+mod features;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
@@ -13,17 +15,18 @@ use serde::Deserialize;
 use crate::libtorch;
 
 /// Each crate of the workspace and the others it may name, for tests and build scripts too.
-const MAY_NAME: [(&str, &[&str]); 10] = [
+const MAY_NAME: [(&str, &[&str]); 11] = [
     ("dml-data", &[]),
     ("dml-geometry", &[]),
     ("dml-losses", &[]),
     ("dml-priors", &[]),
     ("dml-eval", &[]),
     ("dml-store", &["dml-data"]),
-    ("dml-report", &["dml-data", "dml-eval", "dml-store"]),
+    ("dml-spec", &["dml-store"]),
+    ("dml-report", &["dml-data", "dml-eval", "dml-spec", "dml-store"]),
     ("dml-models", &["dml-data", "dml-geometry", "dml-losses", "dml-priors"]),
     ("dml-cli", &["dml-data", "dml-eval", "dml-models", "dml-store"]),
-    ("xtask", &["dml-data", "dml-report", "dml-store"]),
+    ("xtask", &["dml-data", "dml-report", "dml-spec", "dml-store"]),
 ];
 
 /// The crates that may need LibTorch; people use the others who never install it.

@@ -12,6 +12,7 @@ mod kept;
 mod libtorch;
 #[cfg(test)]
 mod numbers;
+mod program;
 mod python;
 mod report;
 mod selected;

@@ -1,21 +1,28 @@
 //! `cargo xtask report`: tables, figures and verdicts of a sweep, from a store's results alone.
 
-use std::fs;
+use std::env;
+use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Child, Command, ExitCode, Stdio};
 
-use anyhow::{Context, Result};
-use dml_report::{Report, ReportPaths, ReportSpecs, write_report};
+use anyhow::{Context, Result, ensure};
+use dml_spec::{ReportSpecs, Request};
 use dml_store::RunStore;
 
 use crate::engine::stop_early::n_stopped;
+use crate::engine::worker::how;
 use crate::experiment::Sweep;
 use crate::kept;
+use crate::program::Program;
 use crate::selected::Selected;
 use crate::{WrongCall, say};
 
-/// Tables longer than this are named, not printed.
-const PRINTED_LINES: usize = 80;
+/// Makes reports; apart from xtask, so that no trial waits until charts and fonts are built.
+const PROGRAM: Program = Program { package: "dml-report", name: "dml-report", minutes: "2 minutes" };
+
+/// Names another program to run in its place, which is then not built.
+const OTHER_PROGRAM: &str = "DML_REPORT";
 
 /// What `cargo xtask report` takes.
 #[derive(Debug, clap::Args)]
@@ -34,37 +41,49 @@ pub(crate) struct ReportArguments {
 /// Writes the report again; trials without a result are holes in it.
 pub(crate) fn run(root: &Path, arguments: &ReportArguments) -> Result<ExitCode> {
     let (sweep, store) = arguments.selected.open(root).context(WrongCall)?;
-    write(root, arguments.out.as_deref(), &sweep, &store)?;
-    if arguments.keep {
+    let written =
+        write(&program(root, false)?, &folder(root, arguments.out.as_deref(), &sweep), &sweep, &store)?;
+    if written && arguments.keep {
         let folder = root.join(kept::FOLDER);
         let n = kept::keep(&folder, &sweep, &store)?;
         say(&format!("{n} results are kept in {}\n", folder.display()));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if written { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Writes the report of a sweep, prints its tables if they are short and what became of its
-/// predictions, and says where everything is.
-pub(crate) fn write(root: &Path, out: Option<&Path>, sweep: &Sweep, store: &RunStore) -> Result<ReportPaths> {
-    let out = out.map_or_else(|| root.join("report").join(&sweep.name), Path::to_path_buf);
-    let paths = make(sweep, store, &out)?;
-    for sentence in &paths.unreadable {
-        eprintln!("{sentence}");
-    }
-    let tables = fs::read_to_string(&paths.tables).with_context(|| paths.tables.display().to_string())?;
-    if tables.lines().count() <= PRINTED_LINES {
-        say(&format!("{tables}\n"));
-    }
-    if let Some(path) = &paths.predictions {
-        say(&fs::read_to_string(path).with_context(|| path.display().to_string())?);
-    }
-    let (results, trials) = (paths.results, paths.trials);
-    say(&format!("{results} of {trials} trials have a result; the report is in {}\n", out.display()));
-    Ok(paths)
+/// Begins to build what [`write`] will run, while there is something else to wait for.
+pub(crate) fn begin(root: &Path) -> Option<Child> {
+    if env::var_os(OTHER_PROGRAM).is_some() { None } else { PROGRAM.begin(root) }
 }
 
-/// Makes the report of a sweep in `out`.
-pub(crate) fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<ReportPaths> {
+/// The program that makes reports, built if need be.
+pub(crate) fn program(root: &Path, quiet: bool) -> Result<PathBuf> {
+    env::var_os(OTHER_PROGRAM).map_or_else(|| PROGRAM.build(root, quiet), |program| Ok(program.into()))
+}
+
+/// Where the report of a sweep goes.
+pub(crate) fn folder(root: &Path, asked: Option<&Path>, sweep: &Sweep) -> PathBuf {
+    asked.map_or_else(|| root.join("report").join(&sweep.name), Path::to_path_buf)
+}
+
+/// Has the report of a sweep written. The program prints the tables if they are short, what became
+/// of predictions, and where everything is; where it failed, it has said why.
+pub(crate) fn write(program: &Path, out: &Path, sweep: &Sweep, store: &RunStore) -> Result<bool> {
+    let request = toml::to_string(&request(sweep, n_stopped(store, &sweep.trials)))?;
+    let mut child = Command::new(program)
+        .args([store.root().as_os_str(), out.as_os_str()] as [&OsStr; 2])
+        .stdin(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    // What it did not read it has no need of: it ends with a sentence of its own.
+    let _ = child.stdin.take().expect("piped above").write_all(request.as_bytes());
+    let status = child.wait()?;
+    ensure!(status.code().is_some(), "{} {}", program.display(), how(status));
+    Ok(status.success())
+}
+
+/// What the program is told of a sweep.
+fn request(sweep: &Sweep, stopped: usize) -> Request {
     let file = &sweep.file;
     let specs = ReportSpecs {
         ignore: file.ignore.clone().unwrap_or_default(),
@@ -76,25 +95,35 @@ pub(crate) fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<Report
         effects: file.effects.clone(),
         figure: file.figure.clone(),
     };
-    let expected: Vec<toml::Table> = sweep.trials.iter().map(|trial| trial.table.clone()).collect();
     let command = match file.seeds {
         n if n > 1 && !file.command.contains("--seeds") => format!("{} --seeds {n}", file.command),
         _ => file.command.clone(),
     };
-    let report = Report {
-        name: &sweep.name,
-        claim: &file.claim,
-        command: &command,
+    Request {
+        name: sweep.name.clone(),
+        claim: file.claim.clone(),
+        command,
+        file: sweep.path.display().to_string(),
+        stopped,
         specs,
-        expected: &expected,
-        stopped: n_stopped(store, &sweep.trials),
-    };
-    write_report(&report, store, out).with_context(|| sweep.path.display().to_string())
+        expected: sweep.trials.iter().map(|trial| trial.table.clone()).collect(),
+    }
+}
+
+/// Makes the report in this process, with what tests alone are built with.
+#[cfg(test)]
+pub(crate) fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<dml_report::ReportPaths> {
+    let request = request(sweep, n_stopped(store, &sweep.trials));
+    let Request { name, claim, command, specs, expected, stopped, .. } = &request;
+    let (specs, stopped) = (specs.clone(), *stopped);
+    let report = dml_report::Report { name, claim, command, specs, expected, stopped };
+    dml_report::write_report(&report, store, out).with_context(|| request.file.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::fs;
 
     use super::*;
 

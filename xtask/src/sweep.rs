@@ -2,11 +2,11 @@
 
 mod arguments;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use dml_store::RunStore;
 
 pub(crate) use arguments::SweepArguments;
@@ -20,6 +20,7 @@ use crate::engine::worker::Dml;
 use crate::engine::{data, slurm, summary};
 use crate::experiment::{StopEarly, Sweep, Trial};
 use crate::libtorch;
+use crate::program::Program;
 use crate::report;
 use crate::{WrongCall, say};
 use arguments::Executor;
@@ -32,6 +33,9 @@ pub(crate) fn run(root: &Path, arguments: &SweepArguments) -> Result<ExitCode> {
     }
     Session { root, arguments, sweep, store }.run()
 }
+
+/// What runs trials.
+const DML: Program = Program { package: "dml-cli", name: "dml", minutes: "2 minutes" };
 
 /// One call of the command.
 struct Session<'a> {
@@ -172,9 +176,17 @@ impl Session<'_> {
             fail_fast: self.arguments.fail_fast,
         };
         let mut progress = Progress::new(tally, self.arguments.quiet);
+        // What makes the report is built while trials run, and not before the first of them.
+        let mut building = report::begin(self.root);
         match local::run(&settings, &self.store, work, &mut progress)? {
             Ended::Through | Ended::FailedFast => Ok(None),
-            Ended::Interrupted(signal) => Ok(Some(ExitCode::from(128 + signal as u8))),
+            Ended::Interrupted(signal) => {
+                if let Some(cargo) = &mut building {
+                    // It may have ended by now.
+                    let _ = cargo.kill();
+                }
+                Ok(Some(ExitCode::from(128 + signal as u8)))
+            }
         }
     }
 
@@ -202,7 +214,9 @@ impl Session<'_> {
     /// Writes the report and says what is not in it.
     fn finish(&self) -> Result<ExitCode> {
         let Self { root, arguments, sweep, store } = self;
-        let report = report::write(root, arguments.out.as_deref(), sweep, store);
+        let out = report::folder(root, arguments.out.as_deref(), sweep);
+        let report = report::program(root, arguments.quiet)
+            .and_then(|program| report::write(&program, &out, sweep, store));
         let standings = self.survey();
         let Counts { done, stopped, .. } = Counts::of(&standings);
         let is_stopped = arguments.stop_early && stopped > 0;
@@ -213,7 +227,7 @@ impl Session<'_> {
                     "{stopped}{command} --replay checks why; without --stop-early they go on to the end"
                 );
             }
-            return report.map(|_| ExitCode::SUCCESS);
+            return report.map(|written| if written { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         if let Err(error) = report {
             eprintln!("error: {error:#}");
@@ -225,22 +239,15 @@ impl Session<'_> {
     /// The `dml` to run: the given one, or this checkout's, built now, with LibTorch if need be.
     fn dml(&self) -> Result<Dml> {
         let arguments = self.arguments;
-        let program = match &arguments.dml {
-            Some(program) => program.clone(),
-            None => build(self.root, arguments.quiet)?,
+        let program = if let Some(program) = &arguments.dml {
+            program.clone()
+        } else {
+            libtorch::ensure(self.root)?;
+            DML.build(self.root, arguments.quiet)?
         };
         let program =
             program.canonicalize().with_context(|| format!("{}: is no dml to run", program.display()))?;
         let (device, stack, more) = (arguments.device.clone(), arguments.stack, arguments.more.clone());
         Ok(Dml { program, device, stack, more })
     }
-}
-
-fn build(root: &Path, quiet: bool) -> Result<PathBuf> {
-    libtorch::ensure(root)?;
-    let quiet = quiet.then_some("--quiet");
-    let status = libtorch::cargo(root).args(["build", "--package", "dml-cli"]).args(quiet).status()?;
-    ensure!(status.success(), "`cargo build --package dml-cli` failed; what it said stands above");
-    // Cargo puts both binaries into one folder, wherever that is.
-    Ok(std::env::current_exe()?.with_file_name(format!("dml{}", std::env::consts::EXE_SUFFIX)))
 }

@@ -2,11 +2,13 @@
 # a small made-up data set. It goes away when all is well.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-[ -n "${built:-}" ] || cargo build --quiet --package xtask --package dml-cli
+# Two calls: what the report needs is not built a second time with the features of the others.
+[ -n "${built:-}" ] || { cargo build --quiet --package xtask --package dml-cli && cargo build --quiet --package dml-report; }
 work=$(mktemp -d)
 at_end=true # A command to be run at the end, however it comes.
 trap 'code=$?; $at_end || code=1; [ $code = 0 ] && rm -rf "$work" || echo "failed; what there is to see is in $work" >&2; exit $code' EXIT
-cp "${CARGO_TARGET_DIR:-target}"/debug/{xtask,dml} "$work"
+cp "${CARGO_TARGET_DIR:-target}"/debug/{xtask,dml,dml-report} "$work"
+export DML_REPORT=$work/dml-report
 python3 xtask/tests/made_up_data.py "$work/data.npz"
 
 # Four trials a seed on the made-up data, as $work/NAME.toml; the base is table-1's, smaller.

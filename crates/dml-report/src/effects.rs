@@ -7,9 +7,9 @@ mod words;
 
 use crate::error::ReportError;
 use crate::evidence::{Evidence, Ranks};
-use crate::select::key_text;
-use crate::spec::EffectsSpec;
+use crate::text::key_text;
 use anova::{Anova, Draws};
+use dml_spec::EffectsSpec;
 use factorial::Factorial;
 pub(crate) use words::csv;
 

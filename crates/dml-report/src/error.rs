@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use dml_data::DataError;
+use dml_spec::SpecError;
 use dml_store::StoreError;
 
 /// Why a report could not be made.
@@ -35,6 +36,12 @@ pub enum ReportError {
         /// What the system said.
         cause: io::Error,
     },
+}
+
+impl From<SpecError> for ReportError {
+    fn from(error: SpecError) -> Self {
+        Self::Spec(error.0)
+    }
 }
 
 impl ReportError {

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use dml_spec::Ignore;
 use dml_store::{Outcome, TrialResult, flatten, trial_id};
 use toml::Value;
 
-use crate::select::{order, value_text};
-use crate::spec::Ignore;
+use crate::text::{order, value_text};
 
 /// The key over which means are taken.
 pub(crate) const SEED: &str = "seed";

@@ -12,14 +12,14 @@ mod theme;
 
 use std::collections::BTreeSet;
 
+use dml_spec::{FigureSpec, Selection};
 use dml_store::RunStore;
 use toml::Value;
 
 use crate::effects::Effects;
 use crate::error::ReportError;
 use crate::evidence::{Evidence, Ranks, group, varying_keys};
-use crate::select::{Selection, key_text, value_text};
-use crate::spec::FigureSpec;
+use crate::text::{key_text, value_text};
 pub(crate) use theme::{DARK, LIGHT, Rgb, Theme};
 
 /// A figure, drawn on both grounds.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dml_store::Outcome;
 
 use crate::evidence::Evidence;
-use crate::select::value_text;
+use crate::text::value_text;
 
 /// One line a trial of the sweep: id, outcome (`scored`, `diverged`, `missing`), every key and
 /// every score under its dotted name.

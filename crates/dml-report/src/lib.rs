@@ -32,20 +32,18 @@ mod permutation;
 mod prediction;
 mod published;
 mod report;
-mod select;
-mod spec;
 mod table;
+mod text;
 mod verdict;
 mod write;
 
 #[cfg(test)]
 mod synthetic;
 
+pub use dml_spec::{
+    ChoiceSpec, EffectsSpec, EquivalenceSpec, FigureSpec, Ignore, PredictionSpec, ReportSpecs, Selection,
+    TableSpec, VerdictSpec,
+};
 pub use error::ReportError;
 pub use report::{Report, ReportPaths};
-pub use select::Selection;
-pub use spec::{
-    ChoiceSpec, EffectsSpec, EquivalenceSpec, FigureSpec, Ignore, PredictionSpec, ReportSpecs, TableSpec,
-    VerdictSpec,
-};
 pub use write::write_report;

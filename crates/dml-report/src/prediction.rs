@@ -4,8 +4,8 @@ mod information;
 mod range;
 
 use crate::evidence::{Evidence, Ranks};
-use crate::spec::PredictionSpec;
 use crate::table::escape_html;
+use dml_spec::PredictionSpec;
 
 /// What became of a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

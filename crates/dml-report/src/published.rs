@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use dml_spec::number;
 use dml_store::lookup;
 
 use crate::ReportError;
-use crate::select::{number, value_text};
+use crate::text::value_text;
 
 const FILES: [(&str, &str); 5] = [
     ("table-1-mnist", include_str!("../published/table-1-mnist.csv")),

@@ -1,8 +1,7 @@
 //! What a report is made of, and what is written.
 
+use dml_spec::ReportSpecs;
 use std::path::PathBuf;
-
-use crate::spec::ReportSpecs;
 
 /// What a report is of.
 #[derive(Debug)]

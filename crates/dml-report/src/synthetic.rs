@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use dml_data::npz::NpzWriter;
+use dml_spec::{ReportSpecs, TableSpec, number};
 use dml_store::{Curves, FORMAT, Outcome, Scores, TrialResult, lookup, names, trial_id};
 
 use crate::latent::Latent;
-use crate::select::number;
-use crate::spec::{ReportSpecs, TableSpec};
 
 pub(crate) struct Synthetic {
     pub(crate) expected: Vec<toml::Table>,

@@ -3,6 +3,7 @@
 mod render;
 pub(crate) use render::{escape_html, pipes};
 
+use dml_spec::{Selection, TableSpec, alternatives, same};
 use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Value;
@@ -11,8 +12,7 @@ use crate::ReportError;
 use crate::estimate::{Estimate, SCOPE};
 use crate::evidence::{Evidence, Keyed, Ranks, label, varying_keys};
 use crate::published::Published;
-use crate::select::{Selection, alternatives, key_text, same, value_text};
-use crate::spec::TableSpec;
+use crate::text::{key_text, value_text};
 
 /// A table, ready to be written as Markdown, CSV, LaTeX or HTML.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@ mod pairs;
 mod phrases;
 mod words;
 
+use dml_spec::{EquivalenceSpec, VerdictSpec};
 use std::collections::{BTreeMap, BTreeSet};
 
 use dml_eval::statistics::{holm, mean, standard_deviation};
@@ -14,7 +15,6 @@ use toml::Value;
 use crate::estimate::{Estimate, p_value};
 use crate::evidence::{Evidence, Ranks, group};
 use crate::permutation::sign_flip_p;
-use crate::spec::{EquivalenceSpec, VerdictSpec};
 pub(crate) use equivalence::{Equivalence, csv as equivalences_csv};
 use pairs::{Cause, Diverged, Lost, Pairs};
 pub(crate) use words::{by_proposal, by_saying, csv, equivalence_summary, markdown, scope, summary};

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use dml_spec::ReportSpecs;
 use dml_store::{RunStore, TrialResult, trial_id};
 use rayon::prelude::*;
 
@@ -14,7 +15,6 @@ use crate::interchange;
 use crate::page::{Parts, page};
 use crate::prediction;
 use crate::report::{Report, ReportPaths, UNJUDGED};
-use crate::spec::ReportSpecs;
 use crate::table::Table;
 use crate::verdict;
 

@@ -110,7 +110,7 @@ pub(crate) mod tests {
     /// Four trials in an empty store.
     pub(crate) fn four_trials() -> (tempfile::TempDir, RunStore, Vec<Trial>) {
         let mut trials = expand(&"seed = 0".parse().unwrap(), &[], 4).unwrap();
-        label(&mut trials, &dml_report::Ignore::new());
+        label(&mut trials, &dml_spec::Ignore::new());
         let folder = tempfile::tempdir().unwrap();
         let store = RunStore::open(folder.path()).unwrap();
         for trial in &trials {

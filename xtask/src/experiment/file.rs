@@ -1,6 +1,6 @@
 //! A sweep file, `xtask/sweeps/NAME.toml`: what it holds.
 
-use dml_report::{
+use dml_spec::{
     EffectsSpec, EquivalenceSpec, FigureSpec, Ignore, PredictionSpec, Selection, TableSpec, VerdictSpec,
 };
 use dml_store::{Mistake, line_of, read_toml};

@@ -7,7 +7,7 @@ use std::slice;
 
 use anyhow::{Context, Result, bail};
 use dml_data::files::is_path;
-use dml_report::{FigureSpec, Ignore, PredictionSpec};
+use dml_spec::{FigureSpec, Ignore, PredictionSpec};
 use dml_store::{Mistake, line_of, nearest};
 use toml::Value;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dml_report::Ignore;
+use dml_spec::Ignore;
 use dml_store::flatten;
 use toml::{Table, Value};
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use super::bench::Bench;
+use super::bench::{Bench, report_program};
 
 /// What every sweep file begins with.
 const HEAD: &str = "claim = 'c'\ncommand = 'x'\nseeds = 1\nseconds_per_trial = 1.0\n";
@@ -13,6 +13,7 @@ const BASE: &str = "[base]\nseed = 0\nepochs = 20\nmodel = { hidden = [8], dim =
 /// line, which is the sentence.
 fn answer(bench: &Bench, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.env("DML_REPORT", report_program());
     let output = command.args(arguments).stdin(Stdio::null()).current_dir(bench.path("")).output().unwrap();
     let folder = bench.path("").display().to_string();
     let mut said = String::from_utf8(output.stderr).unwrap().replace(&folder, "");

@@ -6,6 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+/// The program that makes reports, which cargo builds for the tests as an example of xtask.
+pub(crate) fn report_program() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let program = tests.parent().and_then(Path::parent).unwrap().join("examples/dml-report");
+    let right = "`cargo build -p xtask --example dml-report` or a test of the whole package makes it";
+    assert!(program.is_file(), "{} is not there: {right}", program.display());
+    program
+}
+
 /// Where one test works.
 pub(crate) struct Bench {
     folder: tempfile::TempDir,
@@ -33,6 +42,7 @@ impl Bench {
 
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.env("DML_REPORT", report_program());
         let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sweep/fake_dml.sh");
         command.arg("sweep").arg(self.path("sweep.toml")).arg("--dml").arg(fake);
         command.arg("--store").arg(self.path("store")).arg("--out").arg(self.path("out"));

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::bench::{Bench, Ended};
+use crate::bench::{Bench, Ended, report_program};
 
 const SECTION: &str =
     "[stop_early]\nfirst_epochs = 2\nreduction_factor = 3\nscore = 's'\nwithin = ['data.name']\n";
@@ -47,6 +47,7 @@ fn only_the_best_are_trained_to_the_end_and_later_the_others_are_too() {
     assert!(page.contains(explained), "a hole is explained");
     fs::copy(bench.path("sweep.toml"), bench.path("shares.toml")).unwrap();
     let mut report = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    report.env("DML_REPORT", report_program());
     report.arg("report").arg(bench.path("shares.toml")).arg("--store").arg(bench.path("store"));
     assert!(report.arg("--out").arg(bench.path("shared")).status().unwrap().success());
     let page = fs::read_to_string(bench.path("shared/index.html")).unwrap();

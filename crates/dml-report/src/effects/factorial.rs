@@ -1,13 +1,13 @@
 //! Trials as a full factorial: every combination of the factors' levels once a seed.
 
+use dml_spec::EffectsSpec;
 use std::collections::BTreeMap;
 
 use toml::Value;
 
 use crate::error::ReportError;
 use crate::evidence::{Evidence, Ranks, SEED, group, varying_keys};
-use crate::select::{key_text, score_text, value_text};
-use crate::spec::EffectsSpec;
+use crate::text::{key_text, score_text, value_text};
 
 /// A checked factorial.
 pub(super) struct Factorial<'t, 'a> {

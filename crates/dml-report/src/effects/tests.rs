@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
+use dml_spec::Ignore;
 use dml_store::{Curves, FORMAT, Outcome, Scores, TrialResult, trial_id};
 use serde::Deserialize;
 
 use super::*;
 use crate::evidence::join;
-use crate::spec::Ignore;
 
 /// Trials of factors a, b, c and a seed, with the score y.
 struct Made {

@@ -2,9 +2,9 @@
 
 use super::anova::N_DRAWS;
 use super::{Effect, Effects, Share};
-use crate::select::score_text;
-use crate::spec::EffectsSpec;
 use crate::table::{escape_html, pipes};
+use crate::text::score_text;
+use dml_spec::EffectsSpec;
 
 /// In the place of effects, where no seed is whole or nothing varies.
 pub(super) fn nothing(score: &str, seeds: usize) -> String {

@@ -8,7 +8,7 @@ use super::chart::{Area, Drawing, Names, axes, canvas, dot, legend, legend_heigh
 use super::theme::Theme;
 use super::{Drawn, Group, left_out_words};
 use crate::information::largest_ami;
-use crate::select::score_text;
+use crate::text::score_text;
 
 const HEIGHT: u32 = 1000;
 /// Colours of groups; that of the bound is not among them.

@@ -1,5 +1,6 @@
 //! A score against a numeric key, one line a group, with bands for the intervals.
 
+use dml_spec::number;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -12,7 +13,7 @@ use super::chart::{Area, Drawing, Names, WIDTH, axes, canvas, dot, legend, legen
 use super::theme::Theme;
 use super::{Drawn, Group, left_out_words};
 use crate::estimate::Estimate;
-use crate::select::{key_text, number, score_text};
+use crate::text::{key_text, score_text};
 
 const HEIGHT: u32 = 1000;
 const MOST_LINES: usize = 11;

@@ -1,8 +1,8 @@
+use dml_spec::Ignore;
 use std::collections::BTreeMap;
 
 use super::*;
 use crate::evidence::join;
-use crate::spec::Ignore;
 use crate::synthetic::{Synthetic, blobs, write_latent};
 
 const SPECS: &str = r#"

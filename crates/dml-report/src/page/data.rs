@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::evidence::Evidence;
-use crate::select::value_text;
+use crate::text::value_text;
 
 /// Keys, their distinct values, and the trials: an index of a value for each key (-1: does not have
 /// it), scores and curves.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Fate, missing_words};
 use crate::estimate::Estimate;
 use crate::evidence::{Evidence, Keyed, Ranks, group};
-use crate::select::{key_text, score_text, value_text};
+use crate::text::{key_text, score_text, value_text};
 
 /// Where the mean of a score should lie.
 pub(super) struct Range<'s> {

@@ -1,8 +1,8 @@
+use dml_spec::Ignore;
 use dml_store::{Outcome, Scores};
 
 use super::*;
 use crate::evidence::join;
-use crate::spec::Ignore;
 use crate::synthetic::Synthetic;
 
 fn checked(spec: &str, synthetic: &Synthetic) -> Prediction {

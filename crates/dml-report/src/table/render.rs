@@ -1,7 +1,7 @@
 //! A table as Markdown, CSV, LaTeX and HTML.
 
-use crate::select::{key_text, score_text, value_text};
 use crate::table::{Cell, Mark, Row, Table};
+use crate::text::{key_text, score_text, value_text};
 
 /// How a format writes what all formats say.
 struct Style {

@@ -1,5 +1,6 @@
 //! Whether scores of the same trials are the same for all practical purposes.
 
+use dml_spec::EquivalenceSpec;
 use std::collections::{BTreeMap, BTreeSet};
 
 use dml_eval::statistics::{mean, paired_difference};
@@ -8,8 +9,7 @@ use super::phrases::{by_seed_words, p_text, plan_words};
 use super::{LEVEL, by_seed};
 use crate::estimate::Estimate;
 use crate::evidence::{Evidence, Keyed, Ranks, group, varying_keys};
-use crate::select::{case_text, score_text};
-use crate::spec::EquivalenceSpec;
+use crate::text::{case_text, score_text};
 
 /// Two scores under one combination of the values of `each`.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,11 +1,11 @@
 //! Treatment and control side by side, equal in everything that the proposal does not touch.
 
+use dml_spec::{ChoiceSpec, VerdictSpec, is_in};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evidence::{Evidence, SEED, varying_keys};
-use crate::select::{is_in, key_text, score_text, value_text};
-use crate::spec::{ChoiceSpec, VerdictSpec};
+use crate::text::{key_text, score_text, value_text};
 
 /// Why a pair is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,8 +2,8 @@ mod chosen;
 
 use super::*;
 use crate::evidence::join;
-use crate::spec::Ignore;
 use crate::synthetic::Synthetic;
+use dml_spec::Ignore;
 
 const SPEC: &str = r#"
     name = "decoder"

@@ -2,7 +2,7 @@
 
 use super::phrases::{p_text, plan_words};
 use crate::estimate::{Estimate, SCOPE};
-use crate::select::{case_text, score_text};
+use crate::text::{case_text, score_text};
 use crate::verdict::{
     Cause, Diverged, Equivalence, Judged, LEVEL, NULL_MARGIN, Ruling, Verdict, seeds_needed,
 };

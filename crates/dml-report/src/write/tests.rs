@@ -1,10 +1,10 @@
+use dml_spec::ReportSpecs;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
 use super::*;
 use crate::estimate::SCOPE;
-use crate::spec::ReportSpecs;
 use crate::synthetic::{Synthetic, blobs, common, spec, write_latent};
 
 fn written(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -141,13 +141,13 @@ fn a_wrong_specification_is_named() {
 fn an_equivalence_needs_a_margin_and_two_scores() {
     let folder = tempfile::tempdir().unwrap();
     let store = RunStore::open(&folder.path().join("store")).unwrap();
-    let same = |margin: f64, scores: &str| -> crate::spec::EquivalenceSpec {
+    let same = |margin: f64, scores: &str| -> dml_spec::EquivalenceSpec {
         toml::from_str(&format!(
             "name = 'same'\nsays = 'S'\neach = []\nscores = {scores}\nmargin = {margin:?}"
         ))
         .unwrap()
     };
-    let refused = |spec: crate::spec::EquivalenceSpec| {
+    let refused = |spec: dml_spec::EquivalenceSpec| {
         let mut report = report(&[]);
         report.specs.equivalence = vec![spec];
         write_report(&report, &store, folder.path()).unwrap_err().to_string()

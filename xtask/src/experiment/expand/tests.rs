@@ -1,4 +1,4 @@
-use dml_report::Ignore;
+use dml_spec::Ignore;
 
 use super::*;
 use crate::experiment::trial::label;

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use dml_store::flatten;
 
-use super::{FigureSpec, PredictionSpec, ReportSpecs};
-use crate::ReportError;
+use super::{FigureSpec, PredictionSpec, ReportSpecs, SpecError};
 use crate::select::is_in;
 
 impl ReportSpecs {
     /// Whether any part judges, which it may not on what is left after trials were stopped early.
-    pub(crate) fn judge(&self) -> bool {
+    pub fn judge(&self) -> bool {
         let judging = [
             self.verdict.is_empty(),
             self.equivalence.is_empty(),
@@ -25,11 +24,11 @@ impl ReportSpecs {
     ///
     /// # Errors
     /// Names the offending one, and says what would be right.
-    pub(crate) fn check(&self, trials: &[toml::Table]) -> Result<(), ReportError> {
+    pub fn check(&self, trials: &[toml::Table]) -> Result<(), SpecError> {
         let known: BTreeSet<String> = trials.iter().flat_map(|trial| flatten(trial).into_keys()).collect();
         let mut seen = BTreeSet::new();
         for (kind, name, keys) in self.parts() {
-            let wrong = |why: String| Err(ReportError::Spec(format!("{kind} \"{name}\": {why}")));
+            let wrong = |why: String| Err(SpecError(format!("{kind} \"{name}\": {why}")));
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if name.is_empty() || !name.chars().all(plain) {
                 return wrong("a name has only a-z, 0-9 and - in it".to_string());
@@ -50,14 +49,14 @@ impl ReportSpecs {
         for verdict in &self.verdict {
             let unknown = |of: &&String| !known.is_empty() && !known.iter().any(|key| is_in(key, of));
             if let Some(key) = verdict.unpaired.iter().find(unknown) {
-                return Err(ReportError::Spec(format!(
+                return Err(SpecError(format!(
                     "verdict \"{}\": unpaired has \"{key}\", which is neither a key nor a table of the sweep's trials",
                     verdict.name
                 )));
             }
         }
         for e in &self.equivalence {
-            let wrong = |why: String| Err(ReportError::Spec(format!("equivalence \"{}\": {why}", e.name)));
+            let wrong = |why: String| Err(SpecError(format!("equivalence \"{}\": {why}", e.name)));
             if e.margin.is_nan() || e.margin <= 0.0 {
                 return wrong(format!(
                     "margin is {}; a difference above 0, such as 0.01, would be right",
@@ -71,7 +70,7 @@ impl ReportSpecs {
         for table in &self.table {
             if let Some(key) = table.best_within.iter().find(|key| !table.rows.contains(key)) {
                 let name = &table.name;
-                return Err(ReportError::Spec(format!(
+                return Err(SpecError(format!(
                     "table \"{name}\": best_within has \"{key}\", which is not among its rows"
                 )));
             }

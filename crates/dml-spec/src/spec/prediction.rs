@@ -1,14 +1,14 @@
 //! `[[prediction]]`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::select::Selection;
 
 /// What is expected of scores, written down before they are measured: held or failed in the report,
 /// open as long as a trial that it speaks of has no result.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
+// Exhaustive: what makes reports has to know every kind.
 pub enum PredictionSpec {
     /// In every case the mean of a score over seeds lies in a range.
     Range {
@@ -59,21 +59,21 @@ pub enum PredictionSpec {
 
 impl PredictionSpec {
     /// Anchor.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Range { name, .. } | Self::Information { name, .. } => name,
         }
     }
 
     /// The prediction as a sentence without its full stop.
-    pub(crate) fn says(&self) -> &str {
+    pub fn says(&self) -> &str {
         match self {
             Self::Range { says, .. } | Self::Information { says, .. } => says,
         }
     }
 
     /// Which trials.
-    pub(crate) fn select(&self) -> &Selection {
+    pub fn select(&self) -> &Selection {
         match self {
             Self::Range { select, .. } | Self::Information { select, .. } => select,
         }

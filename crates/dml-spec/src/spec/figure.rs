@@ -1,13 +1,13 @@
 //! `[[figure]]`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::select::Selection;
 
 /// A figure.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
+// Exhaustive: what makes reports has to know every kind.
 pub enum FigureSpec {
     /// Latent spaces side by side.
     Latent {

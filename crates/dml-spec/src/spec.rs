@@ -7,18 +7,23 @@ mod prediction;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::select::Selection;
 pub use figure::FigureSpec;
 pub use prediction::PredictionSpec;
+
+/// A sweep file asks for what cannot be made: names the part, and says what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SpecError(pub String);
 
 /// A key, its values, and for each the keys that mean nothing for trials of this value:
 /// `{ "model.system" = { pixels = ["model.latent_dim"] } }`.
 pub type Ignore = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
 /// Everything a sweep file asks of its report.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReportSpecs {
     /// `[ignore]`: tables and figures show such a key as –, and do not select by it.
@@ -41,7 +46,7 @@ pub struct ReportSpecs {
 }
 
 /// A table: which trials, what names a row, which scores.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableSpec {
     /// File stem and anchor.
@@ -90,7 +95,7 @@ pub struct TableSpec {
 /// though it may be supported; the comparison then counts for Holm's correction as one that shows
 /// nothing. Nor has a difference a p that is the same for every seed: seeds that change nothing are
 /// copies of one trial.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerdictSpec {
     /// Anchor.
@@ -120,7 +125,7 @@ pub struct VerdictSpec {
 }
 
 /// How tuned keys get their value without a look at the numbers that are then reported.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Choice")]
 pub struct ChoiceSpec {
     /// The tuned keys.
@@ -158,7 +163,7 @@ impl TryFrom<Choice> for ChoiceSpec {
 /// Two one-sided paired t tests over seeds (Schuirmann 1987): equivalent is what is shown to differ
 /// by less than the margin, after Holm's correction for all comparisons of the report, verdicts and
 /// these together. Not shown is not different.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EquivalenceSpec {
     /// Anchor.
@@ -183,7 +188,7 @@ pub struct EquivalenceSpec {
 /// factorial the shares of all effects, of the seed and of what is left add up to 1. An interval is
 /// that of the 2.5% and 97.5% percentiles of the share over 2,000 draws of as many seeds with
 /// replacement (Efron 1979). Seeds of which a trial has no score (yet) are left out whole.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EffectsSpec {
     /// File stem of its figure, and anchor.

@@ -1,7 +1,7 @@
 //! Files of embeddings that are wrong, damaged, or what `dml embed` writes.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dml_data::npz::NpzWriter;
 use ndarray::Array2;
@@ -12,28 +12,30 @@ use super::{Member, file, keys, labels, points, score};
 use crate::arrays::npy;
 use crate::call::{complaint_of, dml, text};
 
-#[test]
-fn what_is_wrong_with_a_file_is_one_sentence_that_names_file_and_member() {
+/// Changes to the members of a sound file, each with the sentence that it gets.
+type Cases<'a> = &'a [(&'a [Member], String)];
+
+/// Asserts that each changed file is refused with its sentence.
+fn are_refused(cases: Cases) {
     let folder = tempfile::tempdir().unwrap();
-    let with = |n: usize, at: usize, value: f64| {
-        let mut values: Vec<f64> = points(n).into_iter().map(f64::from).collect();
-        values[at] = value;
-        npy(&[n, 2], &values)
-    };
-    let with_label = |n: usize, at: usize| {
-        let mut labels = labels(n);
-        labels[at] = -1;
-        npy(&[n], &labels)
-    };
-    let mask = "a mask of 40 booleans is wanted, one a training row, and true where its label was seen";
-    let zeros_and_ones = "booleans, or 0 and 1, as labelled.astype(bool) makes of numbers, are expected";
+    for (changed, sentence) in cases {
+        is_refused(&file(&folder, changed), sentence);
+    }
+}
+
+fn is_refused(path: &Path, sentence: &str) {
+    let (code, complaint) = complaint_of(&["score", text(path)]);
+    assert_eq!(complaint, format!("error: {}: {sentence}\n", path.display()));
+    assert_eq!(code, Some(1), "{complaint}");
+}
+
+#[test]
+fn a_file_without_the_arrays_that_are_needed_or_with_other_shapes_is_refused_in_one_sentence() {
     let expected = "expected are test_embeddings and test_labels, for read-outs train_embeddings and train_labels, and if you like labelled, \
         or else the embeddings and labels of one split";
-    let unlabelled = "and labels are 0 or more: a row without a label cannot be scored; a row whose label the model did not see keeps its label and is \
-        false in `labelled`, an array of 0 and 1 over the training rows";
     let nothing = |n| npy::<f32>(&[n, 0], &[]);
     let dimensions = "have no dimensions; they need at least one";
-    let cases: [(&[Member], String); 18] = [
+    are_refused(&[
         (
             &[("test_labels", vec![])],
             format!("has no array test_labels: it has test_embeddings, train_embeddings, train_labels; {expected}"),
@@ -66,12 +68,44 @@ fn what_is_wrong_with_a_file_is_one_sentence_that_names_file_and_member() {
             &[("test_embeddings", npy(&[2, 2], &points(2))), ("test_labels", npy(&[2], &labels(2)))],
             "test_embeddings have 2 rows, and test_folds need at least 3".into(),
         ),
+    ]);
+}
+
+#[test]
+fn labels_below_0_and_masks_that_do_not_fit_are_refused_in_one_sentence() {
+    let with_label = |n: usize, at: usize| {
+        let mut labels = labels(n);
+        labels[at] = -1;
+        npy(&[n], &labels)
+    };
+    let mask = "a mask of 40 booleans is wanted, one a training row, and true where its label was seen";
+    let zeros_and_ones = "booleans, or 0 and 1, as labelled.astype(bool) makes of numbers, are expected";
+    let unlabelled = "and labels are 0 or more: a row without a label cannot be scored; a row whose label the model did not see keeps its label and is \
+        false in `labelled`, an array of 0 and 1 over the training rows";
+    are_refused(&[
         (&[("train_labels", with_label(40, 3))], format!("train_labels has -1 in row 3, {unlabelled}")),
         (&[("test_labels", with_label(60, 5))], format!("test_labels has -1 in row 5, {unlabelled}")),
-        (&[("labelled", npy(&[3], &[0_i64, 1, 1]))], format!("labelled has 3 values and the training set 40 rows; {mask}")),
+        (
+            &[("labelled", npy(&[3], &[0_i64, 1, 1]))],
+            format!("labelled has 3 values and the training set 40 rows; {mask}"),
+        ),
         (&[("labelled", npy(&[40], &[7_i64; 40]))], format!("labelled holds 7: {zeros_and_ones}")),
-        (&[("labelled", npy(&[40], &[1.0_f32; 40]))], format!("labelled has the type '<f4': {zeros_and_ones}")),
+        (
+            &[("labelled", npy(&[40], &[1.0_f32; 40]))],
+            format!("labelled has the type '<f4': {zeros_and_ones}"),
+        ),
         (&[("labelled", npy(&[40], &[false; 40]))], format!("labelled is false everywhere; {mask}")),
+    ]);
+}
+
+#[test]
+fn coordinates_that_cannot_be_scored_are_refused_in_one_sentence_that_names_the_row() {
+    let with = |n: usize, at: usize, value: f64| {
+        let mut values: Vec<f64> = points(n).into_iter().map(f64::from).collect();
+        values[at] = value;
+        npy(&[n, 2], &values)
+    };
+    are_refused(&[
         (
             &[("test_embeddings", with(60, 7, f64::NAN))],
             "embedding 3 of the test set has a coordinate that is not finite; every coordinate must be a finite number".into(),
@@ -88,21 +122,14 @@ fn what_is_wrong_with_a_file_is_one_sentence_that_names_file_and_member() {
              to the order of 1"
                 .into(),
         ),
-    ];
-    for (changed, sentence) in cases {
-        let path = file(&folder, changed);
-        let (code, complaint) = complaint_of(&["score", text(&path)]);
-        assert_eq!(complaint, format!("error: {}: {sentence}\n", path.display()));
-        assert_eq!(code, Some(1), "{complaint}");
-    }
-    for (path, sentence) in [
-        (folder.path().join("missing.npz"), "No such file or directory (os error 2)"),
-        (folder.path().to_owned(), "is a folder: an npz file is expected"),
-    ] {
-        let (code, complaint) = complaint_of(&["score", text(&path)]);
-        assert_eq!(complaint, format!("error: {}: {sentence}\n", path.display()));
-        assert_eq!(code, Some(1));
-    }
+    ]);
+}
+
+#[test]
+fn a_path_that_is_no_file_is_refused_in_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    is_refused(&folder.path().join("missing.npz"), "No such file or directory (os error 2)");
+    is_refused(folder.path(), "is a folder: an npz file is expected");
 }
 
 /// What `dml embed` writes of a split of the clusters.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
 use std::time::Instant;
 
-use anyhow::ensure;
+use anyhow::{anyhow, ensure};
 
 use crate::{invariants, libtorch};
 
@@ -39,6 +39,10 @@ const CHECKS: [Step; 6] = [
     ("doc --workspace --no-deps", Some(("RUSTDOCFLAGS", "-D warnings"))),
 ];
 
+/// Builds the tests, and with them the programs that the proofs run: of `cargo build` each would be
+/// built once more, with other features of what it needs.
+const BUILD: Step = ("test --workspace --no-run", None);
+
 /// The tests come last, so that their runner's closing lines end the output; they run side by side,
 /// so each gets one thread. `cargo test` covers unit, integration and doc-tests, and builds the
 /// examples.
@@ -47,20 +51,22 @@ const TESTS: Step = ("test --workspace", Some(("OMP_NUM_THREADS", "1")));
 /// Checks until something fails; the exit code is then that step's own.
 pub(crate) fn run(root: &Path, arguments: &TestArguments) -> anyhow::Result<ExitCode> {
     libtorch::ensure(root)?;
+    let prepared = arguments.all.then(proofs::prepare);
     eprintln!("xtask test: dependency rules");
     let violations = invariants::check(root)?;
     ensure!(violations.is_empty(), "the dependency rules do not hold: {}", violations.join("; "));
-    for (words, variable) in CHECKS {
+    let build = arguments.all.then_some(BUILD);
+    for step in CHECKS.into_iter().chain(build) {
         let start = Instant::now();
-        eprintln!("xtask test: cargo {words}");
-        let status = libtorch::cargo(root).args(words.split(' ')).envs(variable).status()?;
-        if !status.success() {
-            return Ok(failed(&format!("cargo {words}"), status));
+        if let Some(code) = cargo(root, step)? {
+            return Ok(code);
         }
         eprintln!("xtask test: passed in {:.1} s", start.elapsed().as_secs_f64());
     }
-    if arguments.all {
-        let proofs::Outcome { failed: at, skipped } = proofs::run(root)?;
+    if let Some(prepared) = prepared {
+        let prepared =
+            prepared.join().map_err(|_| anyhow!("what the proofs need could not be looked for"))?;
+        let proofs::Outcome { failed: at, skipped } = proofs::run(root, prepared)?;
         if let Some((script, status)) = at {
             return Ok(failed(script, status));
         }
@@ -69,10 +75,14 @@ pub(crate) fn run(root: &Path, arguments: &TestArguments) -> anyhow::Result<Exit
             eprintln!("{line}");
         }
     }
-    let (words, variable) = TESTS;
+    Ok(cargo(root, TESTS)?.unwrap_or(ExitCode::SUCCESS))
+}
+
+/// Runs a step of cargo's; an exit code if it fails.
+fn cargo(root: &Path, (words, variable): Step) -> anyhow::Result<Option<ExitCode>> {
     eprintln!("xtask test: cargo {words}");
     let status = libtorch::cargo(root).args(words.split(' ')).envs(variable).status()?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { failed(&format!("cargo {words}"), status) })
+    Ok((!status.success()).then(|| failed(&format!("cargo {words}"), status)))
 }
 
 /// Says so; the exit code is the step's own.

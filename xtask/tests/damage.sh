@@ -4,7 +4,7 @@
 # bytes of the undisturbed sweep. Mounts a small tmpfs that only this script sees.
 if [ "${1:-}" != mounts ]; then
   # Built here: cargo has no business in a user namespace.
-  (cd "$(dirname "${BASH_SOURCE[0]}")/../.." && cargo build --quiet --package xtask --package dml-cli && cargo build --quiet --package dml-report) || exit
+  [ -n "${built:-}" ] || (cd "$(dirname "${BASH_SOURCE[0]}")/../.." && cargo build --quiet --package xtask --package dml-cli && cargo build --quiet --package dml-report) || exit
   options=--mount
   [ "$(id -u)" = 0 ] || options="--map-root-user --mount"
   built=true exec unshare $options "${BASH_SOURCE[0]}" mounts

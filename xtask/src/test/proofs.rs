@@ -1,8 +1,10 @@
 //! The proofs against other software and with real kills: minutes each, and each a script that can
 //! be run by hand.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -89,14 +91,27 @@ pub(super) struct Outcome {
     pub skipped: Vec<String>,
 }
 
-/// Runs the proofs until one fails.
+/// For each proof the variables that tell its script where things are, or why it cannot be had.
+type Prepared = Vec<Result<Vec<(&'static str, OsString)>>>;
+
+/// Begins to see to what the proofs need. That waits for the network more than it computes, so it is
+/// done beside what is compiled before.
+pub(super) fn prepare() -> JoinHandle<Prepared> {
+    let of = |Proof { needs, .. }: &Proof| {
+        let variables: Result<Vec<_>> = needs.iter().map(Need::meet).collect();
+        variables.map(|variables| variables.into_iter().flatten().collect())
+    };
+    thread::spawn(move || PROOFS.iter().map(of).collect())
+}
+
+/// Runs the proofs until one fails, with the programs that the tests of the workspace have built.
 ///
 /// # Errors
 /// When a script cannot be started.
-pub(super) fn run(root: &Path) -> Result<Outcome> {
+pub(super) fn run(root: &Path, prepared: Prepared) -> Result<Outcome> {
     let mut skipped = Vec::new();
-    for Proof { name, needs, script } in &PROOFS {
-        let variables: Vec<_> = match needs.iter().map(Need::meet).collect::<Result<_>>() {
+    for (Proof { name, script, .. }, variables) in PROOFS.iter().zip(prepared) {
+        let variables = match variables {
             Ok(variables) => variables,
             Err(reason) => {
                 let line = format!("xtask test: SKIPPED: {name}: {reason:#}");
@@ -107,8 +122,8 @@ pub(super) fn run(root: &Path) -> Result<Outcome> {
         };
         let start = Instant::now();
         eprintln!("xtask test: {name}: {script}");
-        let variables = variables.into_iter().flatten();
-        let status = libtorch::command(root, "bash").args(script.split(' ')).envs(variables).status()?;
+        let mut bash = libtorch::command(root, "bash");
+        let status = bash.args(script.split(' ')).envs(variables).env("built", "true").status()?;
         if !status.success() {
             return Ok(Outcome { failed: Some((script, status)), skipped });
         }

@@ -35,80 +35,99 @@ fn a_mask_of_one_class_predicts_it() {
     assert!(scores["labelled.knn.ami"].abs() < 1e-12);
 }
 
-#[test]
-fn bad_input_is_an_error_that_names_set_and_row_as_the_caller_counts() {
-    let (good, labels) = line(40);
-    let labels: Vec<i64> = labels.into_iter().map(i64::from).collect();
-    let with = |value| {
-        let mut embeddings = good.clone();
-        embeddings[[37, 0]] = value;
-        embeddings
-    };
-    let (nan, huge, wide) = (with(f32::NAN), with(2e15), Array2::zeros((40, 2)));
-    let mut unlabelled = labels.clone();
-    unlabelled[37] = -1;
-    let of = |embeddings, labels| Embedded { embeddings, labels };
-    let sound = of(good.view(), &labels);
-    let [nan, huge, wide] = [&nan, &huge, &wide].map(|embeddings| of(embeddings.view(), &labels));
-    let unlabelled = of(good.view(), &unlabelled);
-    let short = of(good.view(), &labels[..39]);
-    let two = of(good.slice(ndarray::s![..2, ..]), &labels[..2]);
-    let nothing = of(good.slice(ndarray::s![..0, ..]), &[]);
+/// Forty sound rows and everything that can be wrong with them.
+struct Sets {
+    good: Array2<f32>,
+    nan: Array2<f32>,
+    huge: Array2<f32>,
+    wide: Array2<f32>,
+    labels: Vec<i64>,
+    unlabelled: Vec<i64>,
+}
 
-    let none: &[usize] = &[];
-    for (train, labelled, test, protocols, expected) in [
-        (
-            sound,
-            &[1, 2][..],
-            nan,
-            &Protocol::ALL[..],
-            "embedding 37 of the test set has a coordinate that is not finite",
-        ),
-        (sound, &[1, 2], huge, &Protocol::ALL, "embedding 37 of the test set has a coordinate beyond 1e15"),
-        (sound, &[1, 2], unlabelled, &Protocol::ALL, "label 37 of the test set is -1"),
-        (sound, &[1, 2], short, &Protocol::ALL, "the test set has 40 embeddings and 39 labels"),
-        (
-            nan,
-            &[1, 37],
-            sound,
-            &[Labelled, Train],
-            "embedding 37 of the training set has a coordinate that is not",
-        ),
-        (
-            huge,
-            &[1, 37],
-            sound,
-            &[Labelled, Train],
-            "embedding 37 of the training set has a coordinate beyond",
-        ),
-        (unlabelled, &[1, 37], sound, &[Labelled, Train], "label 37 of the training set is -1"),
-        (short, &[1, 2], sound, &[Labelled, Train], "the training set has 40 embeddings and 39 labels"),
-        (
-            wide,
-            &[1, 2],
-            sound,
-            &[Labelled, Train],
-            "embeddings to fit on have 2 coordinates and those to ask about 1",
-        ),
-        (sound, &[40], sound, &[Labelled], "labelled row 40 does not exist; the training set has 40 rows"),
-        (sound, none, sound, &[Labelled], "0 points are too few to fit a classifier"),
-        (nothing, none, sound, &[Labelled, Train], "0 points are too few to fit a classifier"),
-        (sound, none, two, &[TestFolds], "2 points are too few for three folds"),
+impl Sets {
+    fn new() -> Self {
+        let (good, labels) = line(40);
+        let labels: Vec<i64> = labels.into_iter().map(i64::from).collect();
+        let with = |value| {
+            let mut embeddings = good.clone();
+            embeddings[[37, 0]] = value;
+            embeddings
+        };
+        let mut unlabelled = labels.clone();
+        unlabelled[37] = -1;
+        let (nan, huge, wide) = (with(f32::NAN), with(2e15), Array2::zeros((40, 2)));
+        Self { good, nan, huge, wide, labels, unlabelled }
+    }
+
+    /// Sound labels for any embeddings.
+    fn labelled<'a>(&'a self, embeddings: &'a Array2<f32>) -> Embedded<'a, i64> {
+        Embedded { embeddings: embeddings.view(), labels: &self.labels }
+    }
+
+    /// Any labels for sound embeddings.
+    fn sound<'a>(&'a self, labels: &'a [i64]) -> Embedded<'a, i64> {
+        Embedded { embeddings: self.good.view(), labels }
+    }
+
+    fn first(&self, n: usize) -> Embedded<'_, i64> {
+        Embedded { embeddings: self.good.slice(ndarray::s![..n, ..]), labels: &self.labels[..n] }
+    }
+}
+
+fn is_refused(evaluation: &Evaluation<i64>, protocols: &[Protocol], expected: &str) {
+    for &protocol in protocols {
+        let error = evaluation.readouts(protocol, &[Readout::Knn]).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{protocol:?}: {error}, not {expected}");
+    }
+}
+
+#[test]
+fn a_bad_test_set_is_an_error_of_every_score_that_names_set_and_row_as_the_caller_counts() {
+    let sets = Sets::new();
+    for (test, expected) in [
+        (sets.labelled(&sets.nan), "embedding 37 of the test set has a coordinate that is not finite"),
+        (sets.labelled(&sets.huge), "embedding 37 of the test set has a coordinate beyond 1e15"),
+        (sets.sound(&sets.unlabelled), "label 37 of the test set is -1"),
+        (sets.sound(&sets.labels[..39]), "the test set has 40 embeddings and 39 labels"),
     ] {
-        let evaluation = Evaluation { train, labelled, test, seed: 1 };
-        for &protocol in protocols {
-            let error = evaluation.readouts(protocol, &[Readout::Knn]).unwrap_err().to_string();
-            assert!(error.starts_with(expected), "{protocol:?}: {error}, not {expected}");
-        }
-        if protocols.len() == 3 {
-            for error in [evaluation.clustering().unwrap_err(), evaluation.retrieval().unwrap_err()] {
-                assert!(error.to_string().starts_with(expected), "{error}, not {expected}");
-            }
+        let evaluation = Evaluation { train: sets.sound(&sets.labels), labelled: &[1, 2], test, seed: 1 };
+        is_refused(&evaluation, &Protocol::ALL, expected);
+        for error in [evaluation.clustering().unwrap_err(), evaluation.retrieval().unwrap_err()] {
+            assert!(error.to_string().starts_with(expected), "{error}, not {expected}");
         }
     }
-    // What a protocol does not look at may be anything.
-    let evaluation = Evaluation { train: unlabelled, labelled: &[1, 2], test: sound, seed: 1 };
+}
+
+#[test]
+fn a_bad_training_set_is_an_error_that_names_set_and_row_as_the_caller_counts() {
+    let sets = Sets::new();
+    let both = &[Labelled, Train][..];
+    let sound = sets.sound(&sets.labels);
+    let [nan, huge, wide] = [&sets.nan, &sets.huge, &sets.wide].map(|rows| sets.labelled(rows));
+    let too_few = "0 points are too few to fit a classifier";
+    for (train, labelled, protocols, expected) in [
+        (nan, &[1, 37][..], both, "embedding 37 of the training set has a coordinate that is not"),
+        (huge, &[1, 37], both, "embedding 37 of the training set has a coordinate beyond"),
+        (sets.sound(&sets.unlabelled), &[1, 37], both, "label 37 of the training set is -1"),
+        (sets.sound(&sets.labels[..39]), &[1, 2], both, "the training set has 40 embeddings and 39 labels"),
+        (wide, &[1, 2], both, "embeddings to fit on have 2 coordinates and those to ask about 1"),
+        (sound, &[40], &[Labelled], "labelled row 40 does not exist; the training set has 40 rows"),
+        (sound, &[], &[Labelled], too_few),
+        (sets.first(0), &[], both, too_few),
+    ] {
+        is_refused(&Evaluation { train, labelled, test: sound, seed: 1 }, protocols, expected);
+    }
+    let evaluation = Evaluation { train: sound, labelled: &[], test: sets.first(2), seed: 1 };
+    is_refused(&evaluation, &[TestFolds], "2 points are too few for three folds");
+}
+
+#[test]
+fn what_a_protocol_does_not_look_at_may_be_anything() {
+    let sets = Sets::new();
+    let test = sets.sound(&sets.labels);
+    let evaluation = Evaluation { train: sets.sound(&sets.unlabelled), labelled: &[1, 2], test, seed: 1 };
     assert!(evaluation.readouts(Labelled, &[Readout::Knn]).is_ok());
-    let evaluation = Evaluation { train: wide, labelled: &[99], test: sound, seed: 1 };
+    let evaluation = Evaluation { train: sets.labelled(&sets.wide), labelled: &[99], test, seed: 1 };
     assert!(evaluation.readouts(TestFolds, &[Readout::Knn]).is_ok());
 }

@@ -8,5 +8,6 @@ screenshots=${1:+$(realpath "$1")}
 cd "$here/../../../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cargo run --quiet --package dml-report --example synthetic_report -- "$work" 2000
+[ -n "${built:-}" ] || cargo build --quiet --package dml-report --example synthetic_report
+"${CARGO_TARGET_DIR:-target}/debug/examples/synthetic_report" "$work" 2000
 CHROMIUM=${CHROMIUM:-$(command -v chromium)} node "$here/page.cjs" "$work/report/index.html" $screenshots

@@ -51,7 +51,7 @@ pub(crate) fn run(root: &Path, arguments: &ReportArguments) -> Result<ExitCode> 
     Ok(if written { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Begins to build what [`write`] will run, while there is something else to wait for.
+/// Begins to build what [`write()`] will run, while there is something else to wait for.
 pub(crate) fn begin(root: &Path) -> Option<Child> {
     if env::var_os(OTHER_PROGRAM).is_some() { None } else { PROGRAM.begin(root) }
 }

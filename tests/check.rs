@@ -27,7 +27,7 @@ fn check_tells_ids_and_goes_on_after_a_bad_file() {
     assert_eq!(
         of_bad,
         format!(
-            "error: {}: kl.beta = -1.0 is out of range; it must be 0 or more, at most 3.4e38",
+            "error: {}: line 34: kl.beta = -1.0 is out of range; it must be 0 or more, at most 3.4e38",
             bad.display()
         )
     );

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::error::not_negative;
+use crate::ParameterShape;
+use crate::error::{Checks, not_negative};
 use crate::loss::{Batch, Loss};
 use crate::masked::{classes_of, dot_products, is_of_class, labelled_only, mean_where, of_a_class};
-use crate::{LossError, ParameterShape};
 
 /// Softmax cross-entropy of a linear head, plus lambda times half the squared distance to the
 /// centre of the own class.
@@ -34,8 +34,8 @@ impl Default for Center {
 }
 
 impl Loss for Center {
-    fn check(&self) -> Result<(), LossError> {
-        not_negative("center", "lambda", self.lambda)
+    fn checks(&self) -> Checks {
+        vec![not_negative("center", "lambda", self.lambda)]
     }
 
     fn parameters(&self, dim: i64, n_classes: i64) -> Vec<ParameterShape> {

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::LossError;
-use crate::error::{positive, within};
+use crate::error::{Checks, positive, within};
 use crate::masked::{log_one_plus_exp, log_sum_exp_where, mean_where};
 use crate::pairs::{PairLoss, Pairs};
 
@@ -33,9 +32,11 @@ impl Default for Circle {
 }
 
 impl PairLoss for Circle {
-    fn check(&self) -> Result<(), LossError> {
-        positive("circle", "gamma", self.gamma)?;
-        within("circle", "m", self.m, (0.0..=1.0, "between 0 and 1"))
+    fn checks(&self) -> Checks {
+        vec![
+            positive("circle", "gamma", self.gamma),
+            within("circle", "m", self.m, (0.0..=1.0, "between 0 and 1")),
+        ]
     }
 
     fn of_pairs(&self, pairs: &Pairs) -> Tensor {

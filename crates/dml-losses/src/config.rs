@@ -48,7 +48,7 @@ macro_rules! losses {
                 /// # Errors
                 /// As [`LossConfig::check`].
                 pub fn check(&self) -> Result<(), LossError> {
-                    loss::Loss::check(self)
+                    loss::Loss::checks(self).into_iter().collect()
                 }
             }
 
@@ -105,10 +105,15 @@ impl LossConfig {
     /// Checks every setting.
     ///
     /// # Errors
-    /// A setting out of its range, and a combination without terms or with two terms that learn the
-    /// same. None of these is looked for again by the other methods.
+    /// The first of [`Self::mistakes`].
     pub fn check(&self) -> Result<(), LossError> {
-        self.as_loss().check()
+        self.as_loss().checks().into_iter().collect()
+    }
+
+    /// All that is wrong: settings out of their range, and a combination without terms or with two
+    /// terms that learn the same. None of these is looked for again by the other methods.
+    pub fn mistakes(&self) -> Vec<LossError> {
+        self.as_loss().checks().into_iter().filter_map(Result::err).collect()
     }
 
     /// What the loss itself learns (softmax head, centres, proxies) for embeddings of `dim`

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::LossError;
-use crate::error::positive;
+use crate::error::{Checks, positive};
 use crate::masked::mean_where;
 use crate::pairs::{Classes, DistanceLoss};
 
@@ -34,8 +33,8 @@ impl Default for Contrastive {
 }
 
 impl DistanceLoss for Contrastive {
-    fn check(&self) -> Result<(), LossError> {
-        positive("contrastive", "margin", self.margin)
+    fn checks(&self) -> Checks {
+        vec![positive("contrastive", "margin", self.margin)]
     }
 
     fn normalized(&self) -> bool {

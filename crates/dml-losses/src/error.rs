@@ -29,6 +29,9 @@ pub enum LossError {
     },
 }
 
+/// What became of the check of each setting.
+pub(crate) type Checks = Vec<Result<(), LossError>>;
+
 /// Losses are taken in f32, where a smaller number is 0 and a larger one infinite.
 pub(crate) fn positive(kind: &'static str, key: &'static str, value: f64) -> Result<(), LossError> {
     let fits = (f32::MIN_POSITIVE..=f32::MAX).contains(&(value as f32));
@@ -49,6 +52,6 @@ pub(crate) fn within(
     check(allowed.contains(&value), LossError::OutOfRange { kind, key, value, range })
 }
 
-fn check(holds: bool, error: LossError) -> Result<(), LossError> {
+pub(crate) fn check(holds: bool, error: LossError) -> Result<(), LossError> {
     if holds { Ok(()) } else { Err(error) }
 }

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::LossError;
-use crate::error::positive;
+use crate::error::{Checks, positive};
 use crate::masked::{log_sum_exp_where, mean_where};
 use crate::pairs::{Classes, DistanceLoss};
 
@@ -33,8 +32,8 @@ impl Default for LiftedStructure {
 }
 
 impl DistanceLoss for LiftedStructure {
-    fn check(&self) -> Result<(), LossError> {
-        positive("lifted_structure", "margin", self.margin)
+    fn checks(&self) -> Checks {
+        vec![positive("lifted_structure", "margin", self.margin)]
     }
 
     fn normalized(&self) -> bool {

@@ -2,12 +2,13 @@
 
 use tch::Tensor;
 
-use crate::{CrossBatchMemory, LossError};
+use crate::CrossBatchMemory;
+use crate::error::Checks;
 
 /// What the file of a loss says of it. Its public methods come from the list in `lib.rs`.
 pub(crate) trait Loss {
-    /// See [`crate::LossConfig::check`].
-    fn check(&self) -> Result<(), LossError>;
+    /// What became of the check of each setting; see [`crate::LossConfig::mistakes`].
+    fn checks(&self) -> Checks;
 
     /// See [`crate::LossConfig::parameters`].
     fn parameters(&self, _dim: i64, _n_classes: i64) -> Vec<ParameterShape> {

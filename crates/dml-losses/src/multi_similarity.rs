@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::LossError;
-use crate::error::{not_negative, positive, within};
+use crate::error::{Checks, not_negative, positive, within};
 use crate::masked::{log_one_plus_exp, log_sum_exp_where, mean_where};
 use crate::pairs::{PairLoss, Pairs};
 
@@ -41,11 +40,13 @@ impl Default for MultiSimilarity {
 }
 
 impl PairLoss for MultiSimilarity {
-    fn check(&self) -> Result<(), LossError> {
-        positive("multi_similarity", "alpha", self.alpha)?;
-        positive("multi_similarity", "beta", self.beta)?;
-        within("multi_similarity", "lambda", self.lambda, (-1.0..=1.0, "between -1 and 1"))?;
-        not_negative("multi_similarity", "epsilon", self.epsilon)
+    fn checks(&self) -> Checks {
+        vec![
+            positive("multi_similarity", "alpha", self.alpha),
+            positive("multi_similarity", "beta", self.beta),
+            within("multi_similarity", "lambda", self.lambda, (-1.0..=1.0, "between -1 and 1")),
+            not_negative("multi_similarity", "epsilon", self.epsilon),
+        ]
     }
 
     fn of_pairs(&self, pairs: &Pairs) -> Tensor {

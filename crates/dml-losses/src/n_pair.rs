@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::LossError;
-use crate::error::not_negative;
+use crate::error::{Checks, not_negative};
 use crate::masked::{dot_products, log_one_plus_exp, log_sum_exp_where, mean_where};
 use crate::pairs::{PairLoss, Pairs};
 
@@ -35,8 +34,8 @@ impl Default for NPair {
 }
 
 impl PairLoss for NPair {
-    fn check(&self) -> Result<(), LossError> {
-        not_negative("n_pair", "l2_weight", self.l2_weight)
+    fn checks(&self) -> Checks {
+        vec![not_negative("n_pair", "l2_weight", self.l2_weight)]
     }
 
     fn of_pairs(&self, pairs: &Pairs) -> Tensor {

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::LossError;
-use crate::error::positive;
+use crate::error::{Checks, positive};
 use crate::masked::{log_sum_exp_where, mean_where};
 use crate::pairs::{Classes, DistanceLoss};
 
@@ -31,8 +30,8 @@ impl Default for Nca {
 }
 
 impl DistanceLoss for Nca {
-    fn check(&self) -> Result<(), LossError> {
-        positive("nca", "temperature", self.temperature)
+    fn checks(&self) -> Checks {
+        vec![positive("nca", "temperature", self.temperature)]
     }
 
     fn of_distances(&self, distances: &Tensor, classes: &Classes) -> Tensor {

@@ -4,7 +4,7 @@ mod distances;
 
 use tch::{Kind, Tensor};
 
-use crate::LossError;
+use crate::error::Checks;
 use crate::loss::{Batch, Loss};
 use crate::masked::{dot_products, labelled_only, normalized};
 
@@ -88,8 +88,8 @@ impl Classes {
 
 /// A loss that is a function of the pairs of a batch alone.
 pub(crate) trait PairLoss {
-    /// See [`crate::LossConfig::check`].
-    fn check(&self) -> Result<(), LossError>;
+    /// What became of the check of each setting; see [`crate::LossConfig::mistakes`].
+    fn checks(&self) -> Checks;
 
     /// The loss `[...]`.
     fn of_pairs(&self, pairs: &Pairs) -> Tensor;
@@ -101,8 +101,8 @@ pub(crate) trait PairLoss {
 }
 
 impl<P: PairLoss> Loss for P {
-    fn check(&self) -> Result<(), LossError> {
-        PairLoss::check(self)
+    fn checks(&self) -> Checks {
+        PairLoss::checks(self)
     }
 
     /// For a batch of no rows zero with a graph, as `LibTorch` takes no extremum over nothing.

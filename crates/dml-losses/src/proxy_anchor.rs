@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::error::{not_negative, positive};
+use crate::ParameterShape;
+use crate::error::{Checks, not_negative, positive};
 use crate::loss::{Batch, Loss};
 use crate::masked::{
     classes_of, dot_products, is_of_class, labelled_only, log_one_plus_exp, log_sum_exp_where, mean_where,
     normalized, of_a_class,
 };
-use crate::{LossError, ParameterShape};
 
 /// Proxy-anchor loss: each class has a learned proxy, which is compared with all rows of the batch.
 ///
@@ -36,9 +36,8 @@ impl Default for ProxyAnchor {
 }
 
 impl Loss for ProxyAnchor {
-    fn check(&self) -> Result<(), LossError> {
-        positive("proxy_anchor", "alpha", self.alpha)?;
-        not_negative("proxy_anchor", "delta", self.delta)
+    fn checks(&self) -> Checks {
+        vec![positive("proxy_anchor", "alpha", self.alpha), not_negative("proxy_anchor", "delta", self.delta)]
     }
 
     fn parameters(&self, dim: i64, n_classes: i64) -> Vec<ParameterShape> {

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::LossError;
-use crate::error::positive;
+use crate::error::{Checks, positive};
 use crate::masked::{log_sum_exp_where, mean_where};
 use crate::pairs::{PairLoss, Pairs};
 
@@ -32,8 +31,8 @@ impl Default for SupCon {
 }
 
 impl PairLoss for SupCon {
-    fn check(&self) -> Result<(), LossError> {
-        positive("sup_con", "temperature", self.temperature)
+    fn checks(&self) -> Checks {
+        vec![positive("sup_con", "temperature", self.temperature)]
     }
 
     fn of_pairs(&self, pairs: &Pairs) -> Tensor {

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::LossError;
-use crate::error::positive;
+use crate::error::{Checks, positive};
 use crate::masked::mean_where;
 use crate::pairs::{Classes, DistanceLoss};
 
@@ -68,8 +67,8 @@ pub enum Distance {
 }
 
 impl DistanceLoss for Triplet {
-    fn check(&self) -> Result<(), LossError> {
-        positive("triplet", "margin", self.margin)
+    fn checks(&self) -> Checks {
+        vec![positive("triplet", "margin", self.margin)]
     }
 
     fn normalized(&self) -> bool {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::error::not_negative;
+use crate::error::{Checks, check, not_negative};
 use crate::loss::{Batch, Loss};
 use crate::{LossConfig, LossError, ParameterShape, Triplet};
 
@@ -38,19 +38,16 @@ impl Default for Weighted {
 }
 
 impl Loss for Weighted {
-    fn check(&self) -> Result<(), LossError> {
-        if self.terms.is_empty() {
-            return Err(LossError::NoTerms);
-        }
+    fn checks(&self) -> Checks {
+        let mut checks = vec![check(!self.terms.is_empty(), LossError::NoTerms)];
         let mut names = HashSet::new();
         for WeightedTerm { weight, loss } in &self.terms {
-            not_negative("weighted", "weight", *weight)?;
-            loss.check()?;
-            if let Some(name) = learned_by(loss).into_iter().find(|name| !names.insert(*name)) {
-                return Err(LossError::SharedParameter { name });
-            }
+            checks.push(not_negative("weighted", "weight", *weight));
+            checks.extend(loss.as_loss().checks());
+            let shared = learned_by(loss).into_iter().find(|name| !names.insert(*name));
+            checks.push(shared.map_or(Ok(()), |name| Err(LossError::SharedParameter { name })));
         }
-        Ok(())
+        checks
     }
 
     fn parameters(&self, dim: i64, n_classes: i64) -> Vec<ParameterShape> {

@@ -5,7 +5,7 @@ use pulp::Arch;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
-use crate::error::{ConfigError, in_range};
+use crate::error::{Checks, in_range};
 use crate::parameters::Parameters;
 use crate::precision::Precision;
 use crate::schedule::Schedule;
@@ -47,19 +47,22 @@ impl Default for TrainingConfig {
 
 impl TrainingConfig {
     /// Checks every range.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        in_range("training.epochs", self.epochs, self.epochs >= 1, "at least 1")?;
+    pub(crate) fn check(&self) -> Checks {
         // Steps are taken in f32, where a smaller number is 0. Of the betas only 1 - beta gets
         // there, which is large enough for any below 1.
         let is_positive = |value: f64| (f32::MIN_POSITIVE..=f32::MAX).contains(&(value as f32));
-        for (key, value) in
-            [("training.learning_rate", self.learning_rate), ("training.epsilon", self.epsilon)]
-        {
-            let fits = is_positive(value);
-            in_range(key, format_args!("{value:?}"), fits, "above 0, from 1.2e-38 to 3.4e38")?;
-        }
-        in_range("training.beta1", self.beta1, (0.0..1.0).contains(&self.beta1), "in [0, 1)")?;
-        in_range("training.beta2", self.beta2, (0.0..1.0).contains(&self.beta2), "in [0, 1)")
+        let positive = |key, value: f64| {
+            let range = "above 0, from 1.2e-38 to 3.4e38";
+            in_range(key, format_args!("{value:?}"), is_positive(value), range)
+        };
+        let below_one = |key, value: f64| in_range(key, value, (0.0..1.0).contains(&value), "in [0, 1)");
+        vec![
+            in_range("training.epochs", self.epochs, self.epochs >= 1, "at least 1"),
+            positive("training.learning_rate", self.learning_rate),
+            positive("training.epsilon", self.epsilon),
+            below_one("training.beta1", self.beta1),
+            below_one("training.beta2", self.beta2),
+        ]
     }
 }
 

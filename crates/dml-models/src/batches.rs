@@ -7,7 +7,7 @@ use dml_data::random::keyed;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ConfigError, in_range};
+use crate::error::{Checks, in_range};
 
 /// The `[sampling]` of a trial.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,14 +63,17 @@ impl Default for SamplingConfig {
 
 impl SamplingConfig {
     /// Checks every range.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Checks {
         let Self { batch_size, memory, .. } = *self;
-        in_range("sampling.batch_size", batch_size, batch_size >= 2, "at least 2")?;
+        let mut checks = vec![
+            in_range("sampling.batch_size", batch_size, batch_size >= 2, "at least 2"),
+            in_range("sampling.memory", memory, (0..=1_000_000).contains(&memory), "0 to 1000000"),
+        ];
         if let LabelledSampling::PerClass { per_class } = self.labelled {
             let fits = (1..=batch_size).contains(&per_class);
-            in_range("sampling.labelled.per_class", per_class, fits, "1 to sampling.batch_size")?;
+            checks.push(in_range("sampling.labelled.per_class", per_class, fits, "1 to sampling.batch_size"));
         }
-        in_range("sampling.memory", memory, (0..=1_000_000).contains(&memory), "0 to 1000000")
+        checks
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::adam::TrainingConfig;
 use crate::batches::SamplingConfig;
 use crate::distance::DistanceConfig;
-use crate::error::{ConfigError, is_weight};
+use crate::error::{Checks, ConfigError, refuse};
 use crate::instance::InstanceConfig;
 use crate::kl::KlConfig;
 use crate::model::{Length, ModelConfig};
@@ -54,50 +54,63 @@ impl TrainConfig {
     /// Checks every range and combination, also of parts that the system does not use.
     ///
     /// # Errors
-    /// One sentence that names the key and what would be right.
+    /// The first of [`Self::mistakes`].
     pub fn check(&self) -> Result<(), ConfigError> {
-        self.model.check()?;
-        self.kl.check()?;
-        self.sampling.check()?;
-        self.training.check()?;
-        self.routine.check(self.training.epochs)?;
-        self.views.check()?;
-        self.instance.check()?;
-        self.pseudo_labels.check()?;
-        self.distance.check()?;
-        self.loss.check()?;
-        is_weight("reconstruction.weight", self.reconstruction.weight)?;
-        if self.instance.weight > 0.0 && self.views == ViewsConfig::default() {
-            return Err(ConfigError::conflict(
-                "the instance term is of two views of an image: set a range of [views] above 0, or instance.weight = 0",
-            ));
-        }
+        self.mistakes().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// All ranges and combinations that are wrong: each a sentence that names the key and what would
+    /// be right.
+    pub fn mistakes(&self) -> Vec<ConfigError> {
+        let of_sections = [
+            self.model.check(),
+            self.kl.check(),
+            self.sampling.check(),
+            self.training.check(),
+            self.routine.check(self.training.epochs),
+            self.views.check(),
+            self.instance.check(),
+            self.pseudo_labels.check(),
+            self.distance.check(),
+            self.reconstruction.check(),
+            self.loss.mistakes().into_iter().map(|mistake| Err(mistake.into())).collect(),
+            self.prior.settings().mistakes().into_iter().map(|mistake| Err(mistake.into())).collect(),
+            self.check_combinations(),
+        ];
+        of_sections.into_iter().flatten().filter_map(Result::err).collect()
+    }
+
+    /// What sections say of each other.
+    fn check_combinations(&self) -> Checks {
         let system = self.model.system;
-        if !system.is_baseline() && self.has_losses() == (false, false) {
-            return Err(ConfigError::conflict(
-                "reconstruction.weight = 0 leaves nothing to train: give it or instance.weight a value above 0",
-            ));
-        }
-        if self.pseudo_labels.rounds().is_some() && !system.has_metric_loss() {
-            return Err(ConfigError::conflict(
-                "pseudo_labels are for systems with a metric loss: set pseudo_labels = { kind = \"none\" }",
-            ));
-        }
-        self.check_distance()?;
-        let prior = self.prior.settings();
-        prior.check()?;
+        let has_instance_term = self.instance.weight > 0.0;
         let staged = self.routine.first_stage().is_some();
-        if staged && self.model.system != System::MetricVae {
-            return Err(ConfigError::conflict(
+        let fitted = self.prior.settings().fitted_components().is_some();
+        vec![
+            refuse(
+                has_instance_term && self.views == ViewsConfig::default(),
+                "the instance term is of two views of an image: set a range of [views] above 0, or instance.weight = 0",
+            ),
+            refuse(
+                !system.is_baseline()
+                    && self.has_losses() == (false, false)
+                    && self.reconstruction.weight == 0.0,
+                "reconstruction.weight = 0 leaves nothing to train: give it or instance.weight a value above 0",
+            ),
+            refuse(
+                self.pseudo_labels.rounds().is_some() && !system.has_metric_loss(),
+                "pseudo_labels are for systems with a metric loss: set pseudo_labels = { kind = \"none\" }",
+            ),
+            self.check_distance(),
+            refuse(
+                staged && system != System::MetricVae,
                 "the routine \"staged\" is for model.system = \"metric_vae\" only",
-            ));
-        }
-        if self.model.system.has_posterior() && staged != prior.fitted_components().is_some() {
-            return Err(ConfigError::conflict(
+            ),
+            refuse(
+                system.has_posterior() && staged != fitted,
                 "the prior \"mixture\" and the routine \"staged\" go together: the first stage's embeddings are what it is fitted on",
-            ));
-        }
-        Ok(())
+            ),
+        ]
     }
 
     /// What a distance along the decoder goes together with.
@@ -127,6 +140,12 @@ impl TrainConfig {
         let reconstructs = system.has_decoder() && self.reconstruction.weight > 0.0;
         let has_instance_term = !system.is_baseline() && self.instance.weight > 0.0;
         (system.has_metric_loss(), reconstructs || system.has_posterior() || has_instance_term)
+    }
+
+    /// Whether a step between epochs looks at embeddings: it fits a mixture or guesses labels by them.
+    /// Where none does, [`ModelConfig::embedding`] has no part in the training.
+    pub fn looks_at_embeddings(&self) -> bool {
+        self.routine.first_stage().is_some() || self.pseudo_labels.rounds().is_some()
     }
 
     /// Whether two models can be members of one stack: they may differ in seed, labels, learning

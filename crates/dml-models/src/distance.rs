@@ -8,7 +8,7 @@ use dml_losses::LossConfig;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::error::{ConfigError, in_range};
+use crate::error::{Checks, in_range};
 use crate::model::Model;
 
 /// Nodes of the graph by which a point enters it, and nearest points that it has a line to.
@@ -76,15 +76,17 @@ pub enum Way {
 
 impl DistanceConfig {
     /// Checks every range.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Checks {
         let Self::PullBack(PullBackConfig { segments, nodes, neighbours, uncertainty, .. }) = *self else {
-            return Ok(());
+            return Vec::new();
         };
-        in_range("distance.segments", segments, (1..=64).contains(&segments), "1 to 64")?;
-        in_range("distance.nodes", nodes, (2..=2000).contains(&nodes), "2 to 2000")?;
-        in_range("distance.neighbours", neighbours, (1..=100).contains(&neighbours), "1 to 100")?;
         let fits = (0.0..=100.0).contains(&uncertainty);
-        in_range("distance.uncertainty", uncertainty, fits, "0 to 100")
+        vec![
+            in_range("distance.segments", segments, (1..=64).contains(&segments), "1 to 64"),
+            in_range("distance.nodes", nodes, (2..=2000).contains(&nodes), "2 to 2000"),
+            in_range("distance.neighbours", neighbours, (1..=100).contains(&neighbours), "1 to 100"),
+            in_range("distance.uncertainty", uncertainty, fits, "0 to 100"),
+        ]
     }
 
     /// The settings of the pull-back distance, if it is that.

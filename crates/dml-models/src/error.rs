@@ -34,6 +34,14 @@ impl ConfigError {
     }
 }
 
+/// What became of each check of a section, so that all that is wrong is said at once.
+pub(crate) type Checks = Vec<Result<(), ConfigError>>;
+
+/// Refuses settings that do not go together.
+pub(crate) fn refuse(conflicts: bool, sentence: impl Into<String>) -> Result<(), ConfigError> {
+    if conflicts { Err(ConfigError::conflict(sentence)) } else { Ok(()) }
+}
+
 /// Refuses the value of a key that does not fit its range.
 pub(crate) fn in_range(
     key: &'static str,

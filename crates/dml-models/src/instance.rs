@@ -4,7 +4,7 @@ use dml_losses::{LossConfig, SupCon};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::error::{ConfigError, is_weight};
+use crate::error::{Checks, is_weight, refuse};
 
 /// The `[instance]` of a trial: a metric loss on two views of each unlabelled image, whose label is
 /// the image's number. With the supervised contrastive loss it is `InfoNCE` (van den Oord et al.
@@ -27,16 +27,17 @@ impl Default for InstanceConfig {
 
 impl InstanceConfig {
     /// Checks the weight and the loss.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        is_weight("instance.weight", self.weight)?;
-        self.loss.check()?;
-        if self.loss.parameters(1, 1).is_empty() {
-            return Ok(());
-        }
+    pub(crate) fn check(&self) -> Checks {
         let name = serde_json::json!(self.loss)["kind"].clone();
-        Err(ConfigError::conflict(format!(
+        let sentence = format!(
             "instance.loss.kind = {name} learns something for each class, and here each image is one: use a loss of pairs"
-        )))
+        );
+        let mut checks = vec![
+            is_weight("instance.weight", self.weight),
+            refuse(!self.loss.parameters(1, 1).is_empty(), sentence),
+        ];
+        checks.extend(self.loss.mistakes().into_iter().map(|mistake| Err(mistake.into())));
+        checks
     }
 
     /// The term of each member, from where the first and the second views of the same images lie,

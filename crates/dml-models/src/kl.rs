@@ -4,7 +4,7 @@ use dml_priors::{Density, Gaussian, free_bits, warm_up};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::error::{ConfigError, in_range, is_weight};
+use crate::error::{Checks, in_range, is_weight};
 
 /// The `[kl]` of a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,10 +24,12 @@ pub struct KlConfig {
 
 impl KlConfig {
     /// Checks every range.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        is_weight("kl.beta", self.beta)?;
-        is_weight("kl.free_bits", self.free_bits)?;
-        in_range("kl.samples", self.samples, (1..=1024).contains(&self.samples), "1 to 1024")
+    pub(crate) fn check(&self) -> Checks {
+        vec![
+            is_weight("kl.beta", self.beta),
+            is_weight("kl.free_bits", self.free_bits),
+            in_range("kl.samples", self.samples, (1..=1024).contains(&self.samples), "1 to 1024"),
+        ]
     }
 
     /// The weight of the term in an epoch, of those that have it counted from 1.

@@ -5,7 +5,7 @@ use dml_priors::Gaussian;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::error::{ConfigError, in_range};
+use crate::error::{Checks, in_range, refuse};
 use crate::layers::{Activation, Builder, Linear};
 use crate::network::{Network, NetworkConfig};
 use crate::system::System;
@@ -55,15 +55,18 @@ pub enum Length {
 
 impl ModelConfig {
     /// Checks every range.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Checks {
         let latent_dim = self.latent_dim;
-        in_range("model.latent_dim", latent_dim, (1..=4096).contains(&latent_dim), "1 to 4096")?;
-        if self.length == Length::Unit && self.system.has_posterior() {
-            let sentence = "model.length = \"unit\" is for systems without a posterior, whose prior says where embeddings lie: use \"free\"";
-            return Err(ConfigError::conflict(sentence));
-        }
-        self.encoder.check(["model.encoder.hidden", "model.encoder.channels"])?;
-        self.decoder.check(["model.decoder.hidden", "model.decoder.channels"])
+        let mut checks = self.encoder.check(["model.encoder.hidden", "model.encoder.channels"]);
+        checks.extend(self.decoder.check(["model.decoder.hidden", "model.decoder.channels"]));
+        checks.extend([
+            in_range("model.latent_dim", latent_dim, (1..=4096).contains(&latent_dim), "1 to 4096"),
+            refuse(
+                self.length == Length::Unit && self.system.has_posterior(),
+                "model.length = \"unit\" is for systems without a posterior, whose prior says where embeddings lie: use \"free\"",
+            ),
+        ]);
+        checks
     }
 }
 

@@ -4,7 +4,7 @@ use dml_data::ImageShape;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::error::{ConfigError, in_range};
+use crate::error::{Checks, in_range};
 use crate::layers::{Activation, Builder, Conv, Linear, grouped, halved, ungrouped};
 
 /// A network. The paper states no layers; these are our choice.
@@ -28,17 +28,16 @@ pub enum NetworkConfig {
 }
 
 impl NetworkConfig {
-    pub(crate) fn check(&self, [of_hidden, of_channels]: [&'static str; 2]) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self, [of_hidden, of_channels]: [&'static str; 2]) -> Checks {
         let fits = |width: i64| (1..=65_536).contains(&width);
         let widths = |key, widths: &[i64]| {
             let fit = widths.len() <= 16 && widths.iter().all(|&width| fits(width));
             in_range(key, format!("{widths:?}"), fit, "at most 16 widths, each 1 to 65536")
         };
         match self {
-            Self::Mlp { hidden } => widths(of_hidden, hidden),
+            Self::Mlp { hidden } => vec![widths(of_hidden, hidden)],
             Self::Conv { channels, hidden } => {
-                widths(of_channels, channels)?;
-                in_range(of_hidden, hidden, fits(*hidden), "1 to 65536")
+                vec![widths(of_channels, channels), in_range(of_hidden, hidden, fits(*hidden), "1 to 65536")]
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ConfigError, in_range};
+use crate::error::{Checks, in_range};
 
 /// The `[pseudo_labels]` of a trial: how labels of unlabelled training images are guessed between
 /// epochs. True labels never change, and hidden ones are never looked at.
@@ -65,20 +65,24 @@ impl PseudoLabelsConfig {
     }
 
     /// Checks every range.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Checks {
+        let mut checks = Vec::new();
         if let Self::Affinity { gamma, .. } = *self {
             let fits = (0.0..1.0).contains(&gamma);
-            in_range("pseudo_labels.gamma", gamma, fits, "at least 0 and below 1")?;
+            checks.push(in_range("pseudo_labels.gamma", gamma, fits, "at least 0 and below 1"));
         }
         if let Self::Propagation { neighbours, .. } | Self::Affinity { neighbours, .. } = *self {
             let fits = (1..=1000).contains(&neighbours);
-            in_range("pseudo_labels.neighbours", neighbours, fits, "1 to 1000")?;
+            checks.push(in_range("pseudo_labels.neighbours", neighbours, fits, "1 to 1000"));
         }
-        let Some(Rounds { first, every, share, .. }) = self.rounds() else { return Ok(()) };
-        in_range("pseudo_labels.rounds.first", first, first >= 1, "at least 1")?;
-        in_range("pseudo_labels.rounds.every", every, every >= 1, "at least 1")?;
-        let fits = share.iter().all(|share| (0.0..=1.0).contains(share));
-        in_range("pseudo_labels.rounds.share", format!("{share:?}"), fits, "two numbers in [0, 1]")
+        if let Some(Rounds { first, every, share, .. }) = self.rounds() {
+            let fits = share.iter().all(|share| (0.0..=1.0).contains(share));
+            let share = format!("{share:?}");
+            checks.push(in_range("pseudo_labels.rounds.first", first, first >= 1, "at least 1"));
+            checks.push(in_range("pseudo_labels.rounds.every", every, every >= 1, "at least 1"));
+            checks.push(in_range("pseudo_labels.rounds.share", share, fits, "two numbers in [0, 1]"));
+        }
+        checks
     }
 }
 

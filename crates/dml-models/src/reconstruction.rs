@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use crate::error::{Checks, is_weight};
+
 /// Which reconstruction loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,6 +26,12 @@ pub struct ReconstructionConfig {
     pub reduction: PixelReduction,
     /// Weight of the term in the unsupervised loss, at least 0; 0 for none.
     pub weight: f64,
+}
+
+impl ReconstructionConfig {
+    pub(crate) fn check(&self) -> Checks {
+        vec![is_weight("reconstruction.weight", self.weight)]
+    }
 }
 
 /// How a reconstruction loss is taken over the pixels of an image.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ConfigError, in_range, is_weight};
+use crate::error::{Checks, in_range, is_weight};
 
 /// The `[routine]` of a trial: when which term counts how much. Systems with one term, `L_S` or
 /// `L_U`, have it in every step, with factor 1.
@@ -58,18 +58,21 @@ pub enum Rule {
 
 impl RoutineConfig {
     /// Checks every range, of a training of so many epochs.
-    pub(crate) fn check(&self, epochs: u32) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self, epochs: u32) -> Checks {
         match *self {
             Self::AlternateEpochs { alpha, .. }
             | Self::AlternateBatches { alpha, .. }
             | Self::JointAlpha { alpha } => {
-                in_range("routine.alpha", alpha, (0.0..=1.0).contains(&alpha), "in [0, 1]")
+                vec![in_range("routine.alpha", alpha, (0.0..=1.0).contains(&alpha), "in [0, 1]")]
             }
-            Self::JointGamma { gamma } => is_weight("routine.gamma", gamma),
+            Self::JointGamma { gamma } => vec![is_weight("routine.gamma", gamma)],
             Self::Staged { dml_epochs, gamma } => {
-                is_weight("routine.gamma", gamma)?;
                 let fits = (1..epochs).contains(&dml_epochs);
-                in_range("routine.dml_epochs", dml_epochs, fits, "at least 1 and below training.epochs")
+                let range = "at least 1 and below training.epochs";
+                vec![
+                    is_weight("routine.gamma", gamma),
+                    in_range("routine.dml_epochs", dml_epochs, fits, range),
+                ]
             }
         }
     }

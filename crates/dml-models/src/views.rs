@@ -5,7 +5,7 @@ use tch::Tensor;
 
 use dml_data::ImageShape;
 
-use crate::error::{ConfigError, in_range};
+use crate::error::{Checks, in_range};
 
 /// The `[views]` of a trial: how far each image is turned, scaled, sheared and shifted at random
 /// whenever training looks at it. All 0: images stay as they are. Evaluation never changes them.
@@ -28,13 +28,15 @@ const DRAWS: i64 = 6;
 
 impl ViewsConfig {
     /// Checks every range.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Checks {
         let Self { rotation, scale, shear, shift } = *self;
         let pi = std::f64::consts::PI;
-        in_range("views.rotation", rotation, (0.0..=pi).contains(&rotation), "0 to 3.14159")?;
-        in_range("views.scale", scale, (0.0..1.0).contains(&scale), "at least 0 and below 1")?;
-        in_range("views.shear", shear, (0.0..=1.0).contains(&shear), "in [0, 1]")?;
-        in_range("views.shift", shift, (0.0..=1.0).contains(&shift), "in [0, 1]")
+        vec![
+            in_range("views.rotation", rotation, (0.0..=pi).contains(&rotation), "0 to 3.14159"),
+            in_range("views.scale", scale, (0.0..1.0).contains(&scale), "at least 0 and below 1"),
+            in_range("views.shear", shear, (0.0..=1.0).contains(&shear), "in [0, 1]"),
+            in_range("views.shift", shift, (0.0..=1.0).contains(&shift), "in [0, 1]"),
+        ]
     }
 
     /// Views of images `[M, b, pixels]`: each member's drawn from its own seed, for `purpose` and

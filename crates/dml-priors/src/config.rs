@@ -31,7 +31,7 @@ pub(crate) use priors;
 
 #[cfg(test)]
 mod tests {
-    use crate::{Estimator, Hypercube, Mixture, Prior, PriorConfig, PseudoInputs, Unit, Vamp};
+    use crate::{Estimator, Hypercube, Mixture, Prior, PriorConfig, PriorError, PseudoInputs, Unit, Vamp};
 
     #[test]
     fn a_trial_file_names_the_kind_and_every_field() {
@@ -64,6 +64,8 @@ mod tests {
         assert_eq!(cube(-1.0, 0.0).unwrap(), "hypercube side -1 must be in [0, 1000]");
         assert_eq!(cube(f64::NAN, 0.0).unwrap(), "hypercube side NaN must be in [0, 1000]");
         assert_eq!(cube(2.0, 31.0).unwrap(), "hypercube logvar 31 must be in [-30, 30]");
+        let both = Hypercube { side: -1.0, logvar: 31.0, estimator: Estimator::Exact };
+        assert_eq!(both.mistakes(), [PriorError::Side(-1.0), PriorError::Logvar(31.0)]);
         let vamp = |components| Vamp { components, init: PseudoInputs::Data }.check();
         assert_eq!(vamp(10_000), Ok(()));
         assert_eq!(vamp(0).unwrap_err().to_string(), "the prior's components = 0 must be in 1 to 10000");

@@ -32,12 +32,10 @@ impl Default for Hypercube {
 }
 
 impl Prior for Hypercube {
-    fn check(&self) -> Result<(), PriorError> {
-        if !(0.0..=1000.0).contains(&self.side) {
-            return Err(PriorError::Side(self.side));
-        }
-        let fits = (-30.0..=30.0).contains(&self.logvar);
-        if fits { Ok(()) } else { Err(PriorError::Logvar(self.logvar)) }
+    fn mistakes(&self) -> Vec<PriorError> {
+        let side = (!(0.0..=1000.0).contains(&self.side)).then_some(PriorError::Side(self.side));
+        let logvar = (!(-30.0..=30.0).contains(&self.logvar)).then_some(PriorError::Logvar(self.logvar));
+        side.into_iter().chain(logvar).collect()
     }
 
     fn density(&self, _: &[Tensor], _: &dyn Fn(&Tensor) -> Gaussian, _: &Tensor) -> Option<Density> {

@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 use crate::density::Density;
 use crate::error::PriorError;
 use crate::gaussian::Gaussian;
-use crate::prior::{Prior, check_components};
+use crate::prior::{Prior, mistakes_of_components};
 
 /// A Gaussian mixture that is fitted on embeddings between two stages of a training;
 /// [`Mixture::fitted`] takes its numbers.
@@ -65,8 +65,8 @@ impl Mixture {
 }
 
 impl Prior for Mixture {
-    fn check(&self) -> Result<(), PriorError> {
-        check_components(self.components)
+    fn mistakes(&self) -> Vec<PriorError> {
+        mistakes_of_components(self.components)
     }
 
     fn images_needed(&self) -> i64 {

@@ -17,9 +17,14 @@ pub trait Prior: Debug {
     /// Checks every range that can be checked before training.
     ///
     /// # Errors
-    /// A value out of range, named.
+    /// The first of [`Self::mistakes`].
     fn check(&self) -> Result<(), PriorError> {
-        Ok(())
+        self.mistakes().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// All values out of range, named.
+    fn mistakes(&self) -> Vec<PriorError> {
+        Vec::new()
     }
 
     /// What the prior learns itself: images of `pixels` pixels, in the order in which
@@ -76,7 +81,7 @@ pub enum PseudoInputs {
     Random,
 }
 
-pub(crate) fn check_components(components: i64) -> Result<(), PriorError> {
+pub(crate) fn mistakes_of_components(components: i64) -> Vec<PriorError> {
     let fits = (1..=MOST_COMPONENTS).contains(&components);
-    if fits { Ok(()) } else { Err(PriorError::Components(components)) }
+    if fits { Vec::new() } else { vec![PriorError::Components(components)] }
 }

@@ -6,7 +6,7 @@ use tch::Tensor;
 use crate::density::Density;
 use crate::error::PriorError;
 use crate::gaussian::Gaussian;
-use crate::prior::{ImageParameter, Prior, PseudoInputs, check_components};
+use crate::prior::{ImageParameter, Prior, PseudoInputs, mistakes_of_components};
 
 /// The Vamp prior: the equally weighted posteriors of K learned pseudo-inputs (Tomczak & Welling
 /// 2018, "VAE with a `VampPrior`", equation 9).
@@ -32,8 +32,8 @@ impl Default for Vamp {
 }
 
 impl Prior for Vamp {
-    fn check(&self) -> Result<(), PriorError> {
-        check_components(self.components)
+    fn mistakes(&self) -> Vec<PriorError> {
+        mistakes_of_components(self.components)
     }
 
     fn parameters(&self, pixels: i64) -> Vec<ImageParameter> {

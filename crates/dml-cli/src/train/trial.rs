@@ -13,7 +13,7 @@ use dml_models::{
     Reconstruction, ReconstructionConfig, RoutineConfig, SamplingConfig, TrainConfig, TrainingConfig,
     ViewsConfig,
 };
-use dml_store::{canonical, read_trial};
+use dml_store::{canonical, line_of, read_trial};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use toml::Table;
@@ -27,8 +27,8 @@ pub(crate) struct Trial {
     pub(crate) evaluation: EvaluationConfig,
 }
 
-/// A trial as its file has it, section by section, so that all that is wrong with any of them is
-/// told at once.
+/// A trial as its file has it: one list of all keys, as serde refuses no unknown key beside a part
+/// that it flattens, and the nearest key to a mistyped one may be of any section.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Whole {
@@ -198,6 +198,12 @@ impl EvaluationConfig {
     }
 }
 
+/// `line 3: ` where a mistake begins with a key of line 3, as `training.epochs = 0 is …`.
+fn line_named_in(mistake: &str, text: &str) -> String {
+    let path = mistake.split_once(" = ").map(|(key, _)| key.split('.').collect::<Vec<_>>());
+    path.and_then(|path| line_of(text, &path)).map(|line| format!("line {line}: ")).unwrap_or_default()
+}
+
 impl Trial {
     /// Reads and checks a trial; also gives its table, without keys that have their neutral value.
     ///
@@ -206,7 +212,9 @@ impl Trial {
     pub(crate) fn read(path: &Path) -> Result<(Self, Table)> {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         let (mut trial, table) = Self::parse(&text).map_err(|mistakes| {
-            let lines = mistakes.iter().map(|mistake| format!("{}: {mistake}", path.display()));
+            let place =
+                |mistake: &String| format!("{}: {}{mistake}", path.display(), line_named_in(mistake, &text));
+            let lines = mistakes.iter().map(place);
             anyhow!(lines.collect::<Vec<_>>().join("\n"))
         })?;
         trial.data.name = beside(path, trial.data.name);
@@ -228,7 +236,7 @@ impl Trial {
     /// All values that cannot be, and those that do not go together.
     fn check(&self) -> Vec<String> {
         let Self { data, train, evaluation } = self;
-        let mut wrong: Vec<String> = train.check().err().iter().map(ToString::to_string).collect();
+        let mut wrong: Vec<String> = train.mistakes().iter().map(ToString::to_string).collect();
         let percent = data.labelled_percent;
         if !(percent > 0.0 && percent <= 100.0) {
             wrong.push(format!(
@@ -319,11 +327,17 @@ mod tests {
         // Of a file without such mistakes, all values that cannot be.
         let text = TRIAL
             .replace("alpha = 0.5", "alpha = 1.5")
+            .replace("epochs = 3\n", "epochs = 0\n")
+            .replace("learning_rate = 0.001", "learning_rate = -1.0")
+            .replace("margin = 0.2", "margin = -0.2")
             .replace("labelled_percent = 0.1", "labelled_percent = 0.0")
             .replace("likelihood_samples = 0", "likelihood_samples = 5");
         let told = Trial::parse(&text).unwrap_err().join("\n");
         insta::assert_snapshot!(told, @r#"
+        training.epochs = 0 is out of range; it must be at least 1
+        training.learning_rate = -1.0 is out of range; it must be above 0, from 1.2e-38 to 3.4e38
         routine.alpha = 1.5 is out of range; it must be in [0, 1]
+        margin of the loss triplet is -0.2, but has to be above 0, from 1.2e-38 to 3.4e38
         data.labelled_percent = 0 is out of range; it must be above 0 and at most 100
         evaluation.likelihood_samples = 5 is for model.system = "vae" and "metric_vae"; set it to 0 for others
         "#);

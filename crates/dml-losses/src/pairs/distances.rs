@@ -3,12 +3,12 @@
 use tch::{Kind, Tensor};
 
 use super::{Classes, PairLoss, Pairs};
-use crate::LossError;
+use crate::error::Checks;
 
 /// A loss that looks at nothing but how far rows are apart.
 pub(crate) trait DistanceLoss {
-    /// See [`crate::LossConfig::check`].
-    fn check(&self) -> Result<(), LossError>;
+    /// What became of the check of each setting; see [`crate::LossConfig::mistakes`].
+    fn checks(&self) -> Checks;
 
     /// Whether embeddings are first scaled to length 1, which no other distances can be.
     fn normalized(&self) -> bool {
@@ -25,8 +25,8 @@ pub(crate) trait DistanceLoss {
 }
 
 impl<D: DistanceLoss> PairLoss for D {
-    fn check(&self) -> Result<(), LossError> {
-        DistanceLoss::check(self)
+    fn checks(&self) -> Checks {
+        DistanceLoss::checks(self)
     }
 
     fn of_pairs(&self, pairs: &Pairs) -> Tensor {

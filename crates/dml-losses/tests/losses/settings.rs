@@ -64,6 +64,8 @@ fn a_setting_out_of_range_is_an_error_that_says_what_would_be_right() {
         let error = config.check().expect_err("the setting is out of range");
         assert!(matches!(error, LossError::OutOfRange { .. }), "{error}");
     }
+    let several = MultiSimilarity { alpha: 0.0, beta: -1.0, lambda: 2.0, epsilon: 0.1 };
+    assert_eq!(LossConfig::from(several).mistakes().len(), 3, "all that is wrong");
     let error = Nca { temperature: -2.5 }.check().expect_err("negative");
     assert_eq!(
         error.to_string(),

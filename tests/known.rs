@@ -1,4 +1,4 @@
-//! A training in which no label takes part is done once, and no result shows it.
+//! A training is done once for all trials whose it is, and no result shows it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,6 +53,41 @@ fn trials_that_differ_in_labels_alone_are_trained_once_and_have_the_results_that
         for (trial, percent) in trials.iter().zip([10.0, 20.0]) {
             assert!(outcome(trial) == alone(system, percent, 0), "{system}, {percent} percent");
         }
+    }
+}
+
+#[test]
+fn trials_that_differ_in_what_is_scored_alone_are_trained_once_and_have_the_results_that_they_have_alone() {
+    let scored = ["'sample'", "'mean'", "'mean'\nevaluation.clustering = true"];
+    let add = |store: &Store, scored: &str| {
+        store.add(&format!("model.system = 'dml_prior'\nmodel.embedding = {scored}"))
+    };
+    let store = Store::new();
+    let trials = scored.map(|scored| add(&store, scored));
+    let ran = run(&[], &trials).well();
+    let begun = trials.each_ref().map(|trial| ran.told(trial)[0].clone());
+    assert_eq!(begun, ["started with 0 of 3", "started with 3 of 3", "started with 3 of 3"]);
+    for (trial, scored) in trials.iter().zip(scored) {
+        let (alone, name) = (Store::new(), id(trial));
+        let trial_alone = add(&alone, scored);
+        run(&[], &[&trial_alone]).well();
+        assert!(outcome(trial) == outcome(&trial_alone), "{name}: {scored}");
+    }
+}
+
+#[test]
+fn a_mixture_is_fitted_on_the_embeddings_and_is_another_for_others() {
+    let store = Store::new();
+    let trials = ["mean", "sample"].map(|embedding| {
+        store.add(&format!(
+            "model.system = 'metric_vae'\nmodel.embedding = '{embedding}'
+            prior = {{ kind = 'mixture', components = 2 }}
+            routine = {{ kind = 'staged', dml_epochs = 1, gamma = 0.5 }}"
+        ))
+    });
+    let ran = run(&[], &trials).well();
+    for trial in &trials {
+        assert_eq!(ran.told(trial)[0], "started with 0 of 3");
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Provenance {
     /// epoch: of the training of a stack a share, its time divided by its members; of scoring the trial's
     /// own.
     pub seconds: f64,
-    /// The trial whose training it took over, as no label takes part in it.
+    /// The trial whose training it took over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trained_as: Option<String>,
 }

@@ -1,34 +1,45 @@
 //! Trainings that are another trial's already.
 //!
-//! Where no label takes part in a training (an autoencoder's, a VAE's, any with the weight of its
-//! metric loss at 0), trials that differ in their labels and in what is scored have one training
-//! between them. The first to end leaves its weights
-//! and its name under that of the training; the others take the weights and are only scored. Each
-//! has its own result, with the bytes that it has alone.
+//! Trials that differ only in what is scored have one training between them: in `[evaluation]`, and
+//! in whether an embedding is the mean or a sample, where no step between epochs looks at
+//! embeddings. Where no label takes part in a training (an autoencoder's, a VAE's, any with the
+//! weight of its metric loss at 0), so have those that differ in their labels. The first to end
+//! leaves its weights and its name under that of the training; the others take the weights and are
+//! only scored. Each has its own result, with the bytes that it has alone.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use dml_data::Mask;
 use dml_data::files::sha256;
-use dml_models::{Stack, load_weights};
+use dml_models::{Embedding, Stack, load_weights};
 use dml_store::{Curves, FORMAT, Outcome, Training, names};
 
 use crate::train::session::{Job, Session};
 
-/// The name of a trial's training; `None` where nothing is trained.
+/// The names that a trial's training may have: without labels, and with the trial's; `None` where
+/// nothing is trained.
 ///
-/// It names the images by their content, as what a data set is called does not tell what is in it;
-/// and all on which the bytes of the weights depend, but for the labels.
-fn name(session: &Session, job: &Job) -> Option<String> {
-    if job.trial.train.model.system.is_baseline() {
+/// They name images and labels by their content, as what a data set is called does not tell what is
+/// in it; and all else on which the bytes of the weights depend.
+fn names_of(session: &Session, job: &Job, mask: &Mask) -> Option<[String; 2]> {
+    let mut train = job.trial.train.clone();
+    if train.model.system.is_baseline() {
         return None;
+    }
+    if !train.looks_at_embeddings() {
+        train.model.embedding = Embedding::Mean;
     }
     let versions = (FORMAT, env!("CARGO_PKG_VERSION"), env!("DML_LIBTORCH"));
     let machine = (dml_models::device_name(session.device), session.threads.now());
-    let (images, train) = (session.loaded().images_sha256(), &job.trial.train);
-    let all = serde_json::to_string(&(versions, machine, images, train)).expect("plain data");
-    Some(sha256(all.as_bytes())[..16].to_owned())
+    let loaded = session.loaded();
+    let labels = &loaded.dataset.train.labels;
+    let labelled: Vec<_> = mask.rows().iter().map(|&row| (row, labels[row])).collect();
+    let of = |labels: Option<(usize, &[(usize, i32)])>| {
+        let all = (versions, &machine, loaded.images_sha256(), &train, labels);
+        sha256(serde_json::to_string(&all).expect("plain data").as_bytes())[..16].to_owned()
+    };
+    Some([of(None), of(Some((loaded.dataset.n_classes(), &labelled)))])
 }
 
 /// A model at the end of its training, which is that of another trial; and the trial.
@@ -39,7 +50,8 @@ pub(super) fn recall(session: &Session, job: &Job, mask: &Mask) -> Option<(Stack
     if is_watched {
         return None;
     }
-    let training = session.store.training(&name(session, job)?)?;
+    let named = names_of(session, job, mask)?;
+    let training = named.iter().find_map(|name| session.store.training(name))?;
     match trained(session, job, mask, &training) {
         Ok(stack) => Some((stack, training.trial)),
         Err(error) => {
@@ -63,14 +75,13 @@ fn trained(session: &Session, job: &Job, mask: &Mask, training: &Training) -> Re
     Ok(stack)
 }
 
-/// Leaves a training to other trials, whose it may be too: one in which no step asked for the
-/// metric loss, which alone looks at labels. It is only a short cut: a store that cannot be written
-/// has other ways to say so.
-pub(super) fn remember(session: &Session, job: &Job, curves: &Curves) {
-    if curves.get("supervised").is_some_and(|curve| curve.iter().any(Option::is_some)) {
-        return;
-    }
-    let Some(name) = name(session, job) else { return };
+/// Leaves a training to other trials, whose it may be too; under the name without labels, if no step
+/// asked for the metric loss, which alone looks at them. It is only a short cut: a store that cannot
+/// be written has other ways to say so.
+pub(super) fn remember(session: &Session, job: &Job, mask: &Mask, curves: &Curves) {
+    let Some([without_labels, with_labels]) = names_of(session, job, mask) else { return };
+    let is_supervised = curves.get("supervised").is_some_and(|curve| curve.iter().any(Option::is_some));
+    let name = if is_supervised { with_labels } else { without_labels };
     if let Ok(weights) = digest(&job.directory.join(names::WEIGHTS)) {
         let training = Training { format: FORMAT, trial: job.id.clone(), weights };
         let _ = session.store.write_training(&name, &training);

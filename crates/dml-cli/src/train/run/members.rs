@@ -39,7 +39,7 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
         None => (begin(session, jobs, masks)?, None),
     };
     if let Some(trial) = &taken_from {
-        jobs[0].log.line(&format!("its training is that of {trial}: no label takes part in it"));
+        jobs[0].log.line(&format!("its training is that of {trial}"));
     }
     for job in jobs {
         let epochs = job.trial.train.training.epochs;
@@ -317,7 +317,7 @@ impl Trained<'_> {
     }
 
     fn write(self, outcome: Outcome) -> Result<()> {
-        let Self { session, job, curves, taken_from, member, .. } = self;
+        let Self { session, job, mask, curves, taken_from, member, .. } = self;
         let (ending, seconds) = (outcome.ending(), self.timer.seconds());
         let is_new = member.is_some() && ending == Ending::Scored && taken_from.is_none();
         artifacts::write_provenance(session, job, seconds, taken_from)?;
@@ -327,7 +327,7 @@ impl Trained<'_> {
         let result = TrialResult { format: FORMAT, id, trial, data_sha256, outcome, curves };
         session.store.finish(&result)?;
         if is_new {
-            known::remember(session, job, &result.curves);
+            known::remember(session, job, mask, &result.curves);
         }
         session.say(&Event::Finished { id: job.id.clone(), outcome: ending, seconds });
         Ok(())

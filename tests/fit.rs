@@ -53,7 +53,13 @@ fn said(output: &Output) -> (Option<i32>, String, String) {
 fn a_folder_becomes_a_model_that_labels_searches_and_embeds() {
     let (folder, pictures) = folder(4);
     let model = folder.path().join("model");
-    let (code, out, err) = said(&fit(&pictures, &model, &["--folds=3"]));
+    is_fitted(&pictures, &model);
+    labels(&pictures, &model, &folder.path().join("labels.csv"));
+    searches_and_embeds(&pictures, &model, &folder.path().join("embeddings.npz"));
+}
+
+fn is_fitted(pictures: &Path, model: &Path) {
+    let (code, out, err) = said(&fit(pictures, model, &["--folds=3"]));
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("a model of 36 images, 12 epochs"), "{out}");
     let accuracy = "accuracy of the nearest labelled image: 1.000 (12 of 12 labelled images, each tested by a model that had not seen it; \
@@ -74,14 +80,15 @@ fn a_folder_becomes_a_model_that_labels_searches_and_embeds() {
 
     // Again: nothing is trained, and the same is said.
     let log = fs::read_to_string(model.join("log.txt")).unwrap();
-    let (_, again, _) = said(&fit(&pictures, &model, &["--folds=3"]));
+    let (_, again, _) = said(&fit(pictures, model, &["--folds=3"]));
     assert_eq!((again, fs::read_to_string(model.join("log.txt")).unwrap()), (out, log));
+}
 
-    let labels = folder.path().join("labels.csv");
-    let (code, out, err) = call(&["label", text(&model), "--out", text(&labels)]);
+fn labels(pictures: &Path, model: &Path, labels: &Path) {
+    let (code, out, err) = call(&["label", text(model), "--out", text(labels)]);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.ends_with("labels.csv: labels of 24 images\n"), "{out}");
-    for row in fs::read_to_string(&labels).unwrap().lines().skip(1) {
+    for row in fs::read_to_string(labels).unwrap().lines().skip(1) {
         let [file, label, confidence, nearest] = row.split(',').collect::<Vec<_>>()[..] else {
             panic!("{row}")
         };
@@ -90,31 +97,36 @@ fn a_folder_becomes_a_model_that_labels_searches_and_embeds() {
         assert!((0.0..=1.0).contains(&confidence.parse::<f64>().unwrap()), "{row}");
         assert!(nearest.contains(&format!("/{label}/")), "{row}");
     }
-    let (_, out, _) =
-        call(&["label", text(&model), text(&pictures), "--read-out=knn", "--out", text(&labels)]);
+    let (_, out, _) = call(&["label", text(model), text(pictures), "--read-out=knn", "--out", text(labels)]);
     assert!(out.contains("12 of 12 whose class was known are right"), "{out}");
-    let (_, out, _) = call(&["label", text(&model), "--at-least=1", "--out", text(&labels)]);
+    let (_, out, _) = call(&["label", text(model), "--at-least=1", "--out", text(labels)]);
     assert!(out.contains("labels of 0 images; 24 were too doubtful"), "{out}");
-
     let one = pictures.join("top/00.png");
-    let (code, out, err) = call(&["search", text(&model), text(&one), "--in", text(&pictures), "-k", "3"]);
+    let (code, out, err) = call(&["label", text(model), text(&one), "--out", text(labels)]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.ends_with("labels.csv: labels of 1 images\n"), "{out}");
+    assert!(fs::read_to_string(labels).unwrap().contains("top/00.png,top,"));
+}
+
+fn searches_and_embeds(pictures: &Path, model: &Path, npz: &Path) {
+    let one = pictures.join("top/00.png");
+    let (code, out, err) = call(&["search", text(model), text(&one), "--in", text(pictures), "-k", "3"]);
     assert_eq!((code, out.lines().count()), (Some(0), 4), "{err}");
     assert!(out.lines().nth(1).unwrap().contains("0.0000  top    "), "itself comes first: {out}");
 
-    let npz = folder.path().join("embeddings.npz");
-    let (code, out, err) = call(&["embed", text(&model), text(&pictures), "--out", text(&npz)]);
+    let (code, out, err) = call(&["embed", text(model), text(pictures), "--out", text(npz)]);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("36 embeddings of 8 dimensions"), "{out}");
     let rows = fs::read_to_string(npz.with_extension("rows.csv")).unwrap();
     assert!(rows.lines().nth(1).unwrap().ends_with("bottom/02.png,0"), "{rows}");
-    let split = call(&["embed", text(&model), text(&pictures), "--split=test", "--out", text(&npz)]);
+    let split = call(&["embed", text(model), text(pictures), "--split=test", "--out", text(npz)]);
     assert_eq!(split.0, Some(2), "{}", split.2);
     assert!(
         split.2.contains("--split is for a data set, and") && split.2.contains("leave it out"),
         "{}",
         split.2
     );
-    let (code, scores, err) = call(&["score", text(&npz), "--only", "retrieval"]);
+    let (code, scores, err) = call(&["score", text(npz), "--only", "retrieval"]);
     assert_eq!(code, Some(0), "{err}");
     assert!(scores.contains("recall_at_1 1.0000"), "{scores}");
 }
@@ -230,6 +242,12 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
         of(&folder.path().join("nowhere")).contains("nowhere: is not there; a folder of pictures, a CSV")
     );
     let unlabelled = pictures.join("unlabelled");
+    let alone = folder.path().join("alone");
+    draw(&alone.join("only/1.png"), 0, 200);
+    assert!(of(&alone).contains("are of one class; there must be two at least"), "{}", of(&alone));
+    fs::create_dir(alone.join("another")).unwrap();
+    let empty = of(&alone);
+    assert!(empty.contains("another: holds no picture, and so is no class; it is left out"), "{empty}");
     assert!(of(&unlabelled).contains("has no labelled image; put some pictures of each class into a folder"));
     for class in ["middle", "top"] {
         fs::remove_dir_all(pictures.join(class)).unwrap();
@@ -240,5 +258,5 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
 
     let (code, _, err) = call(&["label", text(&folder.path().join("one")), "--out", "labels.csv"]);
     assert_eq!(code, Some(1));
-    assert!(err.contains("trial.toml: No such file or directory"), "{err}");
+    assert!(err.contains("one: is no model: what `dml fit` has made"), "{err}");
 }

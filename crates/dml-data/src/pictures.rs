@@ -50,7 +50,7 @@ pub struct Pictures {
     pub classes: Vec<String>,
     /// The file of each picture. `[n]`
     pub files: Vec<PathBuf>,
-    /// What was left out, each file with the reason.
+    /// What was left out, each file with the reason; and folders of classes that hold no picture.
     pub left_out: Vec<(PathBuf, String)>,
 }
 
@@ -77,9 +77,9 @@ impl Pictures {
             )));
         }
         let is_list = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-        let found = match path {
-            _ if is_list => of_list(path)?,
-            _ if path.is_file() => vec![(path.to_owned(), None)],
+        let (found, of_classes) = match path {
+            _ if is_list => (of_list(path)?, Vec::new()),
+            _ if path.is_file() => (vec![(path.to_owned(), None)], Vec::new()),
             _ => of_folder(path, &options.unlabelled)?,
         };
         let to_grey = options.channels == Some(1);
@@ -102,6 +102,9 @@ impl Pictures {
             };
             return Err(DataError::format(path)(reason));
         }
+        let full: BTreeSet<&Path> = kept.iter().filter_map(|(file, _)| file.parent()).collect();
+        let empty = of_classes.into_iter().filter(|folder| !full.contains(folder.as_path()));
+        left_out.extend(empty.map(|folder| (folder, "holds no picture, and so is no class".to_owned())));
         let names: BTreeSet<&String> = kept.iter().filter_map(|(_, class)| class.as_ref()).collect();
         let classes: Vec<String> = names.into_iter().cloned().collect();
         if classes.len() > 1 << 16 {
@@ -155,21 +158,24 @@ impl Pictures {
 /// A file, and the name of its class.
 type Found = Vec<(PathBuf, Option<String>)>;
 
-fn of_folder(folder: &Path, unlabelled: &str) -> Result<Found, DataError> {
+/// The pictures of a folder, and its folders of classes.
+fn of_folder(folder: &Path, unlabelled: &str) -> Result<(Found, Vec<PathBuf>), DataError> {
     let (mut found, folders): (Found, Vec<PathBuf>) = {
         let (folders, files): (Vec<_>, Vec<_>) =
             entries(folder)?.into_iter().partition(|entry| entry.is_dir());
         (files.into_iter().map(|file| (file, None)).collect(), folders)
     };
+    let mut of_classes = Vec::new();
     for folder in folders {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let class = (name != unlabelled).then_some(name);
         found.extend(entries(&folder)?.into_iter().map(|file| (file, class.clone())));
+        of_classes.extend(class.map(|_| folder));
     }
     // What lies in no class comes last, as it is most.
     found.retain(|(file, _)| ImageFormat::from_path(file).is_ok() && !file.is_dir());
     found.sort_by_key(|(_, class)| class.is_none());
-    Ok(found)
+    Ok((found, of_classes))
 }
 
 /// What a folder holds, sorted, without hidden files.

@@ -104,6 +104,20 @@ fn a_broken_picture_is_left_out_by_name_or_refused() {
 }
 
 #[test]
+fn a_folder_without_a_picture_is_named_and_is_no_class() {
+    let folder = folder();
+    let [empty, broken] = ["empty", "broken"].map(|class| folder.path().join(class));
+    fs::create_dir(&empty).unwrap();
+    fs::create_dir(&broken).unwrap();
+    fs::write(broken.join("1.png"), "no picture").unwrap();
+    let pictures = read(folder.path(), 4);
+    assert_eq!(pictures.classes, ["left", "right"]);
+    let folders: Vec<_> = pictures.left_out.iter().filter(|(path, _)| path.is_dir()).cloned().collect();
+    let why = "holds no picture, and so is no class".to_owned();
+    assert_eq!(folders, [(broken, why.clone()), (empty, why)]);
+}
+
+#[test]
 fn a_picture_that_says_it_is_huge_is_refused_before_memory_is_taken() {
     let folder = folder();
     let huge = folder.path().join("right/huge.ppm");

@@ -35,12 +35,19 @@ impl Seeds {
     }
 
     fn of_arrays(&self, checkout: &Path) -> anyhow::Result<()> {
-        let idx = |shape: &[u8], n: usize| {
+        let idx = |kind: u8, shape: &[u8], n: usize| -> Vec<u8> {
             let lengths = shape.iter().flat_map(|&length| [0, 0, 0, length]);
-            [0, 0, 8, shape.len() as u8].into_iter().chain(lengths).chain((0..n).map(|i| i as u8)).collect()
+            let start = [0, 0, kind, shape.len() as u8];
+            start.into_iter().chain(lengths).chain((0..n).map(|i| i as u8)).collect()
         };
-        for (name, file) in [("images", idx(&[3, 2, 2], 12)), ("labels", idx(&[5], 5))] {
-            let file: Vec<u8> = file;
+        let files = [
+            ("images", idx(0x08, &[3, 2, 2], 12)),
+            ("labels", idx(0x08, &[5], 5)),
+            ("signed", idx(0x09, &[5], 5)),
+            ("short", idx(0x0b, &[3], 6)),
+            ("wide", idx(0x0c, &[2], 8)),
+        ];
+        for (name, file) in files {
             self.add("idx", name, &file)?;
             let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
             encoder.write_all(&file)?;

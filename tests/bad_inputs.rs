@@ -58,6 +58,21 @@ const OF_OTHERS: [&str; 12] = [
     "score @words.npz",
 ];
 
+const OF_OWN_PICTURES: [&str; 12] = [
+    "fit",
+    "fit @nowhere --out @model",
+    "fit @pictures",
+    "fit @pictures --out @model",
+    "fit @pictures --out @model --folds 1",
+    "fit @pictures --out @model --minutes 0",
+    "fit @pictures --out @model --set epochs",
+    "fit @pictures --out @model --recipe @nowhere.toml",
+    "label @nowhere --out @x.csv",
+    "label @nowhere --out @x.csv --at-least 2",
+    "search @nowhere @one.png --in @pictures -k 0",
+    "data import @nowhere --out @x.npz",
+];
+
 /// A store with a trial under another's name, and files of few bytes beside it.
 fn with_files() -> (Store, String) {
     let store = Store::new();
@@ -68,6 +83,7 @@ fn with_files() -> (Store, String) {
     write("three.npy", &npy(&[3], &[0_i64, 1, 2]));
     write("words.npz", b"no zip");
     write("trial.toml", b"seed = 1");
+    fs::create_dir(store.folder.path().join("pictures")).unwrap();
     fs::rename(&trial, store.folder.path().join("runs/trials/other")).unwrap();
     let folder = format!("{}/", text(store.folder.path()));
     (store, folder)
@@ -122,7 +138,7 @@ fn bad_calls_of_the_others() {
     check @nowhere.toml
         1 nowhere.toml: No such file or directory (os error 2)
     embed @nowhere --out @x.npz
-        1 nowhere/trial.toml: No such file or directory (os error 2)
+        1 nowhere: is no model: what `dml fit` has made, or the directory of a trial, would be right
     embed @runs/trials/other --out @x.npz --split all
         2 invalid value 'all' for '--split <SPLIT>'
       [possible values: train, validation, test]
@@ -144,5 +160,39 @@ fn bad_calls_of_the_others() {
         1 nowhere.npz: No such file or directory (os error 2)
     score @words.npz
         1 words.npz: is no npz file: an npz is expected, as np.savez writes
+    ");
+}
+
+#[test]
+fn bad_calls_with_pictures() {
+    let (_store, folder) = with_files();
+    insta::assert_snapshot!(answers(&OF_OWN_PICTURES, &folder), @r"
+    fit
+        2 the following required arguments were not provided:
+      --out <MODEL>
+      <DATA>
+    fit @nowhere --out @model
+        1 nowhere: is not there; a folder of pictures, a CSV, an npz or a name of `dml data list` would be right
+    fit @pictures
+        2 the following required arguments were not provided:
+      --out <MODEL>
+    fit @pictures --out @model
+        1 pictures: has no picture: it should hold a folder of pictures for each class
+    fit @pictures --out @model --folds 1
+        2 --folds 1 tests on nothing; it must be 0, or 2 at least
+    fit @pictures --out @model --minutes 0
+        2 --minutes must be above 0
+    fit @pictures --out @model --set epochs
+        2 invalid value 'epochs' for '--set <KEY=VALUE>': epochs is no setting; training.epochs=5 would be one
+    fit @pictures --out @model --recipe @nowhere.toml
+        1 nowhere.toml: No such file or directory (os error 2)
+    label @nowhere --out @x.csv
+        1 nowhere: is no model: what `dml fit` has made, or the directory of a trial, would be right
+    label @nowhere --out @x.csv --at-least 2
+        2 --at-least 2 is out of range; it must be 0 to 1
+    search @nowhere @one.png --in @pictures -k 0
+        2 invalid value '0' for '-k <K>': 0 is not in 1..=65535
+    data import @nowhere --out @x.npz
+        1 nowhere: No such file or directory (os error 2)
     ");
 }

@@ -20,8 +20,11 @@ fuzz_target!(|bytes: &[u8]| {
     encoder.write_all(bytes).expect("into memory");
     let whole = encoder.finish().expect("into memory");
     put(&PATH, &whole[..whole.len().saturating_sub(cut.into())]);
-    match idx::read(&PATH) {
-        Ok(array) => assert!(cut == 0 && array.len() < bytes.len()),
-        Err(error) => names(&PATH, &error.to_string()),
+    let lengths = [idx::read(&PATH).map(|array| array.len()), idx::read_labels(&PATH).map(|array| array.len())];
+    for length in lengths {
+        match length {
+            Ok(length) => assert!(cut == 0 && length < bytes.len()),
+            Err(error) => names(&PATH, &error.to_string()),
+        }
     }
 });

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use dml_data::{Dataset, Mask, Source};
 use dml_eval::NearestOfClasses;
 use dml_models::{Baseline, Stack, TrainingData, load_weights};
@@ -32,7 +32,10 @@ enum Trained {
 impl Model {
     /// Opens the directory of a trial.
     pub(crate) fn open(directory: &Path, source: &Source, device: Device) -> Result<Self> {
-        let (trial, table) = Trial::read(&directory.join(names::TRIAL))?;
+        let file = directory.join(names::TRIAL);
+        let why = "is no model: what `dml fit` has made, or the directory of a trial, would be right";
+        ensure!(file.is_file(), "{}: {why}", directory.display());
+        let (trial, table) = Trial::read(&file)?;
         let data = trial.data.load(source)?;
         check_content(directory, &trial, &data)?;
         let config = &trial.data;

@@ -162,3 +162,17 @@ fn seeds_of_the_command_line_have_no_line() {
         "{error}"
     );
 }
+
+#[test]
+fn the_sweep_of_the_guide_is_one() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let guide = fs::read_to_string(root.join("docs/your-own-images.md")).unwrap();
+    let (_, rest) = guide.split_once("```toml\n").unwrap();
+    let (file, _) = rest.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.toml");
+    fs::write(&path, file).unwrap();
+    let sweep = Sweep::find(root, path.to_str().unwrap(), None).unwrap();
+    assert_eq!(sweep.trials.len(), 9, "three weights, three seeds");
+    assert_eq!(sweep.file.table.len(), 1);
+}

@@ -157,6 +157,8 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "views.scale = 0.0",
             "views.shear = 0.0",
             "views.shift = 0.0",
+            "views.brightness = 0.3",
+            "views.contrast = 0.3",
             "instance.weight = 1.0",
         ],
     ),

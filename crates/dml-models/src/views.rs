@@ -1,4 +1,4 @@
-//! Views of images: random affine maps, another for each image of each step.
+//! Views of images: random affine maps and light, another for each image of each step.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -7,8 +7,13 @@ use dml_data::ImageShape;
 
 use crate::error::{Checks, in_range};
 
-/// The `[views]` of a trial: how far each image is turned, scaled, sheared and shifted at random
-/// whenever training looks at it. All 0: images stay as they are. Evaluation never changes them.
+/// The `[views]` of a trial: how far each image is turned, scaled, sheared, shifted and lit at
+/// random whenever training looks at it. All 0: images stay as they are. Evaluation never changes
+/// them.
+///
+/// What differs between images of a class and between no two views, an instance term takes for what
+/// tells images apart (Chen et al. 2020, "A simple framework for contrastive learning", section 3.1,
+/// of colours).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ViewsConfig {
@@ -21,21 +26,33 @@ pub struct ViewsConfig {
     pub shear: f64,
     /// Shifts are uniform in ±shift of the image's width and height; 0 to 1.
     pub shift: f64,
+    /// Factors of every pixel are uniform in 1 ± brightness; 0 to 1.
+    pub brightness: f64,
+    /// Factors of every pixel's distance from the image's mean are uniform in 1 ± contrast; 0 to 1.
+    /// As brightness it keeps pixels in 0 to 1, and both are as torchvision's `ColorJitter` has them,
+    /// but for the mean, which is over all channels alike.
+    pub contrast: f64,
 }
 
-/// Numbers drawn for a view.
+/// Numbers drawn for the map of a view.
 const DRAWS: i64 = 6;
+
+/// Light is drawn apart, in the other half of the places of a purpose, so that maps are those that
+/// they are without it.
+const LIGHT: u64 = 1 << 63;
 
 impl ViewsConfig {
     /// Checks every range.
     pub(crate) fn check(&self) -> Checks {
-        let Self { rotation, scale, shear, shift } = *self;
+        let Self { rotation, scale, shear, shift, brightness, contrast } = *self;
         let pi = std::f64::consts::PI;
         vec![
             in_range("views.rotation", rotation, (0.0..=pi).contains(&rotation), "0 to 3.14159"),
             in_range("views.scale", scale, (0.0..1.0).contains(&scale), "at least 0 and below 1"),
             in_range("views.shear", shear, (0.0..=1.0).contains(&shear), "in [0, 1]"),
             in_range("views.shift", shift, (0.0..=1.0).contains(&shift), "in [0, 1]"),
+            in_range("views.brightness", brightness, (0.0..=1.0).contains(&brightness), "in [0, 1]"),
+            in_range("views.contrast", contrast, (0.0..=1.0).contains(&contrast), "in [0, 1]"),
         ]
     }
 
@@ -49,17 +66,33 @@ impl ViewsConfig {
         seeds: &[u64],
         (purpose, at): (&'static str, u64),
     ) -> Tensor {
-        if *self == Self::default() {
-            return images.shallow_clone();
-        }
-        let n = images.size()[1];
-        let draws = seeds.iter().map(|&seed| crate::random::uniform(seed, purpose, at, &[n, DRAWS]));
-        let draws = Tensor::cat(&draws.collect::<Vec<_>>(), 0).to_device(images.device()) * 2.0 - 1.0; // [M b, 6]
-        let sides = [shape.channels, shape.height, shape.width].map(|side| side as i64);
-        let size = [draws.size()[0], sides[0], sides[1], sides[2]];
-        let grid = Tensor::affine_grid_generator(&self.maps(&draws), size, false);
-        // Bilinear, and zeros beyond the edge.
-        images.reshape(size).grid_sampler(&grid, 0, 0, false).reshape(images.size())
+        // `[M b, k]` in ±1
+        let drawn = |at: u64, k: i64| {
+            let of_member = |&seed: &u64| crate::random::uniform(seed, purpose, at, &[images.size()[1], k]);
+            let all: Vec<Tensor> = seeds.iter().map(of_member).collect();
+            Tensor::cat(&all, 0).to_device(images.device()) * 2.0 - 1.0
+        };
+        let Self { brightness, contrast, .. } = *self;
+        let moved = if (Self { brightness: 0.0, contrast: 0.0, ..*self }) == Self::default() {
+            images.shallow_clone()
+        } else {
+            let draws = drawn(at, DRAWS);
+            let sides = [shape.channels, shape.height, shape.width].map(|side| side as i64);
+            let size = [draws.size()[0], sides[0], sides[1], sides[2]];
+            let grid = Tensor::affine_grid_generator(&self.maps(&draws), size, false);
+            // Bilinear, and zeros beyond the edge.
+            images.reshape(size).grid_sampler(&grid, 0, 0, false).reshape(images.size())
+        };
+        if brightness + contrast == 0.0 { moved } else { self.lit(&moved, &drawn(at | LIGHT, 2)) }
+    }
+
+    /// Images `[M, b, pixels]` in the light of draws `[M b, 2]` in ±1.
+    fn lit(&self, images: &Tensor, draws: &Tensor) -> Tensor {
+        let [members, n] = [images.size()[0], images.size()[1]];
+        let factor = |i: i64, range: f64| (draws.select(1, i) * range + 1.0).reshape([members, n, 1]);
+        let images = (images * factor(0, self.brightness)).clamp(0.0, 1.0);
+        let mean = images.mean_dim(-1, true, images.kind());
+        ((images - &mean) * factor(1, self.contrast) + mean).clamp(0.0, 1.0)
     }
 
     /// The affine maps of draws `[n, 6]` in ±1, from a place of the view to that of the image, in
@@ -99,7 +132,8 @@ mod tests {
     /// Bilinear interpolation of the image at where the map takes each pixel's centre, in f64.
     #[test]
     fn views_equal_a_loop_over_pixels() {
-        let views = ViewsConfig { rotation: 0.5, scale: 0.3, shear: 0.2, shift: 0.15 };
+        let views =
+            ViewsConfig { rotation: 0.5, scale: 0.3, shear: 0.2, shift: 0.15, ..ViewsConfig::default() };
         let images = images(1, 4);
         let ours = views.apply(&images, SHAPE, &[7], ("views", 3));
         let draws = uniform(7, "views", 3, &[4, DRAWS]) * 2.0 - 1.0;
@@ -138,8 +172,35 @@ mod tests {
     }
 
     #[test]
+    fn light_is_torchvisions_and_leaves_the_map_as_it_is() {
+        let map =
+            ViewsConfig { rotation: 0.5, scale: 0.3, shear: 0.2, shift: 0.15, ..ViewsConfig::default() };
+        let views = ViewsConfig { brightness: 0.8, contrast: 0.6, ..map };
+        let images = images(1, 5);
+        let moved = map.apply(&images, SHAPE, &[7], ("views", 3));
+        let lit = views.apply(&images, SHAPE, &[7], ("views", 3));
+        let draws = uniform(7, "views", 3 | LIGHT, &[5, 2]) * 2.0 - 1.0;
+        let pixels = SHAPE.pixels() as i64;
+        for image in 0..5 {
+            let factor = |i: i64, range: f64| 1.0 + draws.double_value(&[image, i]) * range;
+            let (bright, contrast) = (factor(0, 0.8), factor(1, 0.6));
+            let brightened = |pixel: i64| (moved.double_value(&[0, image, pixel]) * bright).clamp(0.0, 1.0);
+            let mean = (0..pixels).map(brightened).sum::<f64>() / pixels as f64;
+            for pixel in 0..pixels {
+                let expected = (mean + (brightened(pixel) - mean) * contrast).clamp(0.0, 1.0);
+                let ours = lit.double_value(&[0, image, pixel]);
+                assert!((ours - expected).abs() < 1e-5, "{ours} against {expected}: f32 rounding");
+            }
+        }
+        let light_alone = ViewsConfig { brightness: 0.8, contrast: 0.6, ..ViewsConfig::default() };
+        let unlit = light_alone.apply(&Tensor::zeros_like(&images), SHAPE, &[7], ("views", 3));
+        assert_eq!(unlit, Tensor::zeros_like(&images), "black stays black");
+    }
+
+    #[test]
     fn a_member_gets_in_a_stack_what_it_gets_alone() {
-        let views = ViewsConfig { rotation: 0.3, scale: 0.2, shear: 0.2, shift: 0.1 };
+        let map = ViewsConfig { rotation: 0.3, scale: 0.2, shear: 0.2, shift: 0.1, ..ViewsConfig::default() };
+        let views = ViewsConfig { brightness: 0.3, contrast: 0.4, ..map };
         let images = images(3, 4);
         let stack = views.apply(&images, SHAPE, &[5, 6, 5], ("views", 9));
         for (member, seed) in [(0, 5), (1, 6), (2, 5)] {

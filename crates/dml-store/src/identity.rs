@@ -26,6 +26,8 @@ pub const NEUTRAL: &[(&str, &str)] = &[
     ("pseudo_labels", "{ kind = \"none\" }"),
     ("data.fold", "{ index = 0, of = 1 }"),
     ("distance", "{ kind = \"euclidean\" }"),
+    ("views.brightness", "0.0"),
+    ("views.contrast", "0.0"),
 ];
 
 /// The identity of a trial: the first 16 hex digits of the SHA-256 of its canonical JSON (sorted
@@ -53,7 +55,8 @@ fn id(trial: &Table, neutral: &[(&str, &str)]) -> String {
 }
 
 fn without(mut trial: Table, neutral: &[(&str, &str)]) -> Table {
-    for (key, value) in neutral {
+    // The last first, as a key may have been added to a table that was added.
+    for (key, value) in neutral.iter().rev() {
         if let Some((table, last)) = parent_mut(&mut trial, key)
             && table.get(last) == Some(&parsed(value))
         {
@@ -112,6 +115,19 @@ mod tests {
         for (value, other) in [("'f32'", "'bf16'"), ("'none'", "'flip'")] {
             assert_ne!(id(&table(&text.replace(value, other)), ADDED), trial_id(&old), "{other}");
         }
+    }
+
+    #[test]
+    fn a_key_may_be_added_to_a_table_that_was_added() {
+        let added = [ADDED, &[("augmentation.strength", "0.0")]].concat();
+        let old = table("seed = 1\ntraining = { epochs = 2 }");
+        let mut new = old.clone();
+        assert!(fill(&mut new, &added));
+        assert_eq!(new["augmentation"], Value::from(table("kind = 'none'\nstrength = 0.0")));
+        assert_eq!(without(new, &added), old);
+        let strong =
+            table("seed = 1\ntraining = { epochs = 2 }\naugmentation = { kind = 'none', strength = 0.5 }");
+        assert_eq!(without(strong.clone(), &added), strong);
     }
 
     #[test]

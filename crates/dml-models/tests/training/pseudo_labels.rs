@@ -11,7 +11,8 @@ use crate::common::{
     CLASSES, N, SHAPE, data, device, images, next_epoch, rows, run, same_bits, single, stack, trained,
 };
 
-const VIEWS: ViewsConfig = ViewsConfig { rotation: 0.3, scale: 0.2, shear: 0.2, shift: 0.1 };
+const VIEWS: ViewsConfig =
+    ViewsConfig { rotation: 0.3, scale: 0.2, shear: 0.2, shift: 0.1, brightness: 0.2, contrast: 0.2 };
 
 /// With all that needs no label, and rounds after epochs 1 and 3.
 pub(crate) fn trial() -> TrainConfig {

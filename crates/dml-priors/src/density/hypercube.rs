@@ -24,6 +24,7 @@ const DECAYED: f64 = 40.0;
 /// How the KL to the hypercube is computed.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Estimator {
     /// The mean over samples of the posterior, as in the paper. Noisy, unbiased.
     MonteCarlo,

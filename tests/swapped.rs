@@ -54,7 +54,7 @@ fn a_trial_goes_on_and_answers_only_for_the_data_it_began_on() {
         let ran = run(options, &[&trial]);
         assert_eq!((ran.code, ran.stderr), (Some(1), refusal(&trial, &path, &then, &now, in_the_way)));
     }
-    // With the file that it began on, it goes on to the bytes of a trial that never rested.
+    // With the file that it began on, it goes on to the bytes of a trial that never paused.
     fs::write(&path, began_on).unwrap();
     assert!(run(&[], &[&trial]).well().told(&trial).contains(&"started with 2 of 4".into()));
     let alone = Store::new();

@@ -19,7 +19,7 @@ pub fn allow(bytes: usize) {
     ALLOCATOR.set_limit(bytes).expect("it is more than what is taken");
 }
 
-/// An empty folder of this process, in TMPDIR, which whoever started it sees to.
+/// An empty folder of this process, in TMPDIR, which the caller of the process removes.
 pub fn folder(target: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("{target}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);

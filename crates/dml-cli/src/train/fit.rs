@@ -269,7 +269,7 @@ fn trial_of(
 
 fn parsed(table: &Table) -> Result<Trial> {
     let text = toml::to_string(table)?;
-    // Its lines are nobody's.
+    // Its lines are in no file, so their numbers would mean nothing.
     let told = |mistakes: Vec<String>| {
         let told: Vec<&str> = mistakes
             .iter()

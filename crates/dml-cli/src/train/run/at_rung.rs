@@ -40,7 +40,7 @@ pub(super) fn stop(session: &Session, rung: &Rung, job: &Job, mask: &Mask, membe
     let mut rungs = session.store.rungs(&job.id)?;
     rungs.insert(name, epoch, value);
     session.store.write_rungs(&job.id, &rungs)?;
-    job.log.line(&format!("rests after epoch {epoch}: validation {name} {value:?}"));
+    job.log.line(&format!("pauses after epoch {epoch}: validation {name} {value:?}"));
     tell(session, rung, job, value)
 }
 

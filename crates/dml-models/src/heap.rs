@@ -11,11 +11,11 @@ use std::sync::Once;
 /// (mallopt(3), `M_MMAP_MAX` and `M_TRIM_THRESHOLD`). Other C libraries take no notice.
 pub(crate) fn keep_freed_memory() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(keep);
+    ONCE.call_once(never_trim);
 }
 
 #[expect(unsafe_code, reason = "mallopt is a function of C")]
-fn keep() {
+fn never_trim() {
     use libloading::os::unix::Library;
     const TRIM_THRESHOLD: i32 = -1;
     const MMAP_MAX: i32 = -4;

@@ -271,7 +271,7 @@ impl Trial {
 mod tests {
     use super::*;
 
-    pub(crate) const TRIAL: &str = include_str!("../../../../tests/trial.toml");
+    pub(crate) const TRIAL: &str = include_str!("../../tests/trial.toml");
 
     #[test]
     fn a_whole_trial_is_read() {

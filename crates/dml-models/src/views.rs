@@ -52,7 +52,8 @@ impl ViewsConfig {
         }
         let n = images.size()[1];
         let draws = seeds.iter().map(|&seed| crate::random::uniform(seed, purpose, at, &[n, DRAWS]));
-        let draws = Tensor::cat(&draws.collect::<Vec<_>>(), 0).to_device(images.device()) * 2.0 - 1.0; // [M b, 6]
+        // [M b, 6]
+        let draws = Tensor::cat(&draws.collect::<Vec<_>>(), 0).to_device(images.device()) * 2.0 - 1.0;
         let sides = [shape.channels, shape.height, shape.width].map(|side| side as i64);
         let size = [draws.size()[0], sides[0], sides[1], sides[2]];
         let grid = Tensor::affine_grid_generator(&self.maps(&draws), size, false);

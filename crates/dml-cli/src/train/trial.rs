@@ -160,8 +160,8 @@ impl DataConfig {
     }
 }
 
-/// Where a data set lies that a trial file names: a relative path is one beside the file, where that
-/// is there.
+/// Where a data set lies that a trial file names: a relative path is one beside the file, where
+/// that is there.
 pub(crate) fn beside(trial_file: &Path, name: String) -> String {
     let there = trial_file.parent().unwrap_or(Path::new("")).join(&name);
     if is_path(&name, "npz") && there.exists() { there.display().to_string() } else { name }

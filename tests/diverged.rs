@@ -17,7 +17,7 @@ const ONE_STEP: &str = "training.epochs = 1\nsampling.batch_size = 300\n";
 /// Why a trial that ended well has diverged.
 fn reason(trial: &Path) -> String {
     let ran = run(&[], &[trial]).well();
-    assert_eq!(ran.told(trial).last().unwrap(), "finished diverged");
+    assert_eq!(ran.events_of(trial).last().unwrap(), "finished diverged");
     assert!(!trial.join("failure.json").exists());
     let Outcome::Diverged { epoch, reason } = result(trial).outcome else { panic!("it was scored") };
     assert_eq!(epoch, 1);

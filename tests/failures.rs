@@ -24,10 +24,10 @@ fn reasons(store: &Store, bad: &[PathBuf]) -> Vec<(String, bool)> {
     let _ = fs::remove_file(good.join("result.json"));
     let ran = run(&[], &[bad, std::slice::from_ref(&good)].concat());
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    assert_eq!(ran.told(&good).last().unwrap(), "finished scored", "the other trial runs all the same");
+    assert_eq!(ran.events_of(&good).last().unwrap(), "finished scored", "the other trial runs all the same");
     let reason = |bad: &PathBuf| {
         let (reason, _, retry) = failure(bad);
-        assert_eq!(ran.told(bad).last().unwrap(), &format!("failed, retry {retry}"));
+        assert_eq!(ran.events_of(bad).last().unwrap(), &format!("failed, retry {retry}"));
         assert!(ran.events.iter().any(|event| event["reason"] == reason.as_str()), "{reason}");
         assert!(ran.stderr.contains(&format!("error: {reason}\n")), "{}", ran.stderr);
         assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
@@ -151,9 +151,9 @@ fn a_member_that_cannot_be_trained_leaves_its_stack_alone() {
     let trials = ["seed = 1", "data.labelled_percent = 0.1", "seed = 2"].map(|settings| store.add(settings));
     let ran = run(&["--stack", "3"], &trials);
     assert_eq!(ran.code, Some(1));
-    assert_eq!(ran.told(&trials[1]), ["failed, retry false"]);
+    assert_eq!(ran.events_of(&trials[1]), ["failed, retry false"]);
     for trial in [&trials[0], &trials[2]] {
-        assert_eq!(ran.told(trial).last().unwrap(), "finished scored");
+        assert_eq!(ran.events_of(trial).last().unwrap(), "finished scored");
         assert!(!trial.join("failure.json").exists());
     }
 }

@@ -43,8 +43,8 @@ fn trials_that_differ_in_labels_alone_are_trained_once_and_have_the_results_that
         let store = Store::new();
         let trials = [10.0, 20.0].map(|percent| add(&store, system, percent, 0));
         let ran = run(&[], &trials).well();
-        assert_eq!(ran.told(&trials[0])[..2], ["started with 0 of 3", "epoch 1 of 3"]);
-        assert_eq!(ran.told(&trials[1])[..2], ["started with 3 of 3", "scoring embedding"]);
+        assert_eq!(ran.events_of(&trials[0])[..2], ["started with 0 of 3", "epoch 1 of 3"]);
+        assert_eq!(ran.events_of(&trials[1])[..2], ["started with 3 of 3", "scoring embedding"]);
         assert_eq!(
             [&trials[0], &trials[1]].map(|trial| trained_as(trial)),
             [Value::Null, id(&trials[0]).into()]
@@ -103,7 +103,7 @@ fn a_training_is_no_other_trials_where_labels_or_seeds_or_images_differ() {
         with_labels.iter().chain(&of_labels_alone).chain(&seeds).chain([&binary]).collect();
     let ran = run(&[], &trials).well();
     for trial in trials {
-        assert_eq!(ran.told(trial)[0], "started with 0 of 3");
+        assert_eq!(ran.events_of(trial)[0], "started with 0 of 3");
     }
 }
 
@@ -113,13 +113,13 @@ fn what_is_damaged_is_trained_again_and_what_is_watched_is_trained_anyway() {
     let first = add(&store, "autoencoder", 10.0, 0);
     run(&[], &[&first]).well();
     let watched = add(&store, "autoencoder", 20.0, 0);
-    assert_eq!(run(&["--tensorboard"], &[&watched]).well().told(&watched)[0], "started with 0 of 3");
+    assert_eq!(run(&["--tensorboard"], &[&watched]).well().events_of(&watched)[0], "started with 0 of 3");
     // The last to end has left its name.
     let mut weights = fs::read(watched.join("weights.safetensors")).unwrap();
     *weights.last_mut().unwrap() ^= 1;
     fs::write(watched.join("weights.safetensors"), weights).unwrap();
     let other = add(&store, "autoencoder", 30.0, 0);
-    assert_eq!(run(&[], &[&other]).well().told(&other)[0], "started with 0 of 3");
+    assert_eq!(run(&[], &[&other]).well().events_of(&other)[0], "started with 0 of 3");
     assert!(outcome(&other) == alone("autoencoder", 30.0, 0));
     let log = fs::read_to_string(other.join("log.txt")).unwrap();
     assert!(log.contains(&format!("its training is that of {}, but ", id(&watched))), "{log}");

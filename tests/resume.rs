@@ -58,7 +58,7 @@ fn assert_as_if_never_interrupted(trial: &Path) {
 fn go_on(trials: &[PathBuf], options: &[&str]) -> Vec<u64> {
     let ran = run(options, trials).well();
     for trial in trials {
-        assert_eq!(ran.told(trial).last().unwrap(), "finished scored");
+        assert_eq!(ran.events_of(trial).last().unwrap(), "finished scored");
         assert!(!files(trial).iter().any(|name| name.starts_with("checkpoint")), "{:?}", files(trial));
     }
     let started = ran.events.iter().filter(|event| event["event"] == "started");
@@ -161,7 +161,7 @@ fn a_trial_goes_on_with_the_number_of_threads_that_it_began_with() {
     let [trial, other] = [0, 1].map(|i| [stores[i].add(settings)]);
     run(&["--threads", "2", "--until-epoch", "2"], &trial).well();
     let ran = run(&["--threads", "1"], &trial).well();
-    assert_eq!(ran.told(&trial[0])[0], "started with 2 of 4");
+    assert_eq!(ran.events_of(&trial[0])[0], "started with 2 of 4");
     let expected = "goes on with --threads 2, as it began: the last digits depend on it\n";
     assert!(ran.stderr.contains(expected), "{}", ran.stderr);
     let run_json: Value = serde_json::from_slice(&fs::read(trial[0].join("run.json")).unwrap()).unwrap();
@@ -224,7 +224,7 @@ fn a_stack_goes_on_with_a_member_that_diverged_before() {
     running.send(Signal::TERM);
     assert_eq!(running.wait(), Some(143));
     let ran = run(&["--stack", "2"], &trials).well();
-    assert!(!ran.told(&trials[0])[0].starts_with("started with 0"), "{}", ran.stderr);
+    assert!(!ran.events_of(&trials[0])[0].starts_with("started with 0"), "{}", ran.stderr);
     run(&["--stack", "2"], &others).well();
     for (trial, other) in trials.iter().zip(&others) {
         let (resumed, whole) = (result(trial), result(other));
@@ -249,7 +249,7 @@ fn a_damaged_checkpoint_is_told_and_not_used() {
             fs::write(trial.join(name), &bytes[..left]).unwrap();
         }
         let ran = run(&[], &trials).well();
-        assert_eq!(ran.told(trial)[0], format!("started with 0 of {EPOCHS}"));
+        assert_eq!(ran.events_of(trial)[0], format!("started with 0 of {EPOCHS}"));
         let log = fs::read_to_string(trial.join("log.txt")).unwrap();
         for text in [&ran.stderr, &log] {
             let told = |line: &str| line.contains(damaged) && line.ends_with("; starting afresh");

@@ -23,7 +23,7 @@ fn a_trial_trains_and_gets_all_scores_it_asks_for() {
         "evaluation = { protocols = ['test_folds', 'labelled', 'train'], clustering = true, retrieval = true }",
     );
     let ran = run(&[], &[&trial]).well();
-    insta::assert_snapshot!(ran.told(&trial).join("\n"), @r"
+    insta::assert_snapshot!(ran.events_of(&trial).join("\n"), @r"
     started with 0 of 3
     epoch 1 of 3
     epoch 2 of 3
@@ -108,7 +108,7 @@ fn classes_that_the_pixels_tell_apart_are_scored_as_such() {
     let store = Store::new();
     let trial = store.add("model.system = 'pixels'\nevaluation = { clustering = true, retrieval = true }");
     let ran = run(&[], &[&trial]).well();
-    let told = ran.told(&trial);
+    let told = ran.events_of(&trial);
     assert_eq!((told[0].as_str(), told.last().unwrap().as_str()), ("started with 0 of 0", "finished scored"));
     assert!(told[1..told.len() - 1].iter().all(|event| event.starts_with("scoring ")), "{told:?}");
     for (name, score) in scores(&result(&trial)) {
@@ -145,7 +145,7 @@ fn a_finished_trial_is_skipped_and_left_as_it_is() {
     let written = || fs::metadata(trial.join("result.json")).unwrap().modified().unwrap();
     let (before, bytes) = (written(), outcome(&trial));
     let ran = run(&[], &[&trial]).well();
-    assert_eq!(ran.told(&trial), ["skipped finished"]);
+    assert_eq!(ran.events_of(&trial), ["skipped finished"]);
     assert_eq!(ran.events.len(), 1);
     assert_eq!((written(), outcome(&trial)), (before, bytes));
 }
@@ -157,11 +157,11 @@ fn a_claimed_trial_is_skipped_until_it_is_let_go() {
     let lock = File::create(claimed.join("lock")).unwrap();
     lock.lock().unwrap();
     let ran = run(&[], &[&claimed, &free]).well();
-    assert_eq!(ran.told(&claimed), ["skipped claimed"]);
-    assert_eq!(ran.told(&free).last().unwrap(), "finished scored");
+    assert_eq!(ran.events_of(&claimed), ["skipped claimed"]);
+    assert_eq!(ran.events_of(&free).last().unwrap(), "finished scored");
     assert_eq!(files(&claimed), ["lock", "trial.toml"]);
     drop(lock);
-    assert_eq!(run(&[], &[&claimed]).well().told(&claimed).last().unwrap(), "finished scored");
+    assert_eq!(run(&[], &[&claimed]).well().events_of(&claimed).last().unwrap(), "finished scored");
 }
 
 /// Trials that a stack can hold together, and one that it cannot.
@@ -247,7 +247,7 @@ fn a_diverging_trial_is_a_result_and_leaves_its_stack_alone() {
     let [healthy, other] = [&stacked, &alone].map(|store| store.add("seed = 1"));
     let ran = run(&["--stack", "2"], &[&diverging, &healthy]).well();
     run(&[], &[&other]).well();
-    assert_eq!(ran.told(&diverging).last().unwrap(), "finished diverged");
+    assert_eq!(ran.events_of(&diverging).last().unwrap(), "finished diverged");
     let found = result(&diverging);
     let Outcome::Diverged { epoch, reason } = &found.outcome else { panic!("{:?}", found.outcome) };
     assert_eq!(*epoch, 1);
@@ -270,7 +270,7 @@ fn a_vae_is_scored_by_the_likelihood_of_binary_images() {
     );
     let ran = run(&[], &[&trial]).well();
     // Ten images at a time, of 90.
-    let told = ran.told(&trial);
+    let told = ran.events_of(&trial);
     let likelihood = told.iter().filter_map(|event| event.strip_prefix("scoring likelihood, "));
     assert_eq!(
         likelihood.collect::<Vec<_>>(),

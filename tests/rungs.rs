@@ -35,7 +35,7 @@ fn a_trial_that_stopped_ends_with_the_bytes_of_one_that_did_not() {
         )
         .unwrap();
         let ran = run(&["--until-epoch", until], &trial).well();
-        let told = ran.told(&trial[0]);
+        let told = ran.events_of(&trial[0]);
         let last =
             [&format!("epoch {until} of {EPOCHS}"), "scoring embedding", "scoring test_folds.knn", "rung"];
         assert_eq!(told[told.len() - 4..], last);
@@ -45,7 +45,7 @@ fn a_trial_that_stopped_ends_with_the_bytes_of_one_that_did_not() {
         assert_eq!(rungs(&trial[0])["rungs"]["test_folds.knn.accuracy"][until], *value);
         assert!(value.as_f64().is_some_and(|value| value > 0.5), "three corners are easy to tell: {value}");
         let again = run(&["--until-epoch", until], &trial).well();
-        assert_eq!(again.told(&trial[0]), ["rung", "skipped rests"], "scored already");
+        assert_eq!(again.events_of(&trial[0]), ["rung", "skipped rests"], "scored already");
         assert_eq!(again.events[0], *ran.events.last().unwrap());
     }
     // Killed on the way to the end as well.
@@ -103,7 +103,7 @@ fn a_trial_that_diverges_before_the_rung_has_its_result() {
     let diverging = "training.learning_rate = 1e30";
     let (trial, other) = ([store.add(diverging)], [calm.add(diverging)]);
     let ran = run(&["--until-epoch", "1"], &trial).well();
-    assert_eq!(ran.told(&trial[0]).last().unwrap(), "finished diverged");
+    assert_eq!(ran.events_of(&trial[0]).last().unwrap(), "finished diverged");
     run(&[], &other).well();
     assert_eq!(result(&trial[0]), result(&other[0]));
 }
@@ -114,7 +114,7 @@ fn a_rung_before_the_checkpoint_is_reached_afresh_and_other_scores_are_kept_apar
     let trial = [store.add(&settings())];
     run(&["--until-epoch", "3", "--rung-score", "labelled.knn.ami"], &trial).well();
     let early = run(&["--until-epoch", "2"], &trial).well();
-    assert_eq!(early.told(&trial[0])[0], format!("started with 0 of {EPOCHS}"));
+    assert_eq!(early.events_of(&trial[0])[0], format!("started with 0 of {EPOCHS}"));
     assert!(
         early.stderr.contains("the checkpoint is of epoch 3, beyond epoch 2; starting afresh"),
         "{}",
@@ -144,7 +144,7 @@ fn what_is_wrong_with_a_rung_is_one_sentence() {
     let store = Store::new();
     let none = [store.add(&format!("data.name = {:?}", text(&TINY_WITHOUT_VALIDATION)))];
     let ran = run(&["--until-epoch", "1"], &none);
-    assert_eq!((ran.code, ran.told(&none[0])), (Some(1), vec!["failed, retry false".into()]));
+    assert_eq!((ran.code, ran.events_of(&none[0])), (Some(1), vec!["failed, retry false".into()]));
     assert!(ran.stderr.contains("has no validation split; set data.validation to"), "{}", ran.stderr);
 
     let trial = [store.add("")];

@@ -106,7 +106,7 @@ pub(crate) fn run(options: &[&str], directories: &[impl AsRef<Path>]) -> Ran {
 
 impl Ran {
     /// The events of one trial in a few words each.
-    pub(crate) fn told(&self, directory: &Path) -> Vec<String> {
+    pub(crate) fn events_of(&self, directory: &Path) -> Vec<String> {
         let id = id(directory);
         self.events.iter().filter(|event| event["id"] == id.as_str()).map(words).collect()
     }

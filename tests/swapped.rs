@@ -54,9 +54,9 @@ fn a_trial_goes_on_and_answers_only_for_the_data_it_began_on() {
         let ran = run(options, &[&trial]);
         assert_eq!((ran.code, ran.stderr), (Some(1), refusal(&trial, &path, &then, &now, in_the_way)));
     }
-    // With the file that it began on, it goes on to the bytes of a trial that never rested.
+    // With the file that it began on, it goes on to the bytes of a trial that never paused.
     fs::write(&path, began_on).unwrap();
-    assert!(run(&[], &[&trial]).well().told(&trial).contains(&"started with 2 of 4".into()));
+    assert!(run(&[], &[&trial]).well().events_of(&trial).contains(&"started with 2 of 4".into()));
     let alone = Store::new();
     let undisturbed = alone.add(&keys);
     run(&[], &[&undisturbed]).well();
@@ -79,5 +79,5 @@ fn a_trial_goes_on_and_answers_only_for_the_data_it_began_on() {
     assert_eq!((code, complaint), (Some(1), expected));
     // A result whose data are gone still answers.
     fs::remove_file(&path).unwrap();
-    assert_eq!(run(&[], &[&trial]).well().told(&trial), ["skipped finished"]);
+    assert_eq!(run(&[], &[&trial]).well().events_of(&trial), ["skipped finished"]);
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: arbitrary bytes for all that reads files, by libFuzzer on the stable compiler.
+//! `cargo xtask fuzz`: arbitrary bytes for all that reads files, by libFuzzer and stable Rust.
 
 use std::env;
 use std::fs::{self, File};

@@ -4,6 +4,8 @@
 mod circles;
 #[cfg(test)]
 mod features;
+#[cfg(test)]
+mod house;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;

@@ -52,9 +52,9 @@ enum Task {
     Bench(bench::BenchArguments),
     /// Gives arbitrary bytes to all that reads files, until something breaks or the time is over
     ///
-    /// Each target reads files of one kind, with libFuzzer, which is built from its sources by a C++
-    /// compiler; nothing has to be installed. docs/fuzzing.md says what was found, and what to do
-    /// with a crash.
+    /// Each target reads files of one kind, with libFuzzer, which is built from its sources by a
+    /// C++ compiler; nothing has to be installed. docs/fuzzing.md says what was found, and what to
+    /// do with a crash.
     Fuzz(fuzz::FuzzArguments),
     /// Checks format, dependency rules, lints and docs, and runs all tests
     Test(test::TestArguments),

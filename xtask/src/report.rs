@@ -21,6 +21,24 @@ use crate::{WrongCall, say};
 /// Makes reports; apart from xtask, so that no trial waits until charts and fonts are built.
 const PROGRAM: Program = Program { package: "dml-report", name: "dml-report", minutes: "2 minutes" };
 
+/// How the program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The report is written.
+    Written,
+    /// It is not; the program has said why.
+    Failed,
+}
+
+impl From<Ended> for ExitCode {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Written => Self::SUCCESS,
+            Ended::Failed => Self::FAILURE,
+        }
+    }
+}
+
 /// Names another program to run in its place, which is then not built.
 const OTHER_PROGRAM: &str = "DML_REPORT";
 
@@ -41,14 +59,14 @@ pub(crate) struct ReportArguments {
 /// Writes the report again; trials without a result are holes in it.
 pub(crate) fn run(root: &Path, arguments: &ReportArguments) -> Result<ExitCode> {
     let (sweep, store) = arguments.selected.open(root).context(WrongCall)?;
-    let written =
+    let ended =
         write(&program(root, false)?, &folder(root, arguments.out.as_deref(), &sweep), &sweep, &store)?;
-    if written && arguments.keep {
+    if ended == Ended::Written && arguments.keep {
         let folder = root.join(kept::FOLDER);
         let n = kept::keep(&folder, &sweep, &store)?;
         say(&format!("{n} results are kept in {}\n", folder.display()));
     }
-    Ok(if written { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(ended.into())
 }
 
 /// Begins to build what [`write()`] will run, while there is something else to wait for.
@@ -67,8 +85,8 @@ pub(crate) fn folder(root: &Path, asked: Option<&Path>, sweep: &Sweep) -> PathBu
 }
 
 /// Has the report of a sweep written. The program prints the tables if they are short, what became
-/// of predictions, and where everything is; where it failed, it has said why.
-pub(crate) fn write(program: &Path, out: &Path, sweep: &Sweep, store: &RunStore) -> Result<bool> {
+/// of predictions, and where everything is.
+pub(crate) fn write(program: &Path, out: &Path, sweep: &Sweep, store: &RunStore) -> Result<Ended> {
     let request = toml::to_string(&request(sweep, n_stopped(store, &sweep.trials)))?;
     let mut child = Command::new(program)
         .args([store.root().as_os_str(), out.as_os_str()] as [&OsStr; 2])
@@ -79,7 +97,7 @@ pub(crate) fn write(program: &Path, out: &Path, sweep: &Sweep, store: &RunStore)
     let _ = child.stdin.take().expect("piped above").write_all(request.as_bytes());
     let status = child.wait()?;
     ensure!(status.code().is_some(), "{} {}", program.display(), how(status));
-    Ok(status.success())
+    Ok(if status.success() { Ended::Written } else { Ended::Failed })
 }
 
 /// What the program is told of a sweep.

@@ -227,7 +227,7 @@ impl Session<'_> {
                     "{stopped}{command} --replay checks why; without --stop-early they go on to the end"
                 );
             }
-            return report.map(|written| if written { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            return report.map(ExitCode::from);
         }
         if let Err(error) = report {
             eprintln!("error: {error:#}");

@@ -28,7 +28,7 @@ pub(crate) struct TestArguments {
 /// Cargo's part, with what is set for one step alone.
 type Step = (&'static str, Option<(&'static str, &'static str)>);
 
-const CHECKS: [Step; 6] = [
+const CHECKS: [Step; 7] = [
     ("fmt --all --check", None),
     ("clippy --workspace --all-targets -- -D warnings", None),
     ("clippy -p dml-data --no-default-features --all-targets -- -D warnings", None),
@@ -37,6 +37,8 @@ const CHECKS: [Step; 6] = [
     // place.
     ("test -p dml-cli --no-default-features", None),
     ("doc --workspace --no-deps", Some(("RUSTDOCFLAGS", "-D warnings"))),
+    // Each crate with all that it needs, as it would be published; what they need is here by now.
+    ("package --workspace --exclude xtask --no-verify --allow-dirty --offline --quiet", None),
 ];
 
 /// Builds the tests, and with them the programs that the proofs run: of `cargo build` each would be

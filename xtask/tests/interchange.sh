@@ -1,6 +1,6 @@
 #!/bin/bash
 # A real sweep's results, latent spaces, weights, embeddings and TensorBoard events are opened with the Python packages that people use, and
-# the embeddings of a model of one's own images give scikit-learn the labels that `dml label` gives.
+# the embeddings of a model that `dml fit` made give scikit-learn the labels that `dml label` gives.
 #
 #   PYTHON=.../bin/python xtask/tests/interchange.sh      # with pandas, numpy, safetensors, tensorboard, scikit-learn
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"

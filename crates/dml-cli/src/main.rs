@@ -55,7 +55,8 @@ fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|error| {
         if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
-            return ExitCode::from(128 + signal_hook::consts::SIGPIPE as u8); // `dml … | head` has what it wants
+            // `dml … | head` has what it wants.
+            return ExitCode::from(128 + signal_hook::consts::SIGPIPE as u8);
         }
         eprintln!("error: {error:#}");
         if error.is::<WrongCall>() { ExitCode::from(2) } else { ExitCode::FAILURE }

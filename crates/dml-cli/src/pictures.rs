@@ -1,5 +1,4 @@
-//! Pictures of one's own as a data set: an npz, and beside it a CSV with the file and class of each
-//! row.
+//! Pictures as a data set: an npz, and beside it a CSV with the file and class of each row.
 
 use std::path::{Path, PathBuf};
 

@@ -51,7 +51,7 @@ pub(crate) enum TrainCommand {
     Fit(Box<fit::FitArguments>),
     /// Write the embeddings of images by a trained model as npz
     Embed(embed::EmbedArguments),
-    /// Write the classes of images that nobody has sorted, and how sure they are, as CSV
+    /// Write the classes of unsorted images, and how sure they are, as CSV
     ///
     /// Confidence is the probability of the class by the distances to the nearest labelled image of
     /// each class, at the temperature that fits the images which the estimate of `dml fit` held

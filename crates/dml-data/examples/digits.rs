@@ -1,7 +1,7 @@
 //! Writes 10,000 digits of MNIST as PNG files, 60 of them sorted, to try things with.
 //!
-//! `cargo run -p dml-data --features pictures --example digits -- FOLDER` makes `FOLDER/pictures`, a
-//! folder for each digit with six pictures and one, `unlabelled`, with the others; and
+//! `cargo run -p dml-data --features pictures --example digits -- FOLDER` makes `FOLDER/pictures`,
+//! a folder for each digit with six pictures and one, `unlabelled`, with the others; and
 //! `FOLDER/truth`, where the pictures of `unlabelled` are sorted. MNIST is fetched where it is not
 //! on this machine. More than 10,000 pictures are had by a number after the folder: beyond the
 //! 60,000 training images, they are repeated.

@@ -1,7 +1,7 @@
 //! Draws 1,000 pictures of five shapes, of which 30 are sorted, to try things with.
 //!
-//! `cargo run -p dml-data --features pictures --example shapes -- FOLDER` makes `FOLDER/pictures`, a
-//! folder for each shape with six pictures and one, `unlabelled`, with the others; and
+//! `cargo run -p dml-data --features pictures --example shapes -- FOLDER` makes `FOLDER/pictures`,
+//! a folder for each shape with six pictures and one, `unlabelled`, with the others; and
 //! `FOLDER/truth`, where the pictures of `unlabelled` are sorted.
 
 use std::error::Error;

@@ -144,8 +144,9 @@ impl Dataset {
     }
 
     /// Moves one of `of` folds of the labelled training rows into [`Dataset::validation`], in the
-    /// place of what is there, for cross-validation. Each labelled row is in one fold, and each class is spread over the folds
-    /// as evenly as whole rows allow. One fold alone holds nothing out.
+    /// place of what is there, for cross-validation. Each labelled row is in one fold, and each
+    /// class is spread over the folds as evenly as whole rows allow. One fold alone holds nothing
+    /// out.
     ///
     /// Which rows are in a fold depends on the labels only. Both splits keep the order of the file.
     ///

@@ -261,7 +261,8 @@ mod tests {
         assert!(small.title.ends_with("89,996 + 10,004 + 7,180, 28x28"), "{}", small.title);
         let file = &large.releases[0].files[0];
         assert_eq!((file.name.as_str(), large.format), ("organamnist_224.npz", Format::Medmnist));
-        // 11 sets of four sizes, of which organamnist at 28 stands for itself, with its two releases.
+        // 11 sets of four sizes, of which organamnist at 28 stands for itself, with its two
+        // releases.
         assert_eq!(manifest.datasets.iter().filter(|entry| entry.format == Format::Medmnist).count(), 44);
         let mut names: Vec<&str> = manifest.datasets.iter().map(|entry| entry.name.as_str()).collect();
         names.sort_unstable();

@@ -8,6 +8,7 @@ use crate::{DataError, random};
 /// How the labelled rows are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Sampling {
     /// Every set of rows is equally likely.
     Uniform,

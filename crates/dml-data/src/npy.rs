@@ -63,6 +63,7 @@ pub fn compact(labels: &[i64]) -> (Vec<u32>, Vec<i64>) {
 
 /// A two-dimensional array of numbers, in `f32` where that holds each of them exactly.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Numbers {
     /// Nothing is rounded. `[n, d]`
     F32(Array2<f32>),

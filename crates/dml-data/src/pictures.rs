@@ -232,8 +232,8 @@ fn pixels(file: &Path, size: u32, to_grey: bool) -> Result<Vec<u8>, String> {
     Ok(small.into_rgb8().into_raw())
 }
 
-/// Pictures of `[height, width, 3]` as rows, channel first; of one channel where all are grey, unless
-/// the channels are given.
+/// Pictures of `[height, width, 3]` as rows, channel first; of one channel where all are grey,
+/// unless the channels are given.
 fn stacked(pictures: Vec<Vec<u8>>, size: usize, channels: Option<usize>) -> (Array2<u8>, ImageShape) {
     let is_grey = |picture: &Vec<u8>| picture.as_chunks::<3>().0.iter().all(|[r, g, b]| r == g && g == b);
     let channels = channels.unwrap_or_else(|| if pictures.par_iter().all(is_grey) { 1 } else { 3 });

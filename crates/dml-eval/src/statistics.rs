@@ -38,8 +38,9 @@ pub fn t_interval(values: &[f64], confidence: f64) -> Option<Interval> {
     Some(Interval { low: mean - half, high: mean + half })
 }
 
-/// The interval of Clopper & Pearson 1934 for the chance of a success, of which there were `successes`
-/// in `n` trials: exact, so it covers the chance at least as often as `confidence` says.
+/// The interval of Clopper & Pearson 1934 for the chance of a success, of which there were
+/// `successes` in `n` trials: exact, so it covers the chance at least as often as `confidence`
+/// says.
 ///
 /// # Panics
 /// When `confidence` is not in (0, 1), or there are more successes than trials.

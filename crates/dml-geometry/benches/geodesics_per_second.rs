@@ -17,7 +17,8 @@ const CPU: (Kind, Device) = (Kind::Float, Device::Cpu);
 fn blobs(points: &Tensor, ways: &Tensor) -> Tensor {
     let pixel = Tensor::linspace(-1.0, 1.0, 28, CPU);
     let centres = points.matmul(ways).tanh().unflatten(-1, [3, 2]); // [n, blobs, 2]
-    let [x, y] = [0, 1].map(|k| (centres.narrow(-1, k, 1) - &pixel).square() * 12.0); // [n, blobs, 28]
+    // [n, blobs, 28]
+    let [x, y] = [0, 1].map(|k| (centres.narrow(-1, k, 1) - &pixel).square() * 12.0);
     (-(x.unsqueeze(-2) + y.unsqueeze(-1))).exp().sum_dim_intlist(1, false, None).flatten(-2, -1)
 }
 

@@ -13,7 +13,8 @@ fn main() {
     let embeddings = Tensor::randn([500, 2], options);
 
     let settings = RbfSettings { centres: 50, width: 1.0, near: 0.02, far: 1.0, pixels: 784 };
-    let unsure = Rbf::around(&embeddings, settings); // Without it, geodesics run through holes in the data.
+    // Without it, geodesics run through holes in the data.
+    let unsure = Rbf::around(&embeddings, settings);
     let decoder = Decoder::new(network).with_deviation(|z| unsure.deviation(z));
 
     let (from, to) = (embeddings.narrow(0, 0, 10), embeddings.narrow(0, 10, 10)); // Ten pairs.

@@ -23,7 +23,8 @@ impl Curves {
     pub fn straight(from: &Tensor, to: &Tensor, segments: i64) -> Self {
         assert!(segments > 0, "a curve has a segment at least");
         let part = Tensor::linspace(0.0, 1.0, segments + 1, (from.kind(), from.device())).unsqueeze(-1);
-        let points = from.unsqueeze(-2) * (1.0 - &part) + to.unsqueeze(-2) * part; // [..., n, segments + 1, d]
+        // [..., n, segments + 1, d]
+        let points = from.unsqueeze(-2) * (1.0 - &part) + to.unsqueeze(-2) * part;
         Self { points }
     }
 

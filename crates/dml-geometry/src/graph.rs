@@ -50,7 +50,8 @@ impl Graph {
         // A node itself is no neighbour, however many coincide with it.
         let itself = Tensor::eye_m(n, n, (Kind::Bool, nodes.device()));
         let others = apart.masked_fill(&itself, f64::INFINITY);
-        let found = others.topk(neighbours.clamp(1, n - 1), -1, false, false).1; // [..., n, neighbours]
+        // [..., n, neighbours]
+        let found = others.topk(neighbours.clamp(1, n - 1), -1, false, false).1;
         let lengths = lines(decoder, &nodes, &nodes, &found, segments);
         let one_way = infinite.scatter(-1, &found, &lengths);
         let both_ways = one_way.minimum(&one_way.transpose(-2, -1)).masked_fill(&itself, 0.0);
@@ -125,7 +126,8 @@ impl Graph {
         let size = |last: i64| [&to_nodes.size()[..to_nodes.dim() - 1], &[last]].concat();
         let all = to.nodes.flatten(-2, -1).unsqueeze(-2);
         let all = all.expand(size(*all.size().last().expect("one dimension")), false);
-        let between = to_nodes.gather(-1, &all, false).unflatten(-1, [m, -1]); // [..., from, to, entries]
+        // [..., from, to, entries]
+        let between = to_nodes.gather(-1, &all, false).unflatten(-1, [m, -1]);
         (between + to.lengths.unsqueeze(-3)).amin(-1, false)
     }
 
@@ -172,7 +174,8 @@ impl Graph {
     pub fn paths(&self, decoder: &Decoder, [from, to]: [&Tensor; 2], entries: i64, segments: i64) -> Curves {
         let _guard = tch::no_grad_guard();
         let [first, last] = [from, to].map(|points| self.enter(decoder, points, entries));
-        let onward = rows_of_pairs(&self.by_entries(&first), &last.nodes); // [..., n, entries, entries]
+        // [..., n, entries, entries]
+        let onward = rows_of_pairs(&self.by_entries(&first), &last.nodes);
         let total = (onward + last.lengths.unsqueeze(-2)).flatten(-2, -1);
         let best = total.argmin(-1, true); // [..., n, 1]
         let entries = *last.nodes.size().last().expect("[..., n, entries]");

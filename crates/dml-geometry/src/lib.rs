@@ -20,7 +20,8 @@
 //! let along_it = Curves::straight(&from, &to, 32);
 //! let great_circle = Refinement::default().refine(&sphere, &along_it);
 //!
-//! let [detour, shortest] = [&along_it, &great_circle].map(|curves| curves.length(&sphere).double_value(&[0]));
+//! let length = |curves: &Curves| curves.length(&sphere).double_value(&[0]);
+//! let [detour, shortest] = [&along_it, &great_circle].map(length);
 //! let cosine = 0.8_f64.sin().powi(2) + 0.8_f64.cos().powi(2) * 2.0_f64.cos();
 //! assert!((shortest - cosine.acos()).abs() < 1e-3 && detour > 1.1 * shortest);
 //! ```

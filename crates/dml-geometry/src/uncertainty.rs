@@ -53,19 +53,21 @@ impl Rbf {
             let n = embeddings.size()[embeddings.dim() - 2];
             assert!((1..=n).contains(&settings.centres), "{} centres of {n} embeddings", settings.centres);
             let options = (Kind::Int64, embeddings.device());
-            // The first centres are rows at even strides, so that the same embeddings give the same.
+            // The first centres are rows at even strides: the same embeddings give the same ones.
             let first = Tensor::arange(settings.centres, options) * n / settings.centres;
             let mut centres = embeddings.index_select(-2, &first.to_kind(Kind::Int64));
             for _ in 0..ROUNDS {
                 let member = members(embeddings, &centres);
-                let count = member.sum_dim_intlist(-2, false, None).unsqueeze(-1); // [..., centres, 1]
+                // [..., centres, 1]
+                let count = member.sum_dim_intlist(-2, false, None).unsqueeze(-1);
                 let mean = member.transpose(-2, -1).matmul(embeddings) / count.clamp_min(1.0);
                 centres = mean.where_self(&count.gt(0.0), &centres);
             }
             let nearest = distances(embeddings, &centres).amin(-1, false);
             let member = members(embeddings, &centres);
             let total = member.transpose(-2, -1).matmul(&nearest.unsqueeze(-1)).squeeze_dim(-1);
-            let reach = total / member.sum_dim_intlist(-2, false, None).clamp_min(1.0); // [..., centres]
+            // [..., centres]
+            let reach = total / member.sum_dim_intlist(-2, false, None).clamp_min(1.0);
             let itself = Tensor::eye_m(settings.centres, settings.centres, (Kind::Bool, embeddings.device()));
             let others = distances(&centres, &centres).masked_fill(&itself, f64::INFINITY).amin(-1, false);
             let reach = reach.where_self(&reach.gt(0.0), &others).clamp_min(SHORTEST) * settings.width;

@@ -55,7 +55,8 @@ impl Loss for Center {
         let rows = labelled_only(batch.embeddings, labels);
         let own = is_of_class(labels, n_classes); // [..., batch, classes]
         let log_softmax = (dot_products(&rows, weight) + bias.unsqueeze(-2)).log_softmax(-1, None::<Kind>);
-        let cross_entropy = -mean_where(&log_softmax, &own, &[-2, -1]); // One class a row: a mean over rows.
+        // One class a row: a mean over rows.
+        let cross_entropy = -mean_where(&log_softmax, &own, &[-2, -1]);
         let apart = &rows - own.to_kind(rows.kind()).matmul(centers);
         let to_center = apart.square().sum_dim_intlist(-1, false, None::<Kind>); // [..., batch]
         cross_entropy + mean_where(&to_center, &labels.ge(0), &[-1]) * (self.lambda / 2.0)

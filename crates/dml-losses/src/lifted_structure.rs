@@ -42,8 +42,10 @@ impl DistanceLoss for LiftedStructure {
 
     fn of_distances(&self, distances: &Tensor, classes: &Classes) -> Tensor {
         let nearness = self.margin - distances;
-        let of_anchor = log_sum_exp_where(&nearness, &classes.negative, -1).unsqueeze(-1); // [..., batch, 1]
-        let of_candidate = log_sum_exp_where(&nearness, &classes.negative, -2).unsqueeze(-2); // [..., 1, candidates]
+        // [..., batch, 1]
+        let of_anchor = log_sum_exp_where(&nearness, &classes.negative, -1).unsqueeze(-1);
+        // [..., 1, candidates]
+        let of_candidate = log_sum_exp_where(&nearness, &classes.negative, -2).unsqueeze(-2);
         let value = (distances + of_anchor.logaddexp(&of_candidate)).relu().square() / 2.0;
         mean_where(&value, &classes.positive, &[-2, -1])
     }

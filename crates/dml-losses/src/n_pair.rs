@@ -40,7 +40,8 @@ impl PairLoss for NPair {
 
     fn of_pairs(&self, pairs: &Pairs) -> Tensor {
         let products = dot_products(&pairs.anchors, &pairs.candidates);
-        let negatives = log_sum_exp_where(&products, &pairs.classes.negative, -1).unsqueeze(-1); // [..., batch, 1]
+        // [..., batch, 1]
+        let negatives = log_sum_exp_where(&products, &pairs.classes.negative, -1).unsqueeze(-1);
         let valid = pairs.classes.positive.logical_and(&pairs.classes.negative.any_dim(-1, true));
         let squared_length = pairs.anchors.square().sum_dim_intlist(-1, false, None::<Kind>);
         mean_where(&log_one_plus_exp(&(negatives - products)), &valid, &[-2, -1])

@@ -50,7 +50,8 @@ impl Loss for ProxyAnchor {
         let n_classes = classes_of(proxies);
         let labels = &of_a_class(batch.labels, n_classes);
         let rows = labelled_only(batch.embeddings, labels);
-        let similarity = dot_products(&normalized(&rows), &normalized(proxies)); // [..., batch, classes]
+        // [..., batch, classes]
+        let similarity = dot_products(&normalized(&rows), &normalized(proxies));
         let positive = is_of_class(labels, n_classes);
         let negative = positive.logical_not().logical_and(&labels.ge(0).unsqueeze(-1));
         let soft_sum =

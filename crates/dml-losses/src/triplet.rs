@@ -40,6 +40,7 @@ impl Default for Triplet {
 /// Which triplets of a batch count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Mining {
     /// Every triplet ("batch all"; Hermans 2017, `L_BA`).
     All,
@@ -59,6 +60,7 @@ pub enum Mining {
 /// How far apart two rows are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Distance {
     /// The length of the difference; of other distances, these themselves.
     Euclidean,

@@ -54,8 +54,8 @@ pub struct PullBackConfig {
     pub nodes: i64,
     /// Nearest nodes that a node of the graph is joined with, 1 to 100.
     pub neighbours: i64,
-    /// Standard deviation of a pixel far from the embeddings, 0 to 100; 0 for a decoder that is sure
-    /// everywhere. Among them it is a twentieth.
+    /// Standard deviation of a pixel far from the embeddings, 0 to 100; 0 for a decoder that is
+    /// sure everywhere. Among them it is a twentieth.
     pub uncertainty: f64,
 }
 
@@ -114,8 +114,8 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// Of a model with a decoder, from embeddings of training images `[M, nodes, d]`, where there are
-    /// any.
+    /// Of a model with a decoder, from embeddings of training images `[M, nodes, d]`, where there
+    /// are any.
     pub(crate) fn new(
         config: &PullBackConfig,
         (model, parameters): (&Model, &[Tensor]),
@@ -185,7 +185,8 @@ impl Geometry {
     ) -> Tensor {
         let n = points.size()[1];
         let weights = (weights + weights.transpose(-2, -1)).tril(-1).flatten(-2, -1);
-        let (weights, places) = weights.topk(REFINED.min(n * (n - 1) / 2), -1, true, false); // [M, pairs]
+        // [M, pairs]
+        let (weights, places) = weights.topk(REFINED.min(n * (n - 1) / 2), -1, true, false);
         let (row, column) = (places.divide_scalar_mode(n, "floor"), places.remainder(n));
         let [from, to] = [&row, &column].map(|numbers| {
             let size = [numbers.size(), vec![points.size()[2]]].concat();

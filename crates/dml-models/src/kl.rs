@@ -46,6 +46,7 @@ impl KlConfig {
         // Where the KL does not fall apart into dimensions, the free nats of all of them are held
         // against the whole.
         let latent_dim = q.mean.size()[q.mean.dim() - 1] as f64;
-        free_bits(&density.kl(q, noise).unsqueeze(-1), self.free_bits * latent_dim) // from [M, b, 1]
+        // The KL of each row counts as one dimension: [M, b, 1].
+        free_bits(&density.kl(q, noise).unsqueeze(-1), self.free_bits * latent_dim)
     }
 }

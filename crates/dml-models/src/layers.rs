@@ -110,7 +110,8 @@ impl Conv {
 
     fn convolve(&self, x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
         let members = weight.size()[0];
-        let (weight, bias) = (weight.flatten(0, 1), bias.flatten(0, 1)); // [M * first, second, 3, 3], [M * to]
+        // [M * first, second, 3, 3], [M * to]
+        let (weight, bias) = (weight.flatten(0, 1), bias.flatten(0, 1));
         match self.mirror {
             None => x.conv2d(&weight, Some(&bias), [2, 2], [1, 1], [1, 1], members),
             Some((height, width)) => {

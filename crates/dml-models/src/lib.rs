@@ -14,24 +14,30 @@
 //! # let mlp = serde_json::json!({"kind": "mlp", "hidden": [8]});
 //! # let config = serde_json::from_value(serde_json::json!({
 //! #     "seed": 0,
-//! #     "model": {"system": "dml_autoencoder", "latent_dim": 2, "embedding": "mean", "length": "free", "encoder": mlp, "decoder": mlp},
-//! #     "loss": {"kind": "triplet", "margin": 0.2, "mining": "all", "distance": "euclidean", "normalized": false},
+//! #     "model": {"system": "dml_autoencoder", "latent_dim": 2, "embedding": "mean",
+//! #         "length": "free", "encoder": mlp, "decoder": mlp},
+//! #     "loss": {"kind": "triplet", "margin": 0.2, "mining": "all", "distance": "euclidean",
+//! #         "normalized": false},
 //! #     "reconstruction": {"kind": "squared_error", "reduction": "sum", "weight": 1.0},
 //! #     "prior": {"kind": "unit"},
 //! #     "kl": {"beta": 1.0, "warm_up_epochs": 0, "free_bits": 0.0, "samples": 1},
 //! #     "routine": {"kind": "joint_alpha", "alpha": 0.5},
-//! #     "sampling": {"batch_size": 8, "labelled": {"kind": "uniform"}, "labelled_epoch": "cycle", "memory": 0},
-//! #     "training": {"epochs": 2, "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "precision": "f32", "schedule": "constant"},
+//! #     "sampling": {"batch_size": 8, "labelled": {"kind": "uniform"}, "labelled_epoch": "cycle",
+//! #         "memory": 0},
+//! #     "training": {"epochs": 2, "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999,
+//! #         "epsilon": 1e-8, "precision": "f32", "schedule": "constant"},
 //! #     "views": {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0},
 //! #     "instance": {"weight": 0.0, "loss": {"kind": "sup_con", "temperature": 0.2}},
 //! #     "pseudo_labels": {"kind": "none"},
 //! #     "distance": {"kind": "euclidean"},
 //! # }))?;
-//! let (images, labels) = (Array2::from_shape_fn((40, 16), |(i, _)| (i % 2) as u8 * 200), [0, 1].repeat(20));
+//! let images = Array2::from_shape_fn((40, 16), |(i, _)| (i % 2) as u8 * 200);
+//! let labels = [0, 1].repeat(20);
 //! let shape = ImageShape { channels: 1, height: 4, width: 4 };
 //! let device = dml_models::device("cpu")?;
 //! let data = TrainingData::new(images.view(), &labels, shape, 2, device);
-//! let mut stack = Stack::new(vec![config], &[&[0, 1, 2, 3, 4, 5]], &data, device)?; // Six rows have a label.
+//! let labelled = [0, 1, 2, 3, 4, 5]; // Six rows have a label.
+//! let mut stack = Stack::new(vec![config], &[&labelled], &data, device)?;
 //! while let Some(losses) = stack.train_epoch(&data)? {
 //!     println!("epoch {}: {:?}", losses.epoch, losses.terms[0]);
 //! }

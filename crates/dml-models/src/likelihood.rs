@@ -14,7 +14,8 @@ const BLOCK: usize = 200;
 /// Log-likelihoods of binary images under a VAE, in nats an image, averaged over images.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Likelihood {
-    /// -log p(x), by importance sampling from the posterior: an upper bound that falls to the truth with more samples.
+    /// -log p(x), by importance sampling from the posterior: an upper bound that falls to the truth
+    /// with more samples.
     pub negative_log_likelihood: f64,
     /// The same with one sample: the negative evidence lower bound, averaged over the samples.
     pub negative_elbo: f64,

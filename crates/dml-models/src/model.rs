@@ -72,6 +72,7 @@ impl ModelConfig {
 
 /// Where an encoder puts images.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Latent {
     /// Points: `[M, b, latent_dim]`.
     Point(Tensor),

@@ -10,6 +10,7 @@ use crate::error::ConfigError;
 /// likelihoods.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Precision {
     /// 24 bits of mantissa.
     #[default]

@@ -30,7 +30,8 @@ impl Stack {
     /// the routine asks for.
     ///
     /// ```no_run
-    /// # fn train(stack: &mut dml_models::Stack, data: &dml_models::TrainingData) -> Result<(), dml_models::ConfigError> {
+    /// # use dml_models::{ConfigError, Stack, TrainingData};
+    /// # fn train(stack: &mut Stack, data: &TrainingData) -> Result<(), ConfigError> {
     /// while let Some(losses) = stack.train_epoch(data)? {
     ///     println!("epoch {}: {:?}", losses.epoch, losses.terms[0]);
     /// }
@@ -110,7 +111,8 @@ impl Stack {
         let look = |rows: &Tensor, purpose| self.look(data, rows, (purpose, at));
         let of_unlabelled = unlabelled.iter().map(|rows| look(rows, "views/unlabelled"));
         let of_labelled = labelled.iter().map(|(rows, _)| look(rows, "views/labelled"));
-        let images = Tensor::cat(&of_unlabelled.chain(of_labelled).collect::<Vec<_>>(), 1); // [M, b, pixels]
+        let parts: Vec<_> = of_unlabelled.chain(of_labelled).collect();
+        let images = Tensor::cat(&parts, 1); // [M, b, pixels]
         let latent = self.model.encode(&leaves, &images);
         let width = |rows: &Tensor| rows.size()[1];
         let n_unlabelled = unlabelled.as_ref().map_or(0, width);
@@ -170,7 +172,8 @@ fn noise(stack: &Stack, purpose: &'static str, at: u64, rows: i64) -> impl Fn() 
     let (shape, device) = ([first.kl.samples, rows, first.model.latent_dim], stack.device);
     move || {
         let members = seeds.iter().map(|&seed| crate::random::normal(seed, purpose, at, &shape));
-        Noise(Tensor::stack(&members.collect::<Vec<_>>(), 1).to_device(device)) // [samples, M, rows, d]
+        // [samples, M, rows, d]
+        Noise(Tensor::stack(&members.collect::<Vec<_>>(), 1).to_device(device))
     }
 }
 

@@ -72,7 +72,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (mut reconstruction_sum, mut kl_sum) = (0.0, 0.0);
         for batch in images.split(64, 0) {
             let q = vae.encode(&batch);
-            let noise = Tensor::randn([1, batch.size()[0], LATENT], (Kind::Float, Device::Cpu)); // [samples, b, d]
+            // [samples, b, d]
+            let noise = Tensor::randn([1, batch.size()[0], LATENT], (Kind::Float, Device::Cpu));
             let decoded = vae.decoder.forward(&q.sample(&noise).squeeze_dim(0)).sigmoid();
             let reconstruction = decoded.mse_loss(&batch, Reduction::Sum) / batch.size()[0];
             let kl = density(&vae, &pseudo_inputs).kl(&q, &noise); // [b]

@@ -17,6 +17,11 @@ macro_rules! priors {
         }
 
         impl PriorConfig {
+            /// Every prior there is, each with its default settings.
+            pub fn all() -> Vec<Self> {
+                vec![$(Self::$Prior($Prior::default()),)+]
+            }
+
             /// The prior of these settings.
             pub fn settings(&self) -> &dyn Prior {
                 match self {
@@ -42,7 +47,7 @@ mod tests {
                 PriorConfig::Hypercube(Hypercube::default()),
             ),
             ("kind = \"vamp\"\ncomponents = 500\ninit = \"data\"\n", PriorConfig::Vamp(Vamp::default())),
-            ("kind = \"mixture\"\ncomponents = 10\n", PriorConfig::Mixture(Mixture { components: 10 })),
+            ("kind = \"mixture\"\ncomponents = 10\n", PriorConfig::Mixture(Mixture::default())),
         ] {
             assert_eq!(toml::from_str::<PriorConfig>(text).unwrap(), expected);
             assert_eq!(toml::to_string(&expected).unwrap(), text);

@@ -17,6 +17,14 @@ pub struct Mixture {
     pub components: i64,
 }
 
+/// Ten components, one for each class of MNIST, as in Jiang et al. 2017, "Variational deep
+/// embedding".
+impl Default for Mixture {
+    fn default() -> Self {
+        Self { components: 10 }
+    }
+}
+
 /// A mixture's numbers, from whatever fitted it. Leading dimensions are independent models.
 #[derive(Debug)]
 pub struct Fitted {

@@ -11,6 +11,9 @@ use crate::text::{order, value_text};
 /// The key over which means are taken.
 pub(crate) const SEED: &str = "seed";
 
+/// What stands where a trial's ending would, while it has no result.
+pub(crate) const MISSING: &str = "missing";
+
 /// A trial that the sweep asks for, with its result if it has one.
 #[derive(Debug)]
 pub(crate) struct Evidence<'a> {

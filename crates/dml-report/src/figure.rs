@@ -20,7 +20,7 @@ use crate::effects::Effects;
 use crate::error::ReportError;
 use crate::evidence::{Evidence, Ranks, group, varying_keys};
 use crate::text::{key_text, value_text};
-pub(crate) use theme::{DARK, LIGHT, Rgb, Theme};
+pub(crate) use theme::{DARK, LIGHT, Theme, hex};
 
 /// A figure, drawn on both grounds.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dml_store::Outcome;
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, MISSING};
 use crate::text::value_text;
 
 /// One line a trial of the sweep: id, outcome (`scored`, `diverged`, `missing`), every key and
@@ -21,14 +21,10 @@ pub(crate) fn csv(trials: &[Evidence]) -> String {
         ["id", "outcome"].into_iter().chain(keys.iter().copied()).chain(scores.iter().map(String::as_str));
     writer.write_record(header).expect("memory");
     for trial in trials {
-        let outcome = match trial.result {
-            None => "missing",
-            Some(_) if trial.diverged() => "diverged",
-            Some(_) => "scored",
-        };
+        let ending = trial.result.map(|result| result.outcome.ending().to_string());
         let key = |key: &&str| trial.leaves.get(*key).map_or_else(String::new, |v| value_text(v));
         let score = |score: &String| trial.score(score).map_or_else(String::new, |x| x.to_string());
-        let head = [trial.id.clone(), outcome.to_string()];
+        let head = [trial.id.clone(), ending.unwrap_or_else(|| MISSING.into())];
         let record = head.into_iter().chain(keys.iter().map(key)).chain(scores.iter().map(score));
         writer.write_record(record).expect("memory");
     }

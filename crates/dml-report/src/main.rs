@@ -2,7 +2,7 @@
 //!
 //! Prints the tables if they are short, what became of predictions, and where everything is. The
 //! request is TOML: `dml_spec::Request`. `cargo xtask report` and `cargo xtask sweep` write it, and
-//! build this program while trials run, so that the charts keep nobody waiting for a first result.
+//! build this program while trials run, so that no first result waits for the charts.
 
 use std::env;
 use std::fs;

@@ -9,7 +9,7 @@ use dml_store::RunStore;
 use crate::effects::Effects;
 use crate::error::ReportError;
 use crate::evidence::Evidence;
-use crate::figure::{DARK, Figure, LIGHT, Rgb, Theme};
+use crate::figure::{DARK, Figure, LIGHT, Theme, hex};
 use crate::prediction::{self, Prediction};
 use crate::report::Report;
 use crate::table::{Table, escape_html};
@@ -78,7 +78,6 @@ fn filled(template: &str, fill: impl Fn(&str) -> String) -> String {
 
 /// The figures' colours as CSS variables, so that the page's own drawings match.
 fn colours(theme: &Theme) -> String {
-    let hex = |(r, g, b): Rgb| format!("#{r:02x}{g:02x}{b:02x}");
     let classes = theme.palette.iter().enumerate().map(|(i, &colour)| format!("--c{i}:{};", hex(colour)));
     let base = [("ground", theme.ground), ("ink", theme.ink), ("grid", theme.grid)];
     base.into_iter().map(|(name, colour)| format!("--{name}:{};", hex(colour))).chain(classes).collect()

@@ -182,8 +182,8 @@ fn touch(path: &Path) -> io::Result<()> {
     fs::write(path, "1")
 }
 
-/// Gives a sign of life again. What is gone, or has another's sign in its place, is not found:
-/// whoever takes over may just be removing it.
+/// Gives a sign of life again. What is gone, or has another's sign in its place, is not found: the
+/// process that takes over may just be removing it.
 fn touch_again(path: &Path, sign: &str) -> io::Result<()> {
     if fs::read_to_string(path)? != sign {
         return Err(ErrorKind::NotFound.into());

@@ -6,7 +6,7 @@
 //!                 result.json         written last: the trial is done
 //!                 weights.safetensors the trained weights
 //!                 checkpoint*         there while it is unfinished; .data.json: on which data
-//!                 rungs.json          scores of the validation split at epochs after which it was stopped
+//!                 rungs.json          validation scores at epochs after which it was stopped
 //!                 failure.json        why the last attempt ended without a result
 //!                 run.json            when, where, on what and for how long it ran
 //!                 log.txt             what it said

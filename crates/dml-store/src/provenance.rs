@@ -27,8 +27,8 @@ pub struct Provenance {
     /// Seconds since 1970.
     pub finished_at: u64,
     /// Of all attempts, also what was lost where they were killed, but for the last second or
-    /// epoch: of the training of a stack a share, its time divided by its members; of scoring the trial's
-    /// own.
+    /// epoch: of the training of a stack a share, its time divided by its members; of scoring the
+    /// trial's own.
     pub seconds: f64,
     /// The trial whose training it took over.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -163,7 +163,7 @@ impl Progress {
         self.tally.stopped += 1;
         self.idle(&trial.id);
         let value = value.map_or("no finite score".into(), |value| format!("{value:.4}"));
-        self.line(&format!("{} rests after epoch {epoch} with {value}", trial.label));
+        self.line(&format!("{} pauses after epoch {epoch} with {value}", trial.label));
     }
 
     /// A trial that paused is sent on.

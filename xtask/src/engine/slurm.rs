@@ -4,7 +4,7 @@
 //! STORE/slurm/NAME-N/job.sh     what was submitted
 //!                    tasks/I    trial directories of task I, one a line
 //!                    logs/I     what it said
-//!                    ended/I    empty; there once the trials that it died in are recorded as failed
+//!                    ended/I    empty; there once the trials it died in are recorded as failed
 //!                    job        the job's number
 //! ```
 //! The store says what is done, and `squeue` what is under way; not every cluster has `sacct`.

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use dml_store::{FORMAT, RunStore};
+use dml_store::{FORMAT, RunStore, names};
 
 use super::state::Standing;
 use super::words::count;
@@ -110,7 +110,7 @@ pub(crate) fn n_stopped(store: &RunStore, trials: &[Trial]) -> usize {
     let histories: Vec<History> = journal::names(store).iter().map(|name| history(store, name)).collect();
     let is_stopped = |id: &str| {
         histories.iter().any(|history| history.pauses_after(id).is_some())
-            && !store.trial_directory(id).join("result.json").exists()
+            && !store.file(id, names::RESULT).exists()
     };
     trials.iter().filter(|trial| is_stopped(&trial.id)).count()
 }

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::trial::{SEED_KEY, Trial};
 
-/// More trials than this are a mistake in a file: nobody waits for them, and no memory holds them.
+/// More trials than this are a mistake in a file: no run would end, and no memory holds them.
 const MOST_TRIALS: usize = 100_000;
 
 /// What is wrong with a base or a grid.

@@ -63,7 +63,7 @@ impl Reader<'_> {
         let path = self.path().clone();
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let (file, mut mistakes) = parse(&text);
-        let Some(mut file) = file else { bail!(told(&path, &mistakes)) };
+        let Some(mut file) = file else { bail!(in_lines(&path, &mistakes)) };
         file.seeds = self.seeds.unwrap_or(file.seeds);
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut others = self.others(&file, &text, &mut mistakes)?;
@@ -92,7 +92,7 @@ impl Reader<'_> {
         };
         if !mistakes.is_empty() {
             mistakes.sort();
-            bail!(told(&path, &mistakes));
+            bail!(in_lines(&path, &mistakes));
         }
         for other in others {
             let known: HashSet<String> = trials.iter().map(|trial| trial.id.clone()).collect();
@@ -202,7 +202,7 @@ fn select_everywhere(file: &mut SweepFile) {
 }
 
 /// All mistakes of a file, a line each.
-fn told(path: &Path, mistakes: &[Mistake]) -> String {
+fn in_lines(path: &Path, mistakes: &[Mistake]) -> String {
     let lines: Vec<_> = mistakes.iter().map(|mistake| format!("{}: {mistake}", path.display())).collect();
     lines.join("\n")
 }

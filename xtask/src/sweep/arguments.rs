@@ -10,8 +10,8 @@ use crate::selected::Selected;
 const STOP_EARLY: &str = "\
 Trains only the best trials to the end; without this, what was stopped goes on
 
-Asynchronous successive halving (Li et al. 2020): trials rest after 2, 6, 18, … epochs, and whenever a process is free, one \
-of the best third of those that rest there goes on, or else another begins. The sweep file says how:
+Asynchronous successive halving (Li et al. 2020): trials pause after 2, 6, 18, … epochs, and whenever a process is free, one \
+of the best third of those that pause there goes on, or else another begins. The sweep file says how:
     [stop_early]
     first_epochs = 2
     reduction_factor = 3

@@ -94,8 +94,8 @@ pub(super) struct Outcome {
 /// For each proof the variables that tell its script where things are, or why it cannot be had.
 type Prepared = Vec<Result<Vec<(&'static str, OsString)>>>;
 
-/// Begins to see to what the proofs need. That waits for the network more than it computes, so it is
-/// done beside what is compiled before.
+/// Begins to see to what the proofs need. That waits for the network more than it computes, so it
+/// is done beside what is compiled before.
 pub(super) fn prepare() -> JoinHandle<Prepared> {
     let of = |Proof { needs, .. }: &Proof| {
         let variables: Result<Vec<_>> = needs.iter().map(Need::meet).collect();

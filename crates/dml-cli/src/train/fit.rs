@@ -23,7 +23,7 @@ use crate::train::device;
 use crate::train::images::is_pictures;
 use crate::train::model::Model;
 use crate::train::rows;
-use crate::train::run::{Signals, run_all, watch_signals};
+use crate::train::run::{Signals, Went, run_all, watch_signals};
 use crate::train::session::{Session, Threads, Voice};
 use crate::train::trial::Trial;
 use crate::{WrongCall, print};
@@ -103,16 +103,16 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
     let bar = Bar::new(epochs * (1 + folds as u64));
     session.voice.bar = Some(bar.clone());
     bar.begin("training", 0);
-    let all_well = run_all(&mut session, &[trial_id(&table)], 1)?;
+    let went = run_all(&mut session, &[trial_id(&table)], 1)?;
     let is_there = session.store.result(&trial_id(&table))?;
     if let Some(code) = signals.exit_code() {
         bar.end();
         eprintln!("interrupted; the same command goes on from here");
         return Ok(code);
     }
-    let Some(result) = is_there.filter(|_| all_well) else {
+    let Some(result) = is_there.filter(|_| went == Went::Well) else {
         bar.end();
-        ensure!(!all_well, "another process trains {}; wait for it", out.display());
+        ensure!(went == Went::Wrong, "another process trains {}; wait for it", out.display());
         return Ok(ExitCode::FAILURE);
     };
     if let Outcome::Diverged { epoch, reason } = &result.outcome {
@@ -269,7 +269,7 @@ fn trial_of(
 
 fn parsed(table: &Table) -> Result<Trial> {
     let text = toml::to_string(table)?;
-    // Its lines are nobody's.
+    // Its lines are in no file, so their numbers would mean nothing.
     let told = |mistakes: Vec<String>| {
         let told: Vec<&str> = mistakes
             .iter()

@@ -1,4 +1,4 @@
-//! `dml label`: classes of images that nobody has sorted, and how sure they are.
+//! `dml label`: classes of unsorted images, and how sure they are.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -82,12 +82,27 @@ enum Come {
     Passed(Passed),
 }
 
+/// How trials went, taken together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Went {
+    /// None failed.
+    Well,
+    /// Some failed: which, and why, is recorded and was said.
+    Wrong,
+}
+
+impl Went {
+    fn and(self, other: Self) -> Self {
+        if self == Self::Well { other } else { self }
+    }
+}
+
 /// Claimed trials that are trained together, and what is left after them.
 struct Group<'a> {
     jobs: Vec<Job>,
     left: &'a [String],
-    /// Whether none of the trials on the way failed.
-    all_well: bool,
+    /// How the trials on the way to them went.
+    went: Went,
 }
 
 /// Signals that ask for an end.
@@ -119,23 +134,26 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
         source,
         loaded: None,
     };
-    let all_well = run_all(&mut session, &ids, arguments.stack.into())?;
-    Ok(signals.exit_code().unwrap_or(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
+    let went = run_all(&mut session, &ids, arguments.stack.into())?;
+    Ok(signals.exit_code().unwrap_or(match went {
+        Went::Well => ExitCode::SUCCESS,
+        Went::Wrong => ExitCode::FAILURE,
+    }))
 }
 
 /// Runs trials one after another, up to `stack` at once, until there is none left or an end is
-/// asked for. Whether none failed.
-pub(crate) fn run_all(session: &mut Session, ids: &[String], stack: usize) -> Result<bool> {
-    let (mut left, mut all_well) = (ids, true);
+/// asked for.
+pub(crate) fn run_all(session: &mut Session, ids: &[String], stack: usize) -> Result<Went> {
+    let (mut left, mut went) = (ids, Went::Well);
     while !left.is_empty() && !session.interrupted.load(Ordering::Relaxed) {
         let group = next_group(session, left, stack)?;
         left = group.left;
-        all_well &= group.all_well;
+        went = went.and(group.went);
         if !group.jobs.is_empty() {
-            all_well &= run_group(session, group.jobs)?;
+            went = went.and(run_group(session, group.jobs)?);
         }
     }
-    Ok(all_well)
+    Ok(went)
 }
 
 impl Signals {
@@ -186,7 +204,7 @@ fn store_of(directories: &[PathBuf]) -> Result<(RunStore, Vec<String>)> {
 /// Takes trials from the front: skips those that are done or taken, and claims the next one
 /// and up to `stack - 1` more that can be trained with it.
 fn next_group<'a>(session: &Session, mut left: &'a [String], stack: usize) -> Result<Group<'a>> {
-    let (mut jobs, mut all_well) = (Vec::<Job>::new(), true);
+    let (mut jobs, mut went) = (Vec::<Job>::new(), Went::Well);
     while let [id, rest @ ..] = left {
         if jobs.len() == stack {
             break;
@@ -202,12 +220,12 @@ fn next_group<'a>(session: &Session, mut left: &'a [String], stack: usize) -> Re
                 session.store.fail(id, &reason, false, vec![])?;
                 eprintln!("error: {reason}");
                 session.say(&Event::Failed { id: id.clone(), reason, retry: false });
-                all_well = false;
+                went = Went::Wrong;
             }
         }
         left = rest;
     }
-    Ok(Group { jobs, left, all_well })
+    Ok(Group { jobs, left, went })
 }
 
 fn claim(session: &Session, id: &str) -> Result<Come> {
@@ -229,21 +247,19 @@ fn claim(session: &Session, id: &str) -> Result<Come> {
     content::check_begun(store, id, &trial.data.name)?;
     let log = Log::open(&directory)?;
     let job = Job { id: id.to_string(), directory, trial, table, log, _claim: claim };
-    match &session.rung {
-        Some(rung) if at_rung::recall(session, rung, &job)? => Ok(Come::Passed(Passed::AtRung)),
-        _ => Ok(Come::Claimed(Box::new(job))),
-    }
+    let rung = session.rung.as_ref();
+    let passed = rung.map_or(Ok(None), |rung| at_rung::recall(session, rung, &job))?;
+    Ok(passed.map_or_else(|| Come::Claimed(Box::new(job)), Come::Passed))
 }
 
-/// Runs claimed trials; whatever goes wrong is recorded and the process goes on. Whether all ended
-/// well.
-fn run_group(session: &mut Session, jobs: Vec<Job>) -> Result<bool> {
+/// Runs claimed trials; whatever goes wrong is recorded and the process goes on.
+fn run_group(session: &mut Session, jobs: Vec<Job>) -> Result<Went> {
     session.threads.take(None);
     if let Err(error) = session.load(&jobs[0].trial) {
         return fail(session, &jobs, &format!("{error:#}"), false);
     }
     let session = &*session;
-    let (mut able, mut masks, mut all_well) = (Vec::new(), Vec::new(), true);
+    let (mut able, mut masks, mut went) = (Vec::new(), Vec::new(), Went::Well);
     for job in jobs {
         // What the data set cannot give, it cannot give later either; the others of the stack are
         // trained without it.
@@ -252,15 +268,15 @@ fn run_group(session: &mut Session, jobs: Vec<Job>) -> Result<bool> {
                 able.push(job);
                 masks.push(mask);
             }
-            Err(error) => all_well = fail(session, &[job], &format!("{error:#}"), false)?,
+            Err(error) => went = fail(session, &[job], &format!("{error:#}"), false)?,
         }
     }
     if able.is_empty() {
-        return Ok(all_well);
+        return Ok(went);
     }
     let guarded = std::panic::AssertUnwindSafe(|| members::run(session, &able, &masks));
     let (reason, retry) = match std::panic::catch_unwind(guarded) {
-        Ok(Ok(())) => return Ok(all_well),
+        Ok(Ok(())) => return Ok(went),
         // What the data set is too small for stays too much.
         Ok(Err(error)) => (format!("{error:#}"), !error.is::<dml_models::ConfigError>()),
         Err(panic) => (panic_message(panic.as_ref()), true),
@@ -268,8 +284,8 @@ fn run_group(session: &mut Session, jobs: Vec<Job>) -> Result<bool> {
     fail(session, &able, &reason, retry)
 }
 
-/// Records why trials have no result, and says so everywhere. False: not all ended well.
-fn fail(session: &Session, jobs: &[Job], reason: &str, retry: bool) -> Result<bool> {
+/// Records why trials have no result, and says so everywhere.
+fn fail(session: &Session, jobs: &[Job], reason: &str, retry: bool) -> Result<Went> {
     eprintln!("error: {reason}");
     let mut recorded = Ok(());
     for job in jobs {
@@ -282,5 +298,5 @@ fn fail(session: &Session, jobs: &[Job], reason: &str, retry: bool) -> Result<bo
         }
         session.say(&Event::Failed { id: job.id.clone(), reason: reason.into(), retry });
     }
-    recorded.map(|()| false).with_context(|| reason.to_string())
+    recorded.map(|()| Went::Wrong).with_context(|| reason.to_string())
 }

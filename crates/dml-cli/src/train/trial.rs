@@ -129,14 +129,19 @@ pub(crate) enum EvaluatedSplit {
     Test,
 }
 
-/// What decides which images a trial has: name, validation images, fold and binarization, in this
-/// order on disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct ImageChoice(String, usize, Fold, bool);
+/// What decides which images a trial has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ImageChoice {
+    pub(crate) name: String,
+    pub(crate) validation: usize,
+    pub(crate) fold: Fold,
+    pub(crate) binarize: bool,
+}
 
 impl DataConfig {
     pub(crate) fn images(&self) -> ImageChoice {
-        ImageChoice(self.name.clone(), self.validation, self.fold, self.binarize)
+        let Self { ref name, validation, fold, binarize, .. } = *self;
+        ImageChoice { name: name.clone(), validation, fold, binarize }
     }
 
     /// The data set, with its validation rows held out. Those are the same for every seed.
@@ -155,8 +160,8 @@ impl DataConfig {
     }
 }
 
-/// Where a data set lies that a trial file names: a relative path is one beside the file, where that
-/// is there.
+/// Where a data set lies that a trial file names: a relative path is one beside the file, where
+/// that is there.
 pub(crate) fn beside(trial_file: &Path, name: String) -> String {
     let there = trial_file.parent().unwrap_or(Path::new("")).join(&name);
     if is_path(&name, "npz") && there.exists() { there.display().to_string() } else { name }
@@ -274,7 +279,7 @@ impl Trial {
 mod tests {
     use super::*;
 
-    pub(crate) const TRIAL: &str = include_str!("../../../../tests/trial.toml");
+    pub(crate) const TRIAL: &str = include_str!("../../tests/trial.toml");
 
     #[test]
     fn a_whole_trial_is_read() {

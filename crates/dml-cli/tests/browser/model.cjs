@@ -30,7 +30,7 @@ const model = (name, which, options) => {
   const base = pathToFileURL(path.resolve(folder, which) + "/").href;
   return { name, url: base + "index.html", ready: () => document.querySelectorAll("#list li").length > 0, own: asked => asked.startsWith(base), options, screenshots };
 };
-const rested = page => page.evaluate(() => new Promise(done => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 200)));
+const settled = page => page.evaluate(() => new Promise(done => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 200)));
 const corrected = page => page.textContent("#corrected");
 const shownImages = page => page.$$eval("#list li", items => items.map(item => Number(item.dataset.image)));
 
@@ -70,11 +70,11 @@ async function hovers(page, blank, { model }) {
 async function colours(page, palette) {
   const [, , , ...classes] = palette, { given, guess } = small.model;
   await page.mouse.move(5, 5);
-  await rested(page);
+  await settled(page);
   const before = await counts(page, classes);
   for (let i = 0; i < APART; i++) assert.deepEqual(await pixel(page, i), [...classes[guess[i]], 255], "coloured as predicted");
   await page.selectOption("#mode", "given");
-  await rested(page);
+  await settled(page);
   for (let i = 0; i < APART; i++) {
     if (given[i] >= 0) assert.deepEqual(await pixel(page, i), [...classes[given[i]], 255], "coloured as given");
     else { const grey = await pixel(page, i); assert(!classes.some(rgb => rgb.join() === grey.slice(0, 3).join()), "an image without a label is grey"); }
@@ -87,26 +87,26 @@ async function colours(page, palette) {
     assert.equal(along.some(rgb => Math.abs(rgb[0] - palette[0][0]) > 100), given[i] >= 0, "those with one are ringed");
   }
   await page.selectOption("#mode", "doubt");
-  await rested(page);
+  await settled(page);
   assert.equal(await page.locator("#ramp").isVisible(), true);
   const doubtful = await counts(page, classes);
   assert([0, 2, 3, 4, 5].every(k => doubtful[k] === 0) && doubtful[1] > 0, "from pale to the colour of doubt");
   await page.selectOption("#mode", "guess");
-  await rested(page);
+  await settled(page);
   assert.deepEqual(await counts(page, classes), before);
 
   // A click on a class hides the others, on the map and from the pointer; a second shows all.
   const entry = page.locator("#legend button").nth(3);
   assert.equal(await entry.locator("bdi").textContent(), CLASSES[3], "markup is shown as text");
   await entry.click();
-  await rested(page);
+  await settled(page);
   const alone = await counts(page, classes);
   assert(alone[3] > 0 && alone.every((count, k) => k === 3 || count === 0), "others are hidden");
   await page.mouse.move(...await spot(page, 2));
   assert.equal(await page.locator("#tip").isVisible(), false);
   assert.equal(await entry.getAttribute("aria-pressed"), "true");
   await page.locator("#legend button").nth(3).click();
-  await rested(page);
+  await settled(page);
   assert.deepEqual(await counts(page, classes), before);
 }
 
@@ -115,7 +115,7 @@ async function moves(page) {
   const [x, y] = await spot(page, i);
   await page.mouse.move(x, y);
   for (let k = 0; k < 3; k++) await page.mouse.wheel(0, -300);
-  await rested(page);
+  await settled(page);
   await page.mouse.move(x + 1, y);
   await seen();
   assert(await page.evaluate(() => view.zoom) > 3, "the wheel zooms, and what is under the pointer stays there");
@@ -123,7 +123,7 @@ async function moves(page) {
   await page.mouse.move(x + 30, y - 60);
   await page.mouse.move(x + 61, y - 120);
   await page.mouse.up();
-  await rested(page);
+  await settled(page);
   assert.equal(await page.locator("#chosen h3").count(), 0, "a drag chooses nothing");
   await page.mouse.move(x + 60, y - 120);
   await seen();
@@ -132,7 +132,7 @@ async function moves(page) {
   await page.keyboard.press("ArrowLeft");
   await page.keyboard.press("0");
   assert.deepEqual(await page.evaluate(() => view), { zoom: 1, x: 0.5, y: 0.5 });
-  await rested(page);
+  await settled(page);
 }
 
 async function corrects(page, shot) {
@@ -232,7 +232,7 @@ function work(blank, scheme) {
     await colours(page, of[scheme]);
     await moves(page);
     await corrects(page, shot);
-    for (const mode of ["given", "doubt"]) { await page.selectOption("#mode", mode); await rested(page); await shot(mode); }
+    for (const mode of ["given", "doubt"]) { await page.selectOption("#mode", mode); await settled(page); await shot(mode); }
     assert.equal(await page.locator("img, i, b").count(), 0, "no name becomes markup");
     assert.equal(await page.title(), small.model.name);
   };
@@ -261,9 +261,9 @@ async function many(page, shot, seconds) {
   const box = await page.locator("#map").boundingBox();
   await page.mouse.move(box.x + box.width * 0.8, box.y + box.height * 0.42);
   for (let k = 0; k < 3; k++) await page.mouse.wheel(0, -300);
-  await rested(page);
+  await settled(page);
   await page.mouse.move(box.x + box.width * 0.6, box.y + box.height * 0.5);
-  await rested(page);
+  await settled(page);
   await shot("near");
 }
 
@@ -290,7 +290,7 @@ function noFiles(blank) {
     assert.equal(await page.locator("#list select, #chosen select, #corrections:visible, #choice:visible").count(), 0);
     await shot("top");
     await page.emulateMedia({ colorScheme: "dark" });
-    await rested(page);
+    await settled(page);
     assert.deepEqual(await pixel(page, 0), [...of.dark[3 + fileless.model.guess[0]], 255], "the map follows the theme");
   };
 }

@@ -13,6 +13,14 @@ use crate::{
 };
 use lock::Lock;
 
+/// What came of asking a mirror for a file.
+enum Asked {
+    /// It is in the cache, checked.
+    Kept,
+    /// The mirror does not give it, for this reason.
+    NotGiven(String),
+}
+
 impl Search<'_> {
     /// Fetches the releases in turn until one is complete.
     pub(super) fn elsewhere(&mut self) -> Result<Option<Files>, DataError> {
@@ -47,8 +55,8 @@ impl Search<'_> {
             }
             while let Some(file) = missing.first() {
                 match self.ask_mirror(file, mirror, host, lock)? {
-                    Ok(()) => drop(missing.remove(0)),
-                    Err(reason) => {
+                    Asked::Kept => drop(missing.remove(0)),
+                    Asked::NotGiven(reason) => {
                         self.reason(format!("{host}: {reason}"));
                         break;
                     }
@@ -63,20 +71,14 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn ask_mirror(
-        &self,
-        file: &FileSpec,
-        mirror: &str,
-        host: &str,
-        lock: &Lock,
-    ) -> Result<Result<(), String>, DataError> {
+    fn ask_mirror(&self, file: &FileSpec, mirror: &str, host: &str, lock: &Lock) -> Result<Asked, DataError> {
         let file = file.published();
         let part = lock.part(&self.cache(), file.name);
         self.progress.say(&format!("{}: fetching {} from {host}", self.entry.name, file.name));
         let url = mirror.replace("{file}", file.name);
         match http::download(&http::agent(host), &url, &part, &file, self.progress) {
-            Ok(()) => keep(&part, &self.cache().join(file.name)).map(Ok),
-            Err(reason) => Ok(Err(reason)),
+            Ok(()) => keep(&part, &self.cache().join(file.name)).map(|()| Asked::Kept),
+            Err(reason) => Ok(Asked::NotGiven(reason)),
         }
     }
 

@@ -45,7 +45,8 @@ impl Products {
         query.slice(s![..-1]).fold(0.0, |sum, &q| sum + f64::from(q).powi(2))
     }
 
-    /// A bound, generous, on twice the error of h: the rounding of d + 1 terms of size at most (|q| + |x|)².
+    /// A bound, generous, on twice the error of h: the rounding of d + 1 terms, each at most
+    /// (|q| + |x|)².
     pub(crate) fn slack(&self, query: ArrayView1<f32>) -> f64 {
         let size = Self::squared_norm(query).sqrt() + self.farthest;
         f64::from(f32::EPSILON) * (query.len() as f64 + 8.0) * size.powi(2)

@@ -190,8 +190,8 @@ mod tests {
             let along = 3.0 + i as f32 / 12.0;
             along * if k == 0 { along.cos() } else { along.sin() }
         });
-        // One label at each end; this row is nearer to the outer end along the spiral, and lies across
-        // from it.
+        // One label at each end; this row is nearer to the outer end along the spiral, and lies
+        // across from it.
         let fit = spiral.select(Axis(0), &[0, 199]);
         let half = spiral.select(Axis(0), &[161]);
         let all_between = spiral.slice(ndarray::s![1..199, ..]);

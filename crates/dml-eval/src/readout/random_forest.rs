@@ -46,7 +46,8 @@ impl<L: Label> Classifier<L> for RandomForest {
                 let shares = || trees.iter().flat_map(|tree| tree.shares(query));
                 shares().for_each(|&(class, share)| sums[class as usize] += share);
                 let winner = shares().map(|&(class, _)| class).max_by(|&a, &b| {
-                    sums[a as usize].total_cmp(&sums[b as usize]).then(b.cmp(&a)) // the smallest of equal ones
+                    // The smallest of equal ones.
+                    sums[a as usize].total_cmp(&sums[b as usize]).then(b.cmp(&a))
                 });
                 shares().for_each(|&(class, _)| sums[class as usize] = 0.0);
                 winner.expect("every tree votes")

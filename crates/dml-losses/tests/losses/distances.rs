@@ -33,7 +33,7 @@ fn of_euclidean_distances_it_is_the_loss_of_the_embeddings_with_the_same_gradien
             tried += 1;
         }
     }
-    // Half of the triplets (6), one of two contrastive and lifted ones, and those that scale nothing.
+    // Half of the triplets (6), one of two contrastive and lifted ones, and what scales nothing.
     assert!(tried >= 2 * 9, "{tried}");
 }
 

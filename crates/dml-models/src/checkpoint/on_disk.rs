@@ -2,8 +2,8 @@
 //!
 //! `checkpoint.json` names the tensors' file of its epoch; it is written after that file, by
 //! rename, and files that nothing names any more are removed after it. So at any moment the
-//! directory holds one whole checkpoint, or none. What stood in `checkpoint.json` before may be kept
-//! as `checkpoint.before.json`, with its tensors.
+//! directory holds one whole checkpoint, or none. What stood in `checkpoint.json` before may be
+//! kept as `checkpoint.before.json`, with its tensors.
 
 use std::collections::BTreeMap;
 use std::error::Error;

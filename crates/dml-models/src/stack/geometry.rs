@@ -16,8 +16,8 @@ const AT_ONCE: usize = 2000;
 const SEGMENTS: i64 = 8;
 
 impl Stack {
-    /// Decoded lengths of the straight lines of eight segments between latent points `[n, latent_dim]`
-    /// and others, one by one: `[n]`; `None` without a decoder.
+    /// Decoded lengths of the straight lines of eight segments between latent points
+    /// `[n, latent_dim]` and others, one by one: `[n]`; `None` without a decoder.
     ///
     /// # Panics
     /// On points of another number or dimension.

@@ -17,8 +17,8 @@ impl Stack {
     /// a member that has diverged. Where a row has a true label, that one stays.
     ///
     /// # Panics
-    /// With another number of lists than of members. A row that is not in the training set panics in the
-    /// next epoch.
+    /// With another number of lists than of members. A row that is not in the training set panics
+    /// in the next epoch.
     pub fn set_pseudo_labels(&mut self, guessed: Vec<Option<PseudoLabels>>) {
         assert_eq!(guessed.len(), self.members.len(), "one list for each member");
         for (member, guessed) in self.members.iter_mut().zip(guessed) {

@@ -6,15 +6,16 @@
 #[expect(dead_code, reason = "made for the tests of training, of which these need a part")]
 mod common;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use dml_losses::{Distance, LossConfig, Mining, Triplet};
-use dml_models::{RoutineConfig, Stack, System, TrainConfig};
-use dml_priors::{Estimator, Hypercube, PriorConfig, PseudoInputs, Unit, Vamp};
+use dml_models::{NetworkConfig, RoutineConfig, Stack, System, TrainConfig};
+use dml_priors::{Estimator, Hypercube, PriorConfig};
 use libtest_mimic::{Arguments, Trial};
 use tch::{Device, Kind, Tensor};
 
-use common::{CLASSES, conv, images, neighbours, rows, run, stack_on, trial};
+use common::{CLASSES, conv, images, neighbours, of_every_prior, rows, run, stack_on, trial};
 
 fn main() -> ExitCode {
     let name = std::env::var("DML_TEST_DEVICE").unwrap_or_else(|_| "auto".to_string());
@@ -46,24 +47,24 @@ fn trials() -> Vec<TrainConfig> {
     let mut losses = LossConfig::all();
     losses.push(triplet(Mining::All, Distance::Euclidean, false));
     losses.push(triplet(Mining::Hard, Distance::Euclidean, false));
-    let cube = |estimator| PriorConfig::Hypercube(Hypercube { side: 2.0, logvar: -1.0, estimator });
-    let priors = [
-        PriorConfig::Unit(Unit {}),
-        cube(Estimator::Exact),
-        cube(Estimator::MonteCarlo),
-        PriorConfig::Vamp(Vamp { components: 5, init: PseudoInputs::Data }),
-    ];
+    let exact = Hypercube { side: 2.0, logvar: -1.0, estimator: Estimator::Exact };
+    let exact = TrainConfig { prior: PriorConfig::Hypercube(exact), ..trial(System::MetricVae, joint()) };
     let of_losses = losses.into_iter().map(|loss| TrainConfig { loss, ..trial(System::Dml, joint()) });
-    let of_priors = priors.map(|prior| TrainConfig { prior, ..conv(trial(System::MetricVae, joint())) });
+    let of_priors = of_every_prior().into_iter().chain([exact]).map(conv);
     of_losses.chain(of_priors).chain([trial(System::DmlAutoencoder, joint())]).collect()
 }
 
-/// The gradients of a training's first step, by name, each `[M, ...]`. Adam's first moments are a
-/// tenth of them after it.
+/// The gradients of a training's first step, by name, each `[M, ...]`: ten times Adam's first
+/// moments after it.
+///
+/// A routine of two stages takes one step in each, of which the moments hold both gradients. Steps
+/// are so small that they leave the weights as they are: two devices compare the same models.
 fn first_gradients(device: Device, config: &TrainConfig, members: u64) -> Vec<(String, Tensor)> {
     let mut config = config.clone();
     config.sampling.batch_size = images().nrows();
-    config.training.epochs = 1;
+    config.training.learning_rate = 1e-12;
+    let epochs = if matches!(config.routine, RoutineConfig::Staged { .. }) { 2 } else { 1 };
+    config.training.epochs = epochs;
     let configs = (0..members).map(|seed| TrainConfig { seed, ..config.clone() }).collect();
     let masks: Vec<Vec<usize>> = (0..members).map(|member| rows(40 + 10 * member as usize)).collect();
     let mut stack = stack_on(device, configs, &masks);
@@ -72,7 +73,8 @@ fn first_gradients(device: Device, config: &TrainConfig, members: u64) -> Vec<(S
     let mut gradients = Vec::new();
     for member in 0..members {
         stack.save_checkpoint(member as usize, folder.path()).unwrap();
-        let saved = Tensor::read_safetensors(folder.path().join("checkpoint-1.safetensors")).unwrap();
+        let saved = folder.path().join(format!("checkpoint-{epochs}.safetensors"));
+        let saved = Tensor::read_safetensors(saved).unwrap();
         let moments = saved.into_iter().filter(|(name, _)| name.starts_with("first/"));
         gradients.extend(moments.map(|(name, moment)| (format!("{member}/{name}"), moment * 10.0)));
     }
@@ -85,8 +87,21 @@ fn tensors_of_two_devices_do_not_mix(device: Device) {
     assert_eq!(here.f_add(&there).is_err(), device != Device::Cpu);
 }
 
+/// What a trial file can call a network, as serde lists it, and what the trials call theirs.
+fn kinds_of_networks(trials: &[TrainConfig]) -> [BTreeSet<String>; 2] {
+    let listed = serde_json::from_str::<NetworkConfig>(r#"{"kind": "?"}"#).unwrap_err().to_string();
+    // "unknown variant `?`, expected `mlp` or `conv`"
+    let known = listed.split('`').skip(3).step_by(2).map(str::to_owned);
+    let kind = |trial: &TrainConfig| serde_json::to_value(&trial.model.encoder).unwrap()["kind"].clone();
+    let tried = trials.iter().map(|trial| kind(trial).as_str().unwrap().to_owned());
+    [known.collect(), tried.collect()]
+}
+
 fn both_give_the_same_first_gradients(device: Device) {
-    for config in trials() {
+    let trials = trials();
+    let [known, tried] = kinds_of_networks(&trials);
+    assert_eq!(known, tried, "every kind of network is compared");
+    for config in trials {
         for members in [1, 3] {
             let ours = first_gradients(Device::Cpu, &config, members);
             let theirs = first_gradients(device, &config, members);

@@ -9,6 +9,7 @@ use dml_models::{
     EpochLosses, FittedMixture, ModelConfig, NetworkConfig, PseudoLabels, RoutineConfig, SamplingConfig,
     Stack, System, TrainConfig, TrainingConfig, TrainingData,
 };
+use dml_priors::{Mixture, PriorConfig, Vamp};
 use ndarray::{Array2, ArrayView2};
 use tch::{Device, Tensor};
 
@@ -42,6 +43,23 @@ pub(crate) fn data(device: Device) -> TrainingData {
 pub(crate) fn data_of(shape: ImageShape, n: usize, device: Device) -> TrainingData {
     let labels: Vec<u8> = (0..n).map(|i| (i % CLASSES as usize) as u8).collect();
     TrainingData::new(images_of(shape, n).view(), &labels, shape, CLASSES as usize, device)
+}
+
+/// A metric VAE with each prior there is, of few enough components for the made images.
+pub(crate) fn of_every_prior() -> Vec<TrainConfig> {
+    let of = |prior| {
+        let prior = match prior {
+            PriorConfig::Vamp(vamp) => PriorConfig::Vamp(Vamp { components: 5, ..vamp }),
+            PriorConfig::Mixture(_) => PriorConfig::Mixture(Mixture { components: 3 }),
+            other => other,
+        };
+        let routine = match prior.settings().fitted_components() {
+            Some(_) => RoutineConfig::Staged { dml_epochs: 1, gamma: 1.0 },
+            None => RoutineConfig::JointAlpha { alpha: 0.5 },
+        };
+        TrainConfig { prior, ..trial(System::MetricVae, routine) }
+    };
+    PriorConfig::all().into_iter().map(of).collect()
 }
 
 /// The same trial with convolutions.

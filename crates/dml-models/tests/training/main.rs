@@ -14,8 +14,8 @@ mod weights;
 use std::collections::BTreeSet;
 
 use common::{
-    CLASSES, conv, data, data_of, device, images, images_of, next_epoch, rows, run, same_bits, single,
-    trained, trial,
+    CLASSES, conv, data, data_of, device, images, images_of, next_epoch, of_every_prior, rows, run,
+    same_bits, single, trained, trial,
 };
 use dml_data::ImageShape;
 use dml_losses::Contrastive;
@@ -125,13 +125,13 @@ fn every_system_routine_prior_and_network_trains_and_stays_finite() {
             }
         }
     }
-    for prior in [
-        PriorConfig::Hypercube(Hypercube { side: 2.0, logvar: 1.0, estimator: Estimator::MonteCarlo }),
+    let others = [
         PriorConfig::Hypercube(Hypercube { side: 2.0, logvar: -2.0, estimator: Estimator::Exact }),
         PriorConfig::Vamp(Vamp { components: 5, init: PseudoInputs::Random }),
-    ] {
-        let mut config = trial(System::MetricVae, RoutineConfig::JointAlpha { alpha: 0.5 });
-        config.prior = prior;
+    ];
+    let joint = trial(System::MetricVae, RoutineConfig::JointAlpha { alpha: 0.5 });
+    let others = others.map(|prior| TrainConfig { prior, ..joint.clone() });
+    for mut config in of_every_prior().into_iter().chain(others) {
         config.kl.samples = 3;
         config.kl.free_bits = 0.1;
         config.kl.warm_up_epochs = 2;

@@ -24,6 +24,7 @@ const DECAYED: f64 = 40.0;
 /// How the KL to the hypercube is computed.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Estimator {
     /// The mean over samples of the posterior, as in the paper. Noisy, unbiased.
     MonteCarlo,
@@ -77,8 +78,8 @@ fn expected_log_density(q: &Gaussian, side: f64, logvar: f64) -> Tensor {
     let decayed = inverse_sigma * (DECAYED / rate.max(1e-6)) - &y_from;
     let length = (REACH - &x_from).minimum(&decayed).clamp_min(0.0).unsqueeze(-1);
     let (nodes, weights) = gauss_legendre(NODES);
-    let [nodes, weights] =
-        [nodes, weights].map(|v| Tensor::from_slice(&v).to_kind(q.mean.kind()).to_device(q.mean.device())); // [NODES]
+    let like_q = |v: Vec<f64>| Tensor::from_slice(&v).to_kind(q.mean.kind()).to_device(q.mean.device());
+    let [nodes, weights] = [nodes, weights].map(like_q); // [NODES]
     let steps = &length * nodes; // [..., d, NODES]
     let x = x_from.unsqueeze(-1) + &steps;
     let t = sigma.unsqueeze(-1) * (y_from.unsqueeze(-1) + steps);

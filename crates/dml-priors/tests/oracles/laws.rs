@@ -1,7 +1,7 @@
 //! What holds for every prior: stacks, gradients, precision, extremes.
 
 use dml_priors::Estimator::{Exact, MonteCarlo};
-use dml_priors::{Density, Gaussian, Prior, PseudoInputs, Vamp};
+use dml_priors::{Density, Gaussian, Prior, PriorConfig, PseudoInputs, Vamp};
 use tch::{Device, Kind, Tensor};
 
 use crate::common::{assert_close, encoder, hypercube, mixture, normal, posteriors, uniform, values};
@@ -50,21 +50,23 @@ impl Arguments {
         }
     }
 
-    /// Every kind of prior.
+    /// Of every prior, and of a cube's other estimator.
     fn densities(&self) -> Vec<Density> {
-        let vamp = Vamp { components: K, init: PseudoInputs::Data };
         let Self { log_weights, components: Gaussian { mean, logvar }, .. } = self;
-        vec![
-            Density::Unit,
-            hypercube(2.0, 1.0, MonteCarlo),
-            hypercube(2.0, -2.0, Exact),
-            vamp.density(&[self.pseudo_inputs.shallow_clone()], &encoder(&self.weights), &Tensor::new())
-                .unwrap(),
-            Density::Mixture {
-                log_weights: Some(log_weights.shallow_clone()),
-                components: Gaussian { mean: mean.shallow_clone(), logvar: logvar.shallow_clone() },
-            },
-        ]
+        let fitted = || Density::Mixture {
+            log_weights: Some(log_weights.shallow_clone()),
+            components: Gaussian { mean: mean.shallow_clone(), logvar: logvar.shallow_clone() },
+        };
+        let inputs = [self.pseudo_inputs.shallow_clone()];
+        let of = |prior| {
+            let prior = match prior {
+                PriorConfig::Vamp(vamp) => PriorConfig::Vamp(Vamp { components: K, ..vamp }),
+                other => other,
+            };
+            let density = prior.settings().density(&inputs, &encoder(&self.weights), &Tensor::new());
+            density.unwrap_or_else(fitted)
+        };
+        PriorConfig::all().into_iter().map(of).chain([hypercube(2.0, -2.0, Exact)]).collect()
     }
 
     /// The KL under each of them.

@@ -1,12 +1,13 @@
 //! Trials as a full factorial: every combination of the factors' levels once a seed.
 
-use dml_spec::EffectsSpec;
 use std::collections::BTreeMap;
 
+use dml_spec::EffectsSpec;
+use dml_store::Ending;
 use toml::Value;
 
 use crate::error::ReportError;
-use crate::evidence::{Evidence, Ranks, SEED, group, varying_keys};
+use crate::evidence::{Evidence, MISSING, Ranks, SEED, group, varying_keys};
 use crate::text::{key_text, score_text, value_text};
 
 /// A checked factorial.
@@ -68,7 +69,7 @@ impl<'t, 'a> Factorial<'t, 'a> {
         let complete = self.scores(score).len();
         let diverged = all().filter(|trial| trial.diverged()).count();
         let missing = all().filter(|trial| trial.score(score).is_none()).count() - diverged;
-        let causes = [(missing, "missing"), (diverged, "diverged")];
+        let causes = [(missing, MISSING.to_owned()), (diverged, Ending::Diverged.to_string())];
         let causes: Vec<String> =
             causes.into_iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{n} {why}")).collect();
         (complete < self.blocks.len()).then(|| {

@@ -4,6 +4,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use dml_store::RunStore;
 
 use super::chart::{TEXT, WIDTH};
+use super::theme::{Rgb, hex};
 use super::{Drawn, Group, left_out_words};
 use crate::error::ReportError;
 use crate::table::escape_html;
@@ -53,7 +54,7 @@ fn read(store: &RunStore, id: &str, file: &str) -> Result<Option<Picture>, Repor
     }
 }
 
-fn sheet(pictures: &[(String, Picture)], ground: super::Rgb, ink: super::Rgb) -> String {
+fn sheet(pictures: &[(String, Picture)], ground: Rgb, ink: Rgb) -> String {
     let columns = pictures.len().min(3) as u32;
     let cell = (WIDTH - GAP) / columns.max(2) - GAP;
     let heights: Vec<u32> = pictures.iter().map(|(_, p)| cell * p.height / p.width).collect();
@@ -61,12 +62,11 @@ fn sheet(pictures: &[(String, Picture)], ground: super::Rgb, ink: super::Rgb) ->
         heights.chunks(columns as usize).map(|row| row.iter().copied().max().unwrap_or(0)).collect();
     let head = TEXT + 30;
     let height: u32 = rows.iter().map(|row| row + head).sum::<u32>() + GAP;
-    let colour = |(r, g, b): super::Rgb| format!("#{r:02x}{g:02x}{b:02x}");
     let mut lines = vec![
         format!(
             "<svg width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" xmlns=\"http://www.w3.org/2000/svg\">"
         ),
-        format!("<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"{}\"/>", colour(ground)),
+        format!("<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"{}\"/>", hex(ground)),
     ];
     let left = u32::midpoint(WIDTH - columns * (cell + GAP), GAP);
     for (index, (label, picture)) in pictures.iter().enumerate() {
@@ -78,7 +78,7 @@ fn sheet(pictures: &[(String, Picture)], ground: super::Rgb, ink: super::Rgb) ->
             x + cell / 2,
             y - 16,
             TEXT * 8 / 10,
-            colour(ink),
+            hex(ink),
             escape_html(label)
         ));
         lines.push(format!(

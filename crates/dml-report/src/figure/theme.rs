@@ -70,6 +70,11 @@ impl Theme {
     }
 }
 
+/// As SVG and CSS write a colour.
+pub(crate) fn hex((r, g, b): Rgb) -> String {
+    format!("#{r:02x}{g:02x}{b:02x}")
+}
+
 pub(super) fn rgb((r, g, b): Rgb) -> RGBColor {
     RGBColor(r, g, b)
 }

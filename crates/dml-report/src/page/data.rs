@@ -6,7 +6,7 @@ use dml_store::Outcome;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, MISSING};
 use crate::text::value_text;
 
 /// Keys, their distinct values, and the trials: an index of a value for each key (-1: does not have
@@ -75,9 +75,11 @@ pub(super) fn json(trials: &[Evidence]) -> String {
 
 fn outcome(trial: &Evidence) -> String {
     match trial.result.map(|r| &r.outcome) {
-        None => "missing".to_string(),
-        Some(Outcome::Scored { .. }) => "scored".to_string(),
-        Some(Outcome::Diverged { epoch, reason }) => format!("diverged in epoch {epoch}: {reason}"),
+        None => MISSING.to_owned(),
+        Some(outcome @ Outcome::Scored { .. }) => outcome.ending().to_string(),
+        Some(outcome @ Outcome::Diverged { epoch, reason }) => {
+            format!("{} in epoch {epoch}: {reason}", outcome.ending())
+        }
     }
 }
 

@@ -20,7 +20,7 @@ impl Range<'_> {
     }
 
     /// How far a number lies inside, or outside as a negative distance.
-    fn room(&self, x: f64) -> f64 {
+    fn margin(&self, x: f64) -> f64 {
         let low = self.at_least.map_or(f64::INFINITY, |low| x - low);
         self.below.map_or(f64::INFINITY, |high| high - x).min(low)
     }
@@ -82,7 +82,7 @@ pub(super) fn check(trials: &[&Evidence], each: &[String], ranks: &Ranks, range:
     let what = format!("the mean {} over seeds is {}", score_text(range.score), range.words());
     let count = format!("In {} of {asked} cases {what}", held.len());
     let nearest =
-        held.iter().min_by(|a, b| range.room(a.estimate.mean).total_cmp(&range.room(b.estimate.mean)));
+        held.iter().min_by(|a, b| range.margin(a.estimate.mean).total_cmp(&range.margin(b.estimate.mean)));
     let nearest = nearest.map(|case| format!("; the nearest to the bound is {}", case.text(range)));
     let others: Vec<String> = failed.iter().map(|case| case.text(range)).collect();
     let others = (!others.is_empty()).then(|| format!("; not in {}", others.join("; ")));

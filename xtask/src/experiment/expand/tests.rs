@@ -32,10 +32,10 @@ fn labelled(mut trials: Vec<Trial>) -> Vec<String> {
 
 /// What is wrong, each with its place.
 fn complaint(grids: &str) -> String {
-    told(&trials(grids).unwrap_err())
+    in_lines(&trials(grids).unwrap_err())
 }
 
-fn told(wrong: &[Wrong]) -> String {
+fn in_lines(wrong: &[Wrong]) -> String {
     let lines: Vec<_> =
         wrong.iter().map(|wrong| format!("{}: {}", wrong.path.join("/"), wrong.what)).collect();
     lines.join("\n")
@@ -134,7 +134,7 @@ grid/1/routine.alpha: `routine.alpha` is given the integer 1; write 1.0
 fn seeds_that_no_trial_can_have_and_more_trials_than_anyone_waits_for_are_refused() {
     let of = |seed: &str, grids: &str, seeds: u32| {
         let base = BASE.replace("seed = 0", &format!("seed = {seed}")).parse().unwrap();
-        told(&expanded(&base, grids, seeds).unwrap_err())
+        in_lines(&expanded(&base, grids, seeds).unwrap_err())
     };
     insta::assert_snapshot!(of("9223372036854775807", "", 2), @"base/seed: `seed` is 9223372036854775807, which leaves no room for 2 seeds; at most 9223372036854775806 would be right");
     insta::assert_snapshot!(of("-1", "", 1), @"base/seed: `seed` is -1; 0 or more would be right");
@@ -145,7 +145,7 @@ fn seeds_that_no_trial_can_have_and_more_trials_than_anyone_waits_for_are_refuse
     let largest = BASE.replace("seed = 0", "seed = 9223372036854775806").parse().unwrap();
     assert_eq!(expanded(&largest, "", 2).unwrap().len(), 2);
     assert_eq!(
-        told(&expand(&Table::new(), &[], 1).unwrap_err()),
+        in_lines(&expand(&Table::new(), &[], 1).unwrap_err()),
         "base: [base] has no `seed`; `seed = 0` would be right (`seeds` then counts it up)"
     );
 }

@@ -11,7 +11,7 @@ use dml_store::names;
 use ndarray::{Array2, s};
 
 use crate::train::session::{Job, Member};
-use crate::train::trial::EvaluatedSplit;
+use crate::train::trial::{EvaluatedSplit, ImageChoice};
 
 /// Tiles in a row of the sprite sheet.
 const SPRITE_COLUMNS: usize = 50;
@@ -32,8 +32,9 @@ pub(super) fn of_dataset(
     rows: &[usize],
 ) -> Result<()> {
     // Two data sets may have one name after this, and one may be drawn in two ways: the checksum
-    // tells them apart.
-    let config = serde_json::to_vec(&job.trial.data.images())?;
+    // tells them apart. Stores hold names of a tuple's JSON, in this order.
+    let ImageChoice { name, validation, fold, binarize } = job.trial.data.images();
+    let config = serde_json::to_vec(&(name, validation, fold, binarize))?;
     let name: String = data.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let name = format!("{name}-{:08x}", crc32c::crc32c(&config));
     let which = match job.trial.evaluation.split {

@@ -29,7 +29,8 @@ impl TensorBoard {
     pub(crate) fn add(&mut self, epoch: u32, terms: &BTreeMap<String, Option<f64>>) -> Result<()> {
         for (name, value) in terms {
             let Some(value) = value else { continue };
-            let simple_value = [&[0x15][..], &(*value as f32).to_le_bytes()].concat(); // field 2, 32 bits
+            // Field 2, 32 bits.
+            let simple_value = [&[0x15][..], &(*value as f32).to_le_bytes()].concat();
             let summary = [bytes_field(1, name.as_bytes()), simple_value].concat();
             let step = [vec![0x10], varint(u64::from(epoch))].concat(); // field 2, varint
             self.record(&[step, bytes_field(5, &bytes_field(1, &summary))].concat())?;

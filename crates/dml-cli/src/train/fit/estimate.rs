@@ -19,7 +19,7 @@ use crate::print;
 use crate::train::bar::Bar;
 use crate::train::calibration::{Estimate, estimate_file};
 use crate::train::model::Model;
-use crate::train::run::{Signals, run_all};
+use crate::train::run::{Signals, Went, run_all};
 use crate::train::session::Session;
 
 /// The store of the trainings, in the model's directory.
@@ -47,7 +47,7 @@ pub(super) fn estimate(
         for fold in 0..folds {
             let id = store.add(&of_fold(trial, fold, folds))?;
             bar.begin(&format!("estimate, part {} of {folds}", fold + 1), epochs * (fold as u64 + 1));
-            let all_well = run_all(session, std::slice::from_ref(&id), 1)?;
+            let went = run_all(session, std::slice::from_ref(&id), 1)?;
             if let Some(code) = signals.exit_code() {
                 bar.end();
                 eprintln!(
@@ -55,10 +55,12 @@ pub(super) fn estimate(
                 );
                 return Ok(code);
             }
-            match store.result(&id)?.filter(|_| all_well).map(|result| result.outcome) {
+            match store.result(&id)?.filter(|_| went == Went::Well).map(|result| result.outcome) {
                 Some(Outcome::Scored { .. }) => {}
                 Some(_) => bail!("the training without part {} of the labels diverged", fold + 1),
-                None if all_well => bail!("another process trains {}; wait for it", model.display()),
+                None if went == Went::Well => {
+                    bail!("another process trains {}; wait for it", model.display())
+                }
                 None => return Ok(ExitCode::FAILURE),
             }
             tested.push(test(&store.trial_directory(&id), session)?);

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use dml_data::Mask;
-use dml_store::Event;
+use dml_store::{Event, Passed};
 use ndarray::ArrayView2;
 
 use super::pulse::Pulse;
@@ -10,13 +10,21 @@ use crate::train::evaluate::{can_be_scored, evaluated_split, has_diverged, score
 use crate::train::rung::Rung;
 use crate::train::session::{Job, Member, Session};
 
-/// Tells the score of a trial that has been at the rung before; whether it has.
-pub(super) fn recall(session: &Session, rung: &Rung, job: &Job) -> Result<bool> {
+/// How far the epochs of a stack went.
+pub(super) enum Epochs {
+    /// To the end of the training.
+    Done,
+    /// To the rung, or until it was interrupted; there is a checkpoint.
+    Paused,
+}
+
+/// Tells the score of a trial that has been at the rung before, and passes it by.
+pub(super) fn recall(session: &Session, rung: &Rung, job: &Job) -> Result<Option<Passed>> {
     let rungs = session.store.rungs(&job.id)?;
     let value = rungs.value(&rung.score.name, rung.epoch);
-    let Some(value) = value.filter(|_| rung.is_before_the_end(&job.trial)) else { return Ok(false) };
+    let Some(value) = value.filter(|_| rung.is_before_the_end(&job.trial)) else { return Ok(None) };
     tell(session, rung, job, value)?;
-    Ok(true)
+    Ok(Some(Passed::AtRung))
 }
 
 /// Scores a member that stops at the rung, and writes that down.
@@ -40,7 +48,7 @@ pub(super) fn stop(session: &Session, rung: &Rung, job: &Job, mask: &Mask, membe
     let mut rungs = session.store.rungs(&job.id)?;
     rungs.insert(name, epoch, value);
     session.store.write_rungs(&job.id, &rungs)?;
-    job.log.line(&format!("rests after epoch {epoch}: validation {name} {value:?}"));
+    job.log.line(&format!("pauses after epoch {epoch}: validation {name} {value:?}"));
     tell(session, rung, job, value)
 }
 

@@ -14,7 +14,7 @@ pub(super) fn check_finished(store: &RunStore, result: &TrialResult) -> Result<(
     let name = result.trial.get("data").and_then(|data| data.get("name")).and_then(Value::as_str);
     let Some((name, then)) = name.zip(result.data_sha256.as_deref()) else { return Ok(()) };
     let now = dml_data::sha256_of(&beside(&store.file(&result.id, names::TRIAL), name.into())).ok().flatten();
-    check(store, &result.id, name, (then, now.as_deref()), "result.json")
+    check(store, &result.id, name, (then, now.as_deref()), names::RESULT)
 }
 
 /// Refuses a trial that has begun on other data than its path now holds.

@@ -9,7 +9,7 @@ use dml_models::{Baseline, EpochLosses, Stack, TrainingData, save_weights};
 use dml_store::{Curves, Ending, Event, FORMAT, Outcome, Scores, TrialResult, names};
 use ndarray::{Array2, ArrayView2};
 
-use super::at_rung;
+use super::at_rung::{self, Epochs};
 use super::begin::begin;
 use super::known;
 use super::posterior::posterior;
@@ -46,9 +46,9 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
         session.say(&Event::Started { id: job.id.clone(), epochs, resumed_at: stack.epoch });
     }
     let mut spent = Spent::read(jobs, |member| stack.seconds(member));
-    let is_through = run_epochs(session, jobs, &mut stack, &mut spent)?;
+    let epochs = run_epochs(session, jobs, &mut stack, &mut spent)?;
     let shares: Vec<f64> = (0..jobs.len()).map(|member| spent.of(member, stack.seconds(member))).collect();
-    if !is_through {
+    if let Epochs::Paused = epochs {
         let rung = session.rung.as_ref().filter(|rung| rung.epoch == stack.epoch);
         for (index, (job, mask)) in jobs.iter().zip(masks).enumerate() {
             let timer = Timer::after(shares[index]);
@@ -104,8 +104,8 @@ pub(crate) fn mask(session: &Session, job: &Job) -> Result<Mask> {
     Ok(Mask::draw(labels, data.n_classes(), percent, sampling, job.trial.train.seed)?)
 }
 
-/// Trains to the end; false when interrupted or at the rung, with a checkpoint written.
-fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack, spent: &mut Spent) -> Result<bool> {
+/// Trains to the end, or until it is interrupted or at the rung, and then writes a checkpoint.
+fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack, spent: &mut Spent) -> Result<Epochs> {
     let data = &session.loaded().training;
     let epochs = jobs[0].trial.train.training.epochs;
     // A member that has diverged has its result, and needs no rung.
@@ -115,7 +115,7 @@ fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack, spent: &mut Sp
             && stack.members.iter().any(|member| member.diverged.is_none())
     };
     if is_at_rung(stack) {
-        return Ok(false);
+        return Ok(Epochs::Paused);
     }
     let mut last_checkpoint = Instant::now();
     let mut boards: Vec<artifacts::TensorBoard> = Vec::new();
@@ -127,7 +127,7 @@ fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack, spent: &mut Sp
     loop {
         fit_mixtures(stack, data)?;
         guess_labels(session, jobs, stack)?;
-        let Some(losses) = stack.train_epoch(data)? else { return Ok(true) };
+        let Some(losses) = stack.train_epoch(data)? else { return Ok(Epochs::Done) };
         tell_epoch(session, jobs, &losses)?;
         spent.note(jobs, |member| stack.seconds(member));
         for (board, terms) in boards.iter_mut().zip(&losses.terms) {
@@ -142,7 +142,7 @@ fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack, spent: &mut Sp
             last_checkpoint = Instant::now();
         }
         if stops {
-            return Ok(stack.epoch == epochs);
+            return Ok(if stack.epoch == epochs { Epochs::Done } else { Epochs::Paused });
         }
     }
 }

@@ -65,7 +65,7 @@ fn trials_that_differ_in_what_is_scored_alone_are_trained_once_and_have_the_resu
     let store = Store::new();
     let trials = scored.map(|scored| add(&store, scored));
     let ran = run(&[], &trials).well();
-    let begun = trials.each_ref().map(|trial| ran.told(trial)[0].clone());
+    let begun = trials.each_ref().map(|trial| ran.events_of(trial)[0].clone());
     assert_eq!(begun, ["started with 0 of 3", "started with 3 of 3", "started with 3 of 3"]);
     for (trial, scored) in trials.iter().zip(scored) {
         let (alone, name) = (Store::new(), id(trial));
@@ -87,7 +87,7 @@ fn a_mixture_is_fitted_on_the_embeddings_and_is_another_for_others() {
     });
     let ran = run(&[], &trials).well();
     for trial in &trials {
-        assert_eq!(ran.told(trial)[0], "started with 0 of 3");
+        assert_eq!(ran.events_of(trial)[0], "started with 0 of 3");
     }
 }
 

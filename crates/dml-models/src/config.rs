@@ -59,8 +59,8 @@ impl TrainConfig {
         self.mistakes().into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// All ranges and combinations that are wrong: each a sentence that names the key and what would
-    /// be right.
+    /// All ranges and combinations that are wrong: each a sentence that names the key and what
+    /// would be right.
     pub fn mistakes(&self) -> Vec<ConfigError> {
         let of_sections = [
             self.model.check(),
@@ -142,8 +142,8 @@ impl TrainConfig {
         (system.has_metric_loss(), reconstructs || system.has_posterior() || has_instance_term)
     }
 
-    /// Whether a step between epochs looks at embeddings: it fits a mixture or guesses labels by them.
-    /// Where none does, [`ModelConfig::embedding`] has no part in the training.
+    /// Whether a step between epochs looks at embeddings: it fits a mixture or guesses labels by
+    /// them. Where none does, [`ModelConfig::embedding`] has no part in the training.
     pub fn looks_at_embeddings(&self) -> bool {
         self.routine.first_stage().is_some() || self.pseudo_labels.rounds().is_some()
     }

@@ -12,8 +12,8 @@ use crate::error::{Checks, in_range};
 /// them.
 ///
 /// What differs between images of a class and between no two views, an instance term takes for what
-/// tells images apart (Chen et al. 2020, "A simple framework for contrastive learning", section 3.1,
-/// of colours).
+/// tells images apart (Chen et al. 2020, "A simple framework for contrastive learning", section
+/// 3.1, of colours).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ViewsConfig {
@@ -29,8 +29,8 @@ pub struct ViewsConfig {
     /// Factors of every pixel are uniform in 1 ± brightness; 0 to 1.
     pub brightness: f64,
     /// Factors of every pixel's distance from the image's mean are uniform in 1 ± contrast; 0 to 1.
-    /// As brightness it keeps pixels in 0 to 1, and both are as torchvision's `ColorJitter` has them,
-    /// but for the mean, which is over all channels alike.
+    /// As brightness it keeps pixels in 0 to 1, and both are as torchvision's `ColorJitter` has
+    /// them, but for the mean, which is over all channels alike.
     pub contrast: f64,
 }
 

@@ -15,7 +15,7 @@ const FUNCTION: usize = 60;
 const COMMENT: usize = 100;
 
 /// What was too long when this guard came. What is mended has to leave the list.
-const KNOWN: [&str; 1] = ["tests/fit.rs: fn a_folder_becomes_a_model_that_labels_searches_and_embeds"];
+const KNOWN: [&str; 0] = [];
 
 /// Calls `look` with each Rust file below a folder, and its text.
 fn each_file(folder: &Path, look: &mut dyn FnMut(&Path, &str)) {

@@ -75,9 +75,9 @@ fn trained(session: &Session, job: &Job, mask: &Mask, training: &Training) -> Re
     Ok(stack)
 }
 
-/// Leaves a training to other trials, whose it may be too; under the name without labels, if no step
-/// asked for the metric loss, which alone looks at them. It is only a short cut: a store that cannot
-/// be written has other ways to say so.
+/// Leaves a training to other trials, whose it may be too; under the name without labels, if no
+/// step asked for the metric loss, which alone looks at them. It is only a short cut: a store that
+/// cannot be written has other ways to say so.
 pub(super) fn remember(session: &Session, job: &Job, mask: &Mask, curves: &Curves) {
     let Some([without_labels, with_labels]) = names_of(session, job, mask) else { return };
     let is_supervised = curves.get("supervised").is_some_and(|curve| curve.iter().any(Option::is_some));

@@ -40,7 +40,7 @@ impl<'a> Evidence<'a> {
 
     pub(crate) fn score(&self, name: &str) -> Option<f64> {
         match &self.result?.outcome {
-            Outcome::Scored { scores } => scores.get(name).copied(),
+            Outcome::Scored { scores, .. } => scores.get(name).copied(),
             Outcome::Diverged { .. } => None,
         }
     }

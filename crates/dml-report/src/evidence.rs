@@ -45,6 +45,14 @@ impl<'a> Evidence<'a> {
         }
     }
 
+    /// Which images a read-out was right about, where the result says it.
+    pub(crate) fn hits(&self, readout: &str) -> Option<&'a [bool]> {
+        match &self.result?.outcome {
+            Outcome::Scored { hits, .. } => hits.get(readout).map(|hits| hits.0.as_slice()),
+            Outcome::Diverged { .. } => None,
+        }
+    }
+
     pub(crate) fn diverged(&self) -> bool {
         self.result.is_some_and(|r| matches!(r.outcome, Outcome::Diverged { .. }))
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use dml_data::npz::NpzWriter;
 use dml_spec::{ReportSpecs, TableSpec, number};
-use dml_store::{Curves, FORMAT, Outcome, Scores, TrialResult, lookup, names, trial_id};
+use dml_store::{Curves, FORMAT, Hits, Outcome, Scores, TrialResult, lookup, names, trial_id};
 
 use crate::latent::Latent;
 
@@ -134,6 +134,24 @@ impl Synthetic {
             if let Outcome::Scored { scores, .. } = &mut result.outcome {
                 scores.insert("test_folds.knn.accuracy".into(), accuracy);
                 scores.insert("test_folds.knn.ami".into(), ami);
+            }
+        }
+    }
+}
+
+impl Synthetic {
+    /// New accuracies from the images that are right, by system, percentage and seed, which the
+    /// results then say.
+    pub(crate) fn hit(&mut self, hits_of: impl Fn(&str, f64, i64) -> Vec<bool>) {
+        let share = |hits: &[bool]| hits.iter().filter(|hit| **hit).count() as f64 / hits.len() as f64;
+        self.rescore(|system, percent, seed| {
+            let accuracy = share(&hits_of(system, percent, seed));
+            (accuracy, accuracy - 0.1)
+        });
+        for result in &mut self.results {
+            let ((system, percent), seed) = (setting(result), seed(result));
+            if let Outcome::Scored { hits, .. } = &mut result.outcome {
+                hits.insert("test_folds.knn".into(), Hits(hits_of(&system, percent, seed)));
             }
         }
     }

@@ -1,11 +1,12 @@
 //! Writes the inputs that the targets begin with: `seeds FOLDER CHECKOUT`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use dml_data::npz::NpzWriter;
-use dml_store::{Curves, FORMAT, Outcome, Rungs, Scores, TrialResult, trial_id};
+use dml_store::{Curves, FORMAT, Hits, Outcome, Rungs, Scores, TrialResult, trial_id};
 use flate2::{Compression, write::GzEncoder};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use libfuzzer_sys as _; // The functions that its instrumented code calls.
@@ -130,7 +131,8 @@ impl Seeds {
         let trial: toml::Table = text.parse()?;
         let scores = Scores::from([("test_folds.knn.accuracy".into(), 0.9)]);
         let diverged = Outcome::Diverged { epoch: 2, reason: "loss".into() };
-        for (name, outcome) in [("scored", Outcome::Scored { scores }), ("diverged", diverged)] {
+        let hits = BTreeMap::from([("labelled.knn".to_owned(), Hits(vec![true, false, true]))]);
+        for (name, outcome) in [("scored", Outcome::Scored { scores, hits }), ("diverged", diverged)] {
             let curves = Curves::from([("kl".into(), vec![None, Some(1.5)])]);
             let (id, data_sha256) = (trial_id(&trial), Some("00ff".into()));
             let result =

@@ -100,6 +100,18 @@ fn a_trial_file_that_cannot_be_is_named_with_key_and_value() {
         ("model.system = 'dmll'", &["`system`: there is no `dmll`; `dml` is the nearest"]),
         ("loss.margin = -1.0", &["margin", "-1"]),
         ("evaluation.likelihood_samples = 5", &["likelihood_samples = 5 is for model.system = \"vae\""]),
+        (
+            "evaluation.hits = ['labelled.knn', 'train.knn']",
+            &[
+                "evaluation.hits names \"train.knn\", which is no read-out of this trial; it has test_folds.knn, labelled.knn",
+            ],
+        ),
+        (
+            "evaluation = { hits = ['knn'], readouts = [], clustering = true }",
+            &[
+                "evaluation.hits names \"knn\", which is no read-out of this trial; as it has none, [] would be right",
+            ],
+        ),
     ];
     let bad = expected.map(|(settings, _)| store.add(settings));
     for (((sentence, retry), (_, parts)), bad) in reasons(&store, &bad).iter().zip(expected).zip(&bad) {

@@ -81,6 +81,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "evaluation.retrieval = false",
             "evaluation.likelihood_samples = 5",
             "evaluation.posterior = true",
+            "evaluation.hits = ['test_folds.knn']",
             "model.encoder = { kind = 'conv', channels = [4], hidden = 8 }",
             "model.decoder = { kind = 'conv', channels = [4], hidden = 8 }",
         ],
@@ -317,7 +318,7 @@ fn every_option_trains_and_scores_and_makes_its_difference() {
 
 /// It was scored, all numbers are finite, and there is a curve for each part of its system.
 fn assert_sound(result: &TrialResult) {
-    let Outcome::Scored { scores } = &result.outcome else {
+    let Outcome::Scored { scores, .. } = &result.outcome else {
         panic!("{:?} of {}", result.outcome, result.trial)
     };
     let is_scored = result.trial["evaluation"]["split"].as_str() != Some("none");

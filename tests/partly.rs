@@ -16,7 +16,7 @@ const NUMBERS: [i32; 3] = [7, 300, 65_535];
 
 /// 300 training images, every fifth with a label, and if asked for 90 test images, all but the
 /// first ten with one.
-fn data_set(folder: &TempDir, with_test: bool) -> PathBuf {
+pub(crate) fn data_set(folder: &TempDir, with_test: bool) -> PathBuf {
     let path = folder.path().join("own.npz");
     let mut arrays = Vec::new();
     for (split, n) in
@@ -63,7 +63,7 @@ fn a_trial_learns_from_the_labels_that_are_given_and_its_outputs_have_the_number
     let path = data_set(&folder, true);
     let trial = store.add(&given(&path));
     run(&[], &[&trial]).well();
-    let Outcome::Scored { scores } = result(&trial).outcome else { panic!("it has diverged") };
+    let Outcome::Scored { scores, .. } = result(&trial).outcome else { panic!("it has diverged") };
     for name in [
         "labelled.nearest.accuracy",
         "train.nearest.accuracy",

@@ -11,7 +11,7 @@ use crate::store::{Store, files, id, outcome, result, run};
 
 fn scores(found: &TrialResult) -> &Scores {
     match &found.outcome {
-        Outcome::Scored { scores } => scores,
+        Outcome::Scored { scores, .. } => scores,
         Outcome::Diverged { reason, .. } => panic!("diverged: {reason}"),
     }
 }

@@ -83,7 +83,7 @@ mod tests {
             id: sweep.trials[number].id.clone(),
             trial: sweep.trials[number].table.clone(),
             data_sha256: None,
-            outcome: Outcome::Scored { scores: Scores::from([("a".into(), score)]) },
+            outcome: Outcome::scored(Scores::from([("a".into(), score)])),
             curves: Curves::from([("kl".into(), vec![None, Some(0.1)])]),
         };
         for (store, number, score) in [(&first, 0, 1.0 / 3.0), (&first, 5, 0.5), (&second, 5, 0.25)] {

@@ -7,6 +7,7 @@ mod calibration;
 mod embed;
 mod evaluate;
 mod fit;
+mod hits;
 mod images;
 mod label;
 mod log;

@@ -44,5 +44,5 @@ pub use error::{EvalError, LARGEST_COORDINATE};
 pub use label::Label;
 pub use narrow::{Narrowed, narrow};
 pub use neighbours::nearest;
-pub use protocol::{Embedded, Evaluation, Protocol, Scores};
+pub use protocol::{Answers, Embedded, Evaluation, Protocol, Scores};
 pub use readout::{Classifier, Readout};

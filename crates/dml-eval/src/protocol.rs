@@ -1,6 +1,7 @@
 //! Protocols: who is fitted on what, and which labels count. Scores of different protocols have
 //! different names and are never mixed in one number.
 
+mod answers;
 mod fold;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::agreement::{
-    accuracy, adjusted_mutual_information, adjusted_rand, clustering_accuracy, normalized_mutual_information,
+    adjusted_mutual_information, adjusted_rand, clustering_accuracy, normalized_mutual_information,
 };
 use crate::clustering::{GaussianMixture, KMeans};
 use crate::error::{EvalError, check_enough, check_labelled, check_width};
@@ -18,6 +19,8 @@ use crate::label::{Classes, Label};
 use crate::readout::{GeodesicNeighbours, Lengths, Readout, Ways};
 use crate::retrieval::retrieval;
 
+pub use answers::Answers;
+use answers::Part;
 pub use fold::folds;
 
 /// Scores by dotted name, such as `test_folds.knn.accuracy`.
@@ -90,15 +93,18 @@ impl<L: Label> Evaluation<'_, L> {
         self.check(protocol)?;
         let mut scores = Scores::new();
         for &readout in readouts {
-            let [accuracy, ami] = match protocol {
-                Protocol::TestFolds => self.over_folds(readout)?,
-                Protocol::Labelled => self.on_labelled(readout)?,
-                Protocol::Train => read_out(self.train, self.test, readout, self.seed)?,
-            };
-            scores.insert(format!("{}.{}.accuracy", protocol.name(), readout.name()), accuracy);
-            scores.insert(format!("{}.{}.ami", protocol.name(), readout.name()), ami);
+            scores.extend(self.ask(protocol, readout)?.scores());
         }
         Ok(scores)
+    }
+
+    /// The same of one read-out, and which rows of the test set it was right about.
+    ///
+    /// # Errors
+    /// Those of [`readouts`](Self::readouts).
+    pub fn answers(&self, protocol: Protocol, readout: Readout) -> Result<Answers, EvalError> {
+        self.check(protocol)?;
+        self.ask(protocol, readout)
     }
 
     /// Accuracy and adjusted mutual information of [`GeodesicNeighbours`] where the ways between
@@ -108,6 +114,14 @@ impl<L: Label> Evaluation<'_, L> {
     /// # Errors
     /// Those of [`readouts`](Self::readouts).
     pub fn geodesic_knn(&self, protocol: Protocol, lengths: &Lengths) -> Result<Scores, EvalError> {
+        Ok(self.geodesic_answers(protocol, lengths)?.scores())
+    }
+
+    /// The same, and which rows of the test set it was right about.
+    ///
+    /// # Errors
+    /// Those of [`readouts`](Self::readouts).
+    pub fn geodesic_answers(&self, protocol: Protocol, lengths: &Lengths) -> Result<Answers, EvalError> {
         self.check(protocol)?;
         let rows = match protocol {
             Protocol::TestFolds => &[][..],
@@ -135,15 +149,15 @@ impl<L: Label> Evaluation<'_, L> {
             }
         };
         let of = |rows: &[usize]| rows.iter().map(|&row| classes[row]).collect::<Vec<u32>>();
-        let score = |(sources, asked): &(Vec<usize>, Vec<usize>)| {
-            let own = of(sources);
-            let predicted = ways.vote(embeddings.view(), (sources, &own), asked, k);
-            [accuracy(&of(asked), &predicted), adjusted_mutual_information(&of(asked), &predicted)]
+        // Labelled and training rows lie before those of the test set.
+        let before = rows.len();
+        let ask = |(sources, asked): (Vec<usize>, Vec<usize>)| {
+            let own = of(&sources);
+            let predicted = ways.vote(embeddings.view(), (&sources, &own), &asked, k);
+            Part::of(asked.iter().map(|row| row - before).collect(), &of(&asked), &predicted)
         };
-        let scores: Vec<[f64; 2]> = parts.par_iter().map(score).collect();
-        let mean = |i: usize| scores.iter().map(|part| part[i]).sum::<f64>() / scores.len() as f64;
-        let name = format!("{}.geodesic_knn", protocol.name());
-        Ok([(format!("{name}.accuracy"), mean(0)), (format!("{name}.ami"), mean(1))].into())
+        let parts: Vec<Part> = parts.into_par_iter().map(ask).collect();
+        Ok(Answers::of(protocol, Readout::GeodesicKnn, &parts))
     }
 
     /// [`k_means`](Self::k_means) and [`gaussian_mixture`](Self::gaussian_mixture).
@@ -238,35 +252,46 @@ impl<L: Label> Evaluation<'_, L> {
         check_labelled(embeddings, labels, 0..embeddings.nrows(), "test set")
     }
 
-    fn on_labelled(&self, readout: Readout) -> Result<[f64; 2], EvalError> {
-        let (embeddings, labels) = self.train.select(self.labelled);
-        let fit = Embedded { embeddings: embeddings.view(), labels: &labels };
-        read_out(fit, self.test, readout, self.seed)
+    /// Asks a read-out about the test set, which has been checked.
+    fn ask(&self, protocol: Protocol, readout: Readout) -> Result<Answers, EvalError> {
+        let parts = match protocol {
+            Protocol::TestFolds => self.over_folds(readout)?,
+            Protocol::Labelled => {
+                let (embeddings, labels) = self.train.select(self.labelled);
+                vec![self.on_all(Embedded { embeddings: embeddings.view(), labels: &labels }, readout)?]
+            }
+            Protocol::Train => vec![self.on_all(self.train, readout)?],
+        };
+        Ok(Answers::of(protocol, readout, &parts))
     }
 
-    fn over_folds(&self, readout: Readout) -> Result<[f64; 2], EvalError> {
-        let score = |(fit, ask): (Vec<usize>, Vec<usize>)| {
+    /// All rows of the test set, asked of a read-out fitted on `fit`.
+    fn on_all(&self, fit: Embedded<L>, readout: Readout) -> Result<Part, EvalError> {
+        read_out(fit, self.test, (0..self.test.labels.len()).collect(), readout, self.seed)
+    }
+
+    fn over_folds(&self, readout: Readout) -> Result<Vec<Part>, EvalError> {
+        let ask = |(fit, asked): (Vec<usize>, Vec<usize>)| {
             let (fit_embeddings, fit_labels) = self.test.select(&fit);
-            let (ask_embeddings, ask_labels) = self.test.select(&ask);
+            let (ask_embeddings, ask_labels) = self.test.select(&asked);
             let fit = Embedded { embeddings: fit_embeddings.view(), labels: &fit_labels };
             let test = Embedded { embeddings: ask_embeddings.view(), labels: &ask_labels };
-            read_out(fit, test, readout, self.seed)
+            read_out(fit, test, asked, readout, self.seed)
         };
-        let folds = folds(self.test.labels.len(), 3, self.seed).into_par_iter();
-        let scores = folds.map(score).collect::<Result<Vec<_>, _>>()?;
-        Ok([0, 1].map(|i| scores.iter().map(|fold| fold[i]).sum::<f64>() / 3.0))
+        folds(self.test.labels.len(), 3, self.seed).into_par_iter().map(ask).collect()
     }
 }
 
-/// Accuracy and adjusted mutual information on `test` of a read-out fitted on `fit`.
+/// What a read-out fitted on `fit` says of `test`, which are these rows of the whole test set.
 fn read_out<L: Label>(
     fit: Embedded<L>,
     test: Embedded<L>,
+    rows: Vec<usize>,
     readout: Readout,
     seed: u64,
-) -> Result<[f64; 2], EvalError> {
+) -> Result<Part, EvalError> {
     let predicted = readout.classifier(seed).fit_predict(fit.embeddings, fit.labels, test.embeddings)?;
-    Ok([accuracy(test.labels, &predicted), adjusted_mutual_information(test.labels, &predicted)])
+    Ok(Part::of(rows, test.labels, &predicted))
 }
 
 impl<L: Label> Embedded<'_, L> {

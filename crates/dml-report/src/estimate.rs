@@ -2,13 +2,14 @@
 
 use dml_eval::statistics::{mean, paired_difference, t_interval};
 
-const CONFIDENCE: f64 = 0.95;
+/// Of all intervals.
+pub(crate) const CONFIDENCE: f64 = 0.95;
 
 /// Wider than the interval of values that are equal but for the rounding of a difference, narrower
 /// than any step of a score.
 const ROUNDING: f64 = 1e-9;
 
-/// What no interval of a report covers.
+/// What no interval of a report covers, but one that says so.
 pub(crate) const SCOPE: &str = "Intervals are over seeds alone: all seeds share one test set, and what another would give they do not cover.";
 
 /// A mean with its 95% t interval.

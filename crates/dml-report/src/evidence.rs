@@ -43,7 +43,15 @@ impl<'a> Evidence<'a> {
 
     pub(crate) fn score(&self, name: &str) -> Option<f64> {
         match &self.result?.outcome {
-            Outcome::Scored { scores } => scores.get(name).copied(),
+            Outcome::Scored { scores, .. } => scores.get(name).copied(),
+            Outcome::Diverged { .. } => None,
+        }
+    }
+
+    /// Which images a read-out was right about, where the result says it.
+    pub(crate) fn hits(&self, readout: &str) -> Option<&'a [bool]> {
+        match &self.result?.outcome {
+            Outcome::Scored { hits, .. } => hits.get(readout).map(|hits| hits.0.as_slice()),
             Outcome::Diverged { .. } => None,
         }
     }

@@ -12,7 +12,7 @@ use crate::text::value_text;
 pub(crate) fn csv(trials: &[Evidence]) -> String {
     let keys: BTreeSet<&str> = trials.iter().flat_map(|t| t.leaves.keys().map(String::as_str)).collect();
     let scored = |t: &Evidence| match t.result.map(|r| &r.outcome) {
-        Some(Outcome::Scored { scores }) => scores.keys().cloned().collect(),
+        Some(Outcome::Scored { scores, .. }) => scores.keys().cloned().collect(),
         _ => Vec::new(),
     };
     let scores: BTreeSet<String> = trials.iter().flat_map(scored).collect();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use dml_data::npz::NpzWriter;
 use dml_spec::{ReportSpecs, TableSpec, number};
-use dml_store::{Curves, FORMAT, Outcome, Scores, TrialResult, lookup, names, trial_id};
+use dml_store::{Curves, FORMAT, Hits, Outcome, Scores, TrialResult, lookup, names, trial_id};
 
 use crate::latent::Latent;
 
@@ -70,12 +70,10 @@ impl Synthetic {
             id: trial_id(trial),
             trial: trial.clone(),
             data_sha256: None,
-            outcome: Outcome::Scored {
-                scores: Scores::from([
-                    ("test_folds.knn.accuracy".into(), *accuracy),
-                    ("test_folds.knn.ami".into(), accuracy - 0.1),
-                ]),
-            },
+            outcome: Outcome::scored(Scores::from([
+                ("test_folds.knn.accuracy".into(), *accuracy),
+                ("test_folds.knn.ami".into(), accuracy - 0.1),
+            ])),
             curves: Curves::from([
                 ("supervised".into(), vec![Some(0.2), Some(0.1)]),
                 ("reconstruction".into(), vec![None, Some(30.0 - accuracy)]),
@@ -106,7 +104,7 @@ impl Synthetic {
     /// Takes one score away.
     pub(crate) fn unscore(&mut self, system: &str, percent: f64, score: &str) {
         for result in self.of(system, percent) {
-            if let Outcome::Scored { scores } = &mut result.outcome {
+            if let Outcome::Scored { scores, .. } = &mut result.outcome {
                 scores.remove(score);
             }
         }
@@ -118,6 +116,11 @@ fn is(result: &TrialResult, system: &str, percent: f64) -> bool {
         && lookup(&result.trial, "data.labelled_percent").and_then(number) == Some(percent)
 }
 
+fn setting(result: &TrialResult) -> (String, f64) {
+    let system = lookup(&result.trial, "model.system").and_then(toml::Value::as_str).unwrap();
+    (system.to_string(), lookup(&result.trial, "data.labelled_percent").and_then(number).unwrap())
+}
+
 fn seed(result: &TrialResult) -> i64 {
     result.trial["seed"].as_integer().unwrap()
 }
@@ -126,13 +129,29 @@ impl Synthetic {
     /// New accuracy and AMI from system, percentage and seed.
     pub(crate) fn rescore(&mut self, scores_of: impl Fn(&str, f64, i64) -> (f64, f64)) {
         for result in &mut self.results {
-            let system =
-                lookup(&result.trial, "model.system").and_then(toml::Value::as_str).unwrap().to_string();
-            let percent = lookup(&result.trial, "data.labelled_percent").and_then(number).unwrap();
+            let (system, percent) = setting(result);
             let (accuracy, ami) = scores_of(&system, percent, seed(result));
-            if let Outcome::Scored { scores } = &mut result.outcome {
+            if let Outcome::Scored { scores, .. } = &mut result.outcome {
                 scores.insert("test_folds.knn.accuracy".into(), accuracy);
                 scores.insert("test_folds.knn.ami".into(), ami);
+            }
+        }
+    }
+}
+
+impl Synthetic {
+    /// New accuracies from the images that are right, by system, percentage and seed, which the
+    /// results then say.
+    pub(crate) fn hit(&mut self, hits_of: impl Fn(&str, f64, i64) -> Vec<bool>) {
+        let share = |hits: &[bool]| hits.iter().filter(|hit| **hit).count() as f64 / hits.len() as f64;
+        self.rescore(|system, percent, seed| {
+            let accuracy = share(&hits_of(system, percent, seed));
+            (accuracy, accuracy - 0.1)
+        });
+        for result in &mut self.results {
+            let ((system, percent), seed) = (setting(result), seed(result));
+            if let Outcome::Scored { hits, .. } = &mut result.outcome {
+                hits.insert("test_folds.knn".into(), Hits(hits_of(&system, percent, seed)));
             }
         }
     }

@@ -4,6 +4,7 @@
 mod equivalence;
 mod pairs;
 mod phrases;
+mod two_way;
 mod words;
 
 use dml_spec::{EquivalenceSpec, VerdictSpec};
@@ -55,6 +56,9 @@ pub(crate) struct Verdict {
     pub(crate) score: String,
     /// Treatment minus control, one value a seed.
     pub(crate) difference: Option<Estimate>,
+    /// The interval of that over seeds and test images. `None` where results do not say which
+    /// images they are right about, and where the difference is the same for every seed.
+    pub(crate) two_way: Option<(f64, f64)>,
     /// Two-sided p of the paired t test, multiplied as Holm (1979) says for all verdicts of the
     /// report. `None` of fewer than two seeds, of differences that do not vary, and where
     /// [`Verdict::diverged`] forbids the ruling that it would be the p of.
@@ -151,6 +155,8 @@ fn case(spec: &VerdictSpec, values: Vec<Option<Value>>, trials: &[&Evidence]) ->
     let difference = Estimate::of(&differences);
     let flattered =
         |d: &Estimate| if d.mean < 0.0 { pairs.diverged.control } else { pairs.diverged.treatment };
+    let by_image = pairs.found.iter().map(|pair| Some((pair.seed.as_str(), pair.by_image.as_ref()?)));
+    let by_image: Option<Vec<_>> = by_image.collect();
     let speaks = difference.is_some_and(|d| d.varies() && !flattered(&d));
     Verdict {
         name: spec.name.clone(),
@@ -158,6 +164,10 @@ fn case(spec: &VerdictSpec, values: Vec<Option<Value>>, trials: &[&Evidence]) ->
         case: spec.each.iter().cloned().zip(values).collect(),
         score: spec.score.clone(),
         difference,
+        two_way: difference
+            .filter(Estimate::varies)
+            .and(by_image)
+            .and_then(|pairs| two_way::interval(&pairs)),
         averaged: averaged.into_iter().cloned().collect(),
         adjusted_p: p_value(&differences).filter(|_| speaks),
         permutation_p: sign_flip_p(&differences).filter(|_| speaks),

@@ -89,6 +89,12 @@ pub struct TableSpec {
 /// difference that means nothing could as well have the other sign. It does not rule: of n seeds it
 /// is at least 2 / 2^n before correction, whatever the difference.
 ///
+/// Both are over seeds alone, which share one test set. Where the score is an accuracy,
+/// `PROTOCOL.READOUT.accuracy`, and every result of a pair says which images that read-out was
+/// right about (trials whose `evaluation.hits` names it), an interval over seeds and test images
+/// stands beside: percentiles of a two-way bootstrap (Owen 2007), drawn out to the width that so
+/// few seeds call for. It is not corrected and does not rule, either.
+///
 /// A trial that diverged is not missing at random: the seeds that are left are those on which its
 /// side went well. So after a divergence of the treatment (at the tuned value that was chosen)
 /// nothing is supported, though it may be refuted, and after one of the control nothing is refuted,

@@ -28,6 +28,7 @@ pub const NEUTRAL: &[(&str, &str)] = &[
     ("distance", "{ kind = \"euclidean\" }"),
     ("views.brightness", "0.0"),
     ("views.contrast", "0.0"),
+    ("evaluation.hits", "[]"),
 ];
 
 /// The identity of a trial: the first 16 hex digits of the SHA-256 of its canonical JSON (sorted

@@ -19,6 +19,7 @@
 mod claim;
 mod error;
 mod event;
+mod hits;
 mod identity;
 mod keys;
 pub mod names;
@@ -32,6 +33,7 @@ mod training;
 pub use claim::Claim;
 pub use error::StoreError;
 pub use event::{Event, Passed};
+pub use hits::Hits;
 pub use identity::{NEUTRAL, canonical, complete, trial_id};
 pub use keys::{flatten, lookup};
 pub use provenance::Provenance;

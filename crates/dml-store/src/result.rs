@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Hits;
+
 /// Version of everything the run store writes. A store of another version is refused by name.
 pub const FORMAT: u32 = 1;
 
@@ -44,6 +46,10 @@ pub enum Outcome {
     Scored {
         /// All scores.
         scores: Scores,
+        /// Which images a read-out was right about, by its name as in `labelled.nearest`: of those
+        /// that the trial names.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        hits: BTreeMap<String, Hits>,
     },
     /// A loss or a weight stopped being finite. That is a result.
     Diverged {
@@ -55,6 +61,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Scores alone.
+    pub fn scored(scores: Scores) -> Self {
+        Self::Scored { scores, hits: BTreeMap::new() }
+    }
+
     /// The outcome in a word.
     pub fn ending(&self) -> Ending {
         match self {
@@ -104,15 +115,21 @@ mod tests {
 
     #[test]
     fn a_result_survives_json() {
-        let result = TrialResult {
+        let result = |hits| TrialResult {
             format: FORMAT,
             id: "0".into(),
             trial: "a = 0.1".parse().unwrap(),
             data_sha256: Some("00ff".into()),
-            outcome: Outcome::Scored { scores: Scores::from([("x.y".into(), 0.1 + 0.2)]) },
+            outcome: Outcome::Scored { scores: Scores::from([("x.y".into(), 0.1 + 0.2)]), hits },
             curves: Curves::from([("kl".into(), vec![None, Some(1.5)])]),
         };
-        let text = serde_json::to_string(&result).unwrap();
-        assert_eq!(serde_json::from_str::<TrialResult>(&text).unwrap(), result);
+        let text = |result: &TrialResult| serde_json::to_string(result).unwrap();
+        let hits = BTreeMap::from([("labelled.knn".to_owned(), Hits(vec![true, false, true]))]);
+        for result in [result(hits), result(BTreeMap::new())] {
+            assert_eq!(serde_json::from_str::<TrialResult>(&text(&result)).unwrap(), result);
+        }
+        // As before there were hits.
+        let without = serde_json::to_string(&result(BTreeMap::new()).outcome).unwrap();
+        assert_eq!(without, r#"{"kind":"scored","scores":{"x.y":0.30000000000000004}}"#);
     }
 }

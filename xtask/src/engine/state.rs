@@ -120,7 +120,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn finish(store: &RunStore, trial: &Trial, seconds: f64) {
-        let outcome = Outcome::Scored { scores: Scores::new() };
+        let outcome = Outcome::scored(Scores::new());
         let (id, table) = (trial.id.clone(), trial.table.clone());
         store
             .finish(&TrialResult {

@@ -1,5 +1,7 @@
 //! From a trained model, or a baseline, to scores.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, bail};
 use dml_data::{Dataset, Split};
 use dml_eval::clustering::GaussianMixture;
@@ -7,9 +9,10 @@ use dml_eval::propagation::{Affinity, Poisson, SoftCentres};
 use dml_eval::readout::{Lengths, Readout};
 use dml_eval::{Embedded, EvalError, Evaluation, LARGEST_COORDINATE, Protocol};
 use dml_models::{FittedMixture, PseudoLabels, PseudoLabelsConfig};
-use dml_store::Scores;
+use dml_store::{Hits, Scores};
 use ndarray::{Array2, ArrayView2, Axis};
 
+use crate::train::hits::name;
 use crate::train::trial::{EvaluatedSplit, Trial};
 
 /// The images that a trial is scored on, some of them with a label.
@@ -62,6 +65,14 @@ pub(crate) fn has_diverged(error: &anyhow::Error) -> Option<String> {
     }
 }
 
+/// What a trial is scored by.
+#[derive(Debug, Default)]
+pub(crate) struct Scored {
+    pub(crate) scores: Scores,
+    /// Which images a read-out was right about, of those that the trial names.
+    pub(crate) hits: BTreeMap<String, Hits>,
+}
+
 /// All scores that the trial asks for; images without a label are not among what they compare.
 /// `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it is asked only for what is needed.
 /// `lengths` are those of ways between embeddings, where a decoder measures them. `say` is told of
@@ -74,12 +85,12 @@ pub(crate) fn score(
     embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>,
     lengths: Option<&Lengths>,
     say: &dyn Fn(&str),
-) -> Result<Scores> {
+) -> Result<Scored> {
     let asks = |protocol| trial.evaluation.protocols.contains(&protocol);
     let split = evaluated_split(trial, data)?;
-    let scored = split.labelled_rows();
-    let test_labels: Vec<i32> = scored.iter().map(|&row| split.labels[row]).collect();
-    let queries = queries.select(Axis(0), &scored);
+    let with_label = split.labelled_rows();
+    let test_labels: Vec<i32> = with_label.iter().map(|&row| split.labels[row]).collect();
+    let queries = queries.select(Axis(0), &with_label);
     let test = Embedded { embeddings: queries.view(), labels: test_labels.as_slice() };
     // The `labelled` protocol needs only the labelled rows: everything else stays unembedded unless
     // `train` asks for it.
@@ -97,25 +108,29 @@ pub(crate) fn score(
     let train = embed(images.view());
     let train = Embedded { embeddings: train.view(), labels: labels.as_slice() };
     let evaluation = Evaluation { train, labelled: &labelled, test, seed: trial.train.seed };
-    let mut scores = Scores::new();
+    let mut scored = Scored::default();
     for &protocol in &trial.evaluation.protocols {
         for &readout in &trial.evaluation.readouts {
-            say(&format!("{}.{}", protocol.name(), readout.name()));
-            scores.extend(match lengths.filter(|_| readout == Readout::GeodesicKnn) {
-                Some(lengths) => evaluation.geodesic_knn(protocol, lengths)?,
-                None => evaluation.readouts(protocol, &[readout])?,
-            });
+            say(&name(protocol, readout));
+            let answers = match lengths.filter(|_| readout == Readout::GeodesicKnn) {
+                Some(lengths) => evaluation.geodesic_answers(protocol, lengths)?,
+                None => evaluation.answers(protocol, readout)?,
+            };
+            scored.scores.extend(answers.scores());
+            if trial.evaluation.hits.contains(&answers.name) {
+                scored.hits.insert(answers.name, Hits(answers.hits));
+            }
         }
     }
     if trial.evaluation.clustering {
         say("clustering");
-        scores.extend(evaluation.clustering()?);
+        scored.scores.extend(evaluation.clustering()?);
     }
     if trial.evaluation.retrieval {
         say("retrieval");
-        scores.extend(evaluation.retrieval()?);
+        scored.scores.extend(evaluation.retrieval()?);
     }
-    Ok(scores)
+    Ok(scored)
 }
 
 /// The mixture of the staged routine, fitted on embeddings.

@@ -309,7 +309,7 @@ fn data_section(name: &str, fold: usize, of: usize) -> Value {
 
 fn evaluation_section(split: &str) -> Value {
     let of = |words: &[&str]| Value::from(if split == "none" { vec![] } else { words.to_vec() });
-    let section: [(String, Value); 7] = [
+    let section: [(String, Value); 8] = [
         ("split".into(), split.into()),
         ("protocols".into(), of(&["labelled"])),
         ("readouts".into(), of(&["nearest"])),
@@ -317,6 +317,7 @@ fn evaluation_section(split: &str) -> Value {
         ("retrieval".into(), false.into()),
         ("likelihood_samples".into(), 0.into()),
         ("posterior".into(), false.into()),
+        ("hits".into(), Value::Array(vec![])),
     ];
     Table::from_iter(section).into()
 }

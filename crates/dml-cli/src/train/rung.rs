@@ -72,6 +72,7 @@ impl Rung {
             retrieval: false,
             likelihood_samples: 0,
             posterior: false,
+            hits: vec![],
         };
         Trial { evaluation, ..trial.clone() }
     }

@@ -18,6 +18,8 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+use crate::train::hits;
+
 /// One trial: what is trained on, how, and what is scored. In its file the sections of the training
 /// stand beside the other two.
 #[derive(Debug, Clone)]
@@ -117,6 +119,8 @@ pub(crate) struct EvaluationConfig {
     /// Whether the KL at the end of training and the purity of the prior's components are scored,
     /// where there is a posterior.
     pub(crate) posterior: bool,
+    /// Read-outs, `PROTOCOL.READOUT`, of which the result says about which images they were right.
+    pub(crate) hits: Vec<String>,
 }
 
 /// Which images are scored. Settings are chosen on the validation split; the test split is for the
@@ -185,6 +189,7 @@ impl EvaluationConfig {
                     .to_owned(),
             );
         }
+        wrong.extend(hits::wrong(&self.hits, &self.protocols, &self.readouts));
         let Trial { data, train, .. } = trial;
         let system = train.model.system;
         let bernoulli = (Reconstruction::BinaryCrossEntropy, PixelReduction::Sum);

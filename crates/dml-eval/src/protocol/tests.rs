@@ -131,3 +131,43 @@ fn what_a_protocol_does_not_look_at_may_be_anything() {
     let evaluation = Evaluation { train: sets.labelled(&sets.wide), labelled: &[99], test, seed: 1 };
     assert!(evaluation.readouts(TestFolds, &[Readout::Knn]).is_ok());
 }
+
+#[test]
+fn of_each_row_it_is_said_whether_the_read_out_was_right() {
+    // No row of these is as far from one other row as from a second.
+    let at = |i: usize| (i * i) as f32 + 0.3 * i as f32;
+    let embeddings = Array2::from_shape_fn((31, 1), |(i, _)| at(i));
+    let labels: Vec<u8> = (0..31).map(|i| (i / 3 % 2) as u8).collect();
+    let data = Embedded { embeddings: embeddings.view(), labels: &labels };
+    let labelled = [0, 4, 11, 25];
+    let evaluation = Evaluation { train: data, labelled: &labelled, test: data, seed: 3 };
+    let is_right = |fit: &[usize], row: usize| {
+        let distance = |&i: &usize| (at(i) - at(row)).abs();
+        let nearest = *fit.iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap();
+        labels[nearest] == labels[row]
+    };
+    let mut by_folds = [false; 31];
+    let mut of_folds = [0.0; 3];
+    for ((fit, asked), share) in folds(31, 3, 3).iter().zip(&mut of_folds) {
+        asked.iter().for_each(|&row| by_folds[row] = is_right(fit, row));
+        *share = asked.iter().filter(|&&row| by_folds[row]).count() as f64 / asked.len() as f64;
+    }
+    let by_labelled: Vec<bool> = (0..31).map(|row| is_right(&labelled, row)).collect();
+    let share = by_labelled.iter().filter(|&&hit| hit).count() as f64 / 31.0;
+    for (protocol, expected, accuracy) in [
+        (TestFolds, &by_folds[..], of_folds.iter().sum::<f64>() / 3.0),
+        (Labelled, &by_labelled, share),
+        (Train, &[true; 31], 1.0),
+    ] {
+        let answers = evaluation.answers(protocol, Readout::Nearest).unwrap();
+        assert_eq!(answers.hits, expected, "{protocol:?}");
+        assert!((answers.accuracy - accuracy).abs() < 1e-12 && (0.1..=1.0).contains(&accuracy));
+        assert_eq!(answers.scores(), evaluation.readouts(protocol, &[Readout::Nearest]).unwrap());
+        let euclidean = |from: ArrayView2<f32>, to: ArrayView2<f32>| {
+            (&from - &to).column(0).iter().map(|x| f64::from(x.abs())).collect()
+        };
+        let along = evaluation.geodesic_answers(protocol, &euclidean).unwrap();
+        assert_eq!(along.hits, evaluation.answers(protocol, Readout::GeodesicKnn).unwrap().hits);
+        assert_eq!(along.scores(), evaluation.geodesic_knn(protocol, &euclidean).unwrap());
+    }
+}

@@ -133,14 +133,12 @@ fn result(id: &str, trial: &toml::Table) -> TrialResult {
     let outcome = if chance(&format!("{id} diverged")) < 0.02 {
         Outcome::Diverged { epoch: 7, reason: "the loss was NaN".to_string() }
     } else {
-        Outcome::Scored {
-            scores: Scores::from([
-                ("test_folds.knn.accuracy".to_string(), accuracy),
-                ("test_folds.knn.ami".to_string(), ami),
-                ("labelled.knn.accuracy".to_string(), accuracy - 0.1),
-                ("labelled.knn.ami".to_string(), ami - 0.1),
-            ]),
-        }
+        Outcome::scored(Scores::from([
+            ("test_folds.knn.accuracy".to_string(), accuracy),
+            ("test_folds.knn.ami".to_string(), ami),
+            ("labelled.knn.accuracy".to_string(), accuracy - 0.1),
+            ("labelled.knn.ami".to_string(), ami - 0.1),
+        ]))
     };
     let curve = |start: f64, end: f64, every: usize| {
         let value = |epoch: usize| {

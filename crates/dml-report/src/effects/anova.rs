@@ -4,9 +4,7 @@ use dml_data::random::keyed;
 use rand::Rng as _;
 
 use super::Share;
-
-/// Draws of the bootstrap.
-pub(super) const N_DRAWS: usize = 2000;
+use crate::bootstrap::{N_DRAWS, percentile_interval};
 
 /// Less than this is rounding: the score does not vary.
 const ROUNDING: f64 = 1e-18;
@@ -121,10 +119,7 @@ impl Draws {
 
     /// What `of` makes of the shares, with its 95% percentile interval.
     pub(super) fn share(&self, of: impl Fn(&[f64]) -> f64) -> Share {
-        let mut drawn: Vec<f64> = self.drawn.iter().map(|shares| of(shares)).collect();
-        drawn.sort_by(f64::total_cmp);
-        let at = |quantile: f64| drawn[(quantile * (drawn.len() - 1) as f64).round() as usize];
-        let interval = (!drawn.is_empty()).then(|| (at(0.025), at(0.975)));
+        let interval = percentile_interval(self.drawn.iter().map(|shares| of(shares)).collect());
         Share { share: of(&self.all), interval }
     }
 }

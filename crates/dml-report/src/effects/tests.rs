@@ -17,7 +17,7 @@ impl Made {
     fn of(rows: impl IntoIterator<Item = ([i64; 3], i64, f64)>) -> Self {
         let result = |([a, b, c], seed, y): ([i64; 3], i64, f64)| {
             let trial: toml::Table = format!("seed = {seed}\na = {a}\nb = {b}\nc = {c}").parse().unwrap();
-            let outcome = Outcome::Scored { scores: Scores::from([("y".into(), y)]) };
+            let outcome = Outcome::scored(Scores::from([("y".into(), y)]));
             TrialResult {
                 format: FORMAT,
                 id: trial_id(&trial),

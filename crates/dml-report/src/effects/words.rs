@@ -1,7 +1,7 @@
 //! Effects as a table, in words, and as a file of numbers.
 
-use super::anova::N_DRAWS;
 use super::{Effect, Effects, Share};
+use crate::bootstrap::N_DRAWS;
 use crate::table::{escape_html, pipes};
 use crate::text::score_text;
 use dml_spec::EffectsSpec;

@@ -36,7 +36,7 @@ pub(super) fn json(trials: &[Evidence]) -> String {
     let mut curves = BTreeSet::new();
     for result in trials.iter().filter_map(|t| t.result) {
         curves.extend(result.curves.keys().map(String::as_str));
-        if let Outcome::Scored { scores: of } = &result.outcome {
+        if let Outcome::Scored { scores: of, .. } = &result.outcome {
             scores.extend(of.keys().map(String::as_str));
         }
     }

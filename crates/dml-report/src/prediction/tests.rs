@@ -82,7 +82,7 @@ fn with_information(few: (f64, f64), many: (f64, f64)) -> Synthetic {
         let percent = result.trial["data"]["labelled_percent"].as_float().unwrap();
         let (ami, kl) = if percent < 1.0 { few } else { many };
         let scores = Scores::from([("ami".into(), ami), ("kl".into(), kl)]);
-        result.outcome = Outcome::Scored { scores };
+        result.outcome = Outcome::scored(scores);
     }
     synthetic
 }

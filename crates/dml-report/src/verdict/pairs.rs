@@ -4,6 +4,7 @@ use dml_spec::{ChoiceSpec, VerdictSpec, is_in};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::two_way::ByImage;
 use crate::evidence::{Evidence, SEED, varying_keys};
 use crate::text::{key_text, score_text, value_text};
 
@@ -48,6 +49,8 @@ pub(super) struct Pair {
     pub(super) seed: String,
     pub(super) difference: f64,
     pub(super) null: Option<f64>,
+    /// The same image by image, where the results say it.
+    pub(super) by_image: Option<ByImage>,
     /// Keys in which the trials of a side differ.
     pub(super) averaged: Vec<String>,
 }
@@ -141,8 +144,9 @@ impl Pair {
             mean(treatments, &spec.score).ok_or_else(|| lost(treatments, Cause::TreatmentDiverged))?;
         let control = mean(controls, &spec.score).ok_or_else(|| lost(controls, Cause::ControlDiverged))?;
         let null = spec.null_score.as_ref().and_then(|score| mean(treatments, score));
+        let by_image = ByImage::of(&spec.score, treatments, controls);
         let averaged = [varying_keys(treatments), varying_keys(controls)].concat();
-        Ok(Self { seed: seed.to_string(), difference: treatment - control, null, averaged })
+        Ok(Self { seed: seed.to_string(), difference: treatment - control, null, by_image, averaged })
     }
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::evidence::join;
 use crate::synthetic::Synthetic;
 use dml_spec::Ignore;
+use dml_store::{Outcome, TrialResult};
 
 const SPEC: &str = r#"
     name = "decoder"
@@ -122,9 +123,9 @@ fn lost_pairs_are_counted_by_cause() {
     assert_eq!((verdicts[1].pairs, lost(&verdicts[1])), (4, [0, 1, 0, 0]));
     assert!(verdicts[1].words().contains(" The sign flips alone would leave it undecided."));
     insta::assert_snapshot!(csv(&verdicts), @r#"
-    verdict,case,score,ruling,difference,low,high,seeds,holm_p,holm_sign_flip_p,comparisons,null_model,pairs,lost_treatment_diverged,lost_control_diverged,lost_no_result,lost_other_pair_of_seed
-    decoder,"data mnist, labelled percent 0.1",test_folds.knn.accuracy,undecided,0.104500,0.021910,0.187090,2,,,2,false,4,2,0,0,0
-    decoder,"data mnist, labelled percent 10",test_folds.knn.accuracy,supported,0.100333,0.076206,0.124461,3,0.006218,0.500000,2,false,4,0,1,0,0
+    verdict,case,score,ruling,difference,low,high,seeds,holm_p,holm_sign_flip_p,comparisons,null_model,pairs,lost_treatment_diverged,lost_control_diverged,lost_no_result,lost_other_pair_of_seed,two_way_low,two_way_high
+    decoder,"data mnist, labelled percent 0.1",test_folds.knn.accuracy,undecided,0.104500,0.021910,0.187090,2,,,2,false,4,2,0,0,0,,
+    decoder,"data mnist, labelled percent 10",test_folds.knn.accuracy,supported,0.100333,0.076206,0.124461,3,0.006218,0.500000,2,false,4,0,1,0,0,,
     "#);
 }
 
@@ -212,6 +213,55 @@ fn the_seeds_that_are_asked_for_depend_on_the_number_of_comparisons() {
     // = 6.71 has 0.0026 with 4, which is 0.036 times 14, while 6.00 with 3 has 0.0093; 3 * sqrt(7)
     // = 7.94 with 6 has 0.00021.
     assert_eq!([1, 2, 14, 100].map(seeds_needed), [3, 4, 5, 7]);
+}
+
+/// 200 images, some harder than others, and some of them by another image's measure with each seed.
+fn with_hits() -> Synthetic {
+    let mut synthetic = Synthetic::new(4);
+    synthetic.hit(|system, percent, seed| {
+        let level = if system == "dml_autoencoder" { 120 + percent as i64 } else { 100 };
+        let jitter = |image: i64| (image * 7 + seed * 13 + level) % 41 - 20;
+        (0..200).map(|image| (image * 37) % 200 + jitter(image) < level).collect()
+    });
+    synthetic
+}
+
+#[test]
+fn where_results_say_which_images_were_right_there_is_an_interval_over_seeds_and_images() {
+    let judged = Judged { verdicts: verdicts(SPEC, &with_hits()), ..Judged::default() };
+    let scope = scope(&judged).unwrap();
+    insta::assert_snapshot!(scope.split_once(" rules. ").unwrap().1, @"Intervals are over seeds alone: all seeds share one test set, and what another would give they do not cover. Only those called over seeds and test images do: percentiles of 2000 draws of both, each with replacement (a two-way bootstrap, Owen 2007), drawn out as so few seeds call for. They say how far another test set, too, could move a difference, and do not rule.");
+    let lines = csv(&judged.verdicts);
+    let mut lines = lines.lines();
+    assert!(lines.next().unwrap().ends_with(",two_way_low,two_way_high"));
+    for (verdict, line) in judged.verdicts.iter().zip(lines) {
+        let (seeds, (low, high)) = (verdict.difference.unwrap(), verdict.two_way.unwrap());
+        assert!(low < seeds.interval().0 && seeds.interval().1 < high, "{seeds:?} {low} {high}");
+        assert!(line.ends_with(&format!(",{low:.6},{high:.6}")), "{line}");
+        let said = format!(", 4 seeds; over seeds and test images {low:+.4} to {high:+.4}; p ");
+        assert!(verdict.words().contains(&said), "{}", verdict.words());
+    }
+}
+
+#[test]
+fn without_the_images_of_all_trials_or_for_another_score_there_is_no_interval_over_images() {
+    let two_way = |spec: &str, change: &dyn Fn(&mut TrialResult)| {
+        let mut synthetic = with_hits();
+        // The first of them is of the control, with 0.1 percent.
+        change(&mut synthetic.results[0]);
+        verdicts(spec, &synthetic).iter().map(|v| v.two_way.is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(two_way(SPEC, &|_| ()), [true, true]);
+    let of_ami = SPEC.replace("score = \"test_folds.knn.accuracy\"", "score = \"test_folds.knn.ami\"");
+    assert_eq!(two_way(&of_ami, &|_| ()), [false, false]);
+    let forget = |result: &mut TrialResult| {
+        if let Outcome::Scored { hits, .. } = &mut result.outcome {
+            hits.clear();
+        }
+    };
+    assert_eq!(two_way(SPEC, &forget), [false, true]);
+    let of_other_data = |result: &mut TrialResult| result.data_sha256 = Some("00ff".into());
+    assert_eq!(two_way(SPEC, &of_other_data), [false, true]);
 }
 
 #[test]

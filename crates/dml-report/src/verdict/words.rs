@@ -1,6 +1,7 @@
 //! Verdicts as plain words and as a file of numbers.
 
 use super::phrases::{p_text, plan_words};
+use crate::bootstrap::N_DRAWS;
 use crate::estimate::{Estimate, SCOPE};
 use crate::text::{case_text, score_text};
 use crate::verdict::{
@@ -76,7 +77,10 @@ impl Verdict {
             let of = plan_words(self.comparisons);
             format!("; p {}{flips} after Holm’s correction for {of}", p_text(p))
         });
-        format!("{amount} (95% interval of the difference {low:+.4} to {high:+.4}, {n} seeds{p}).")
+        let two_way = self.two_way.map_or_else(String::new, |(low, high)| {
+            format!("; over seeds and test images {low:+.4} to {high:+.4}")
+        });
+        format!("{amount} (95% interval of the difference {low:+.4} to {high:+.4}, {n} seeds{two_way}{p}).")
     }
 
     /// The ruling supposes normal differences where the p of sign flips alone would not do.
@@ -134,11 +138,19 @@ impl Verdict {
 pub(crate) fn scope(judged: &Judged) -> Option<String> {
     let of_verdicts = judged.verdicts.iter().map(|verdict| verdict.comparisons);
     let comparisons = of_verdicts.chain(judged.equivalences.iter().map(|e| e.comparisons)).max()?;
+    let is_two_way = judged.verdicts.iter().any(|verdict| verdict.two_way.is_some());
+    let two_way = is_two_way.then(|| {
+        format!(
+            " Only those called over seeds and test images do: percentiles of {N_DRAWS} draws of both, each with replacement (a two-way bootstrap, Owen \
+             2007), drawn out as so few seeds call for. They say how far another test set, too, could move a difference, and do not rule."
+        )
+    });
     Some(format!(
         "{} in all, and every p is corrected for all of them (Holm 1979); the intervals are not corrected. The t test supposes normally distributed \
          differences, which so few seeds can neither show nor exclude; the p of sign flips beside it does not, but of n seeds it is at least 2 / 2^n \
-         before correction, so the t test rules. {SCOPE}",
-        plan_words(comparisons)
+         before correction, so the t test rules. {SCOPE}{}",
+        plan_words(comparisons),
+        two_way.unwrap_or_default()
     ))
 }
 
@@ -262,7 +274,8 @@ pub(crate) fn csv(verdicts: &[Verdict]) -> String {
         "pairs",
     ];
     let lost = LOST.map(|(_, column)| column);
-    writer.write_record(header.into_iter().chain(lost)).expect("memory");
+    let two_way = ["two_way_low", "two_way_high"];
+    writer.write_record(header.into_iter().chain(lost).chain(two_way)).expect("memory");
     let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.6}"));
     for v in verdicts {
         let interval = v.difference.filter(|d| d.half_width.is_some()).map(|d| d.interval());
@@ -273,6 +286,7 @@ pub(crate) fn csv(verdicts: &[Verdict]) -> String {
         record.extend([v.adjusted_p, v.permutation_p].map(number));
         record.extend([v.comparisons.to_string(), v.null_model.to_string(), v.pairs.to_string()]);
         record.extend(LOST.map(|(cause, _)| v.lost.to(cause).to_string()));
+        record.extend([v.two_way.map(|ends| ends.0), v.two_way.map(|ends| ends.1)].map(number));
         writer.write_record(&record).expect("memory");
     }
     String::from_utf8(writer.into_inner().expect("memory")).expect("made of strings")

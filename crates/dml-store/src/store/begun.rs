@@ -55,7 +55,7 @@ mod tests {
         std::fs::write(store.file(&id, names::CHECKPOINT_DATA), "{").unwrap();
         let sentence = store.begun_on(&id).unwrap_err().to_string();
         assert!(sentence.ends_with("; of which data the checkpoint is cannot be told"), "{sentence}");
-        let (outcome, curves) = (Outcome::Scored { scores: Scores::new() }, Curves::new());
+        let (outcome, curves) = (Outcome::scored(Scores::new()), Curves::new());
         let data_sha256 = Some("00ff".to_owned());
         let result = TrialResult { format: FORMAT, id: id.clone(), trial, data_sha256, outcome, curves };
         store.finish(&result).unwrap();

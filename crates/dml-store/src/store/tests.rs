@@ -14,7 +14,7 @@ fn result(id: &str) -> TrialResult {
         id: id.into(),
         trial: "seed = 1".parse().unwrap(),
         data_sha256: None,
-        outcome: Outcome::Scored { scores: Scores::from([("a".into(), 0.5)]) },
+        outcome: Outcome::scored(Scores::from([("a".into(), 0.5)])),
         curves: Curves::new(),
     }
 }

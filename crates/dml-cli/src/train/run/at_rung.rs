@@ -39,7 +39,7 @@ pub(super) fn stop(session: &Session, rung: &Rung, job: &Job, mask: &Mask, membe
     let value = if can_be_scored(&queries) {
         let lengths = member.decoded_lengths();
         match score(&trial, data, mask.rows(), &queries, &embed, lengths.as_deref(), &say) {
-            Ok(mut scores) => scores.remove(name),
+            Ok(mut scored) => scored.scores.remove(name),
             Err(error) => has_diverged(&error).map(|_| None).ok_or(error)?,
         }
     } else {

@@ -17,7 +17,7 @@ use super::pulse::Pulse;
 use super::spent::{self, Spent};
 use crate::train::artifacts;
 use crate::train::evaluate::{
-    can_be_scored, evaluated_split, fit_mixture, has_diverged, pseudo_labels, score,
+    Scored, can_be_scored, evaluated_split, fit_mixture, has_diverged, pseudo_labels, score,
 };
 use crate::train::session::{Job, Member, Session};
 use crate::train::trial::EvaluatedSplit;
@@ -282,12 +282,12 @@ impl Trained<'_> {
             return Ok(diverged("an embedding is very large or not finite".into()));
         }
         if job.trial.evaluation.split == EvaluatedSplit::None {
-            return Ok(Outcome::Scored { scores: Scores::new() });
+            return Ok(Outcome::scored(Scores::new()));
         }
         let lengths = member.and_then(Member::decoded_lengths);
         let scored = score(&job.trial, data, mask.rows(), queries, embed, lengths.as_deref(), say);
-        let mut scores = match scored {
-            Ok(scores) => scores,
+        let Scored { mut scores, hits } = match scored {
+            Ok(scored) => scored,
             Err(error) => return has_diverged(&error).map(diverged).ok_or(error),
         };
         let split = evaluated_split(&job.trial, data)?;
@@ -312,7 +312,7 @@ impl Trained<'_> {
         // JSON has no other numbers: they would come back as nothing.
         Ok(match scores.iter().find(|(_, score)| !score.is_finite()) {
             Some((name, _)) => diverged(format!("the score {name} is not finite")),
-            None => Outcome::Scored { scores },
+            None => Outcome::Scored { scores, hits },
         })
     }
 

@@ -52,7 +52,7 @@ fn the_choice_can_be_made_on_other_trials_of_the_same_seed() {
             results.push(TrialResult {
                 id,
                 trial: trial.clone(),
-                outcome: Outcome::Scored { scores },
+                outcome: Outcome::scored(scores),
                 ..result.clone()
             });
             expected.push(trial);
@@ -79,7 +79,7 @@ fn twice(synthetic: &mut Synthetic, change: impl Fn(&mut Table), score: impl Fn(
         for trial in [result.trial.clone(), twin] {
             if let Some(accuracy) = score(&trial) {
                 let scores = Scores::from([("test_folds.knn.accuracy".into(), accuracy)]);
-                let outcome = Outcome::Scored { scores };
+                let outcome = Outcome::scored(scores);
                 let id = trial_id(&trial);
                 results.push(TrialResult { id, trial: trial.clone(), outcome, ..result.clone() });
             }

@@ -4,10 +4,16 @@
 use libfuzzer_sys::fuzz_target;
 
 #[expect(dead_code, reason = "no trial is run here")]
-#[path = "../../crates/dml-cli/src/train/trial.rs"]
-mod trial;
+mod train {
+    #[path = "../../../crates/dml-cli/src/train/data_config.rs"]
+    pub(crate) mod data_config;
+    #[path = "../../../crates/dml-cli/src/train/hits.rs"]
+    pub(crate) mod hits;
+    #[path = "../../../crates/dml-cli/src/train/trial.rs"]
+    pub(crate) mod trial;
+}
 
-use trial::Trial;
+use train::trial::Trial;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };

@@ -4,6 +4,7 @@
 mod artifacts;
 mod bar;
 mod calibration;
+mod data_config;
 mod embed;
 mod evaluate;
 mod fit;

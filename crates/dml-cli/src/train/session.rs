@@ -16,9 +16,10 @@ use ndarray::ArrayView2;
 use tch::Device;
 
 use crate::train::bar::Bar;
+use crate::train::data_config::ImageChoice;
 use crate::train::log::Log;
 use crate::train::rung::Rung;
-use crate::train::trial::{ImageChoice, Trial};
+use crate::train::trial::Trial;
 
 /// A trial that this process has claimed.
 #[derive(Debug)]

@@ -3,8 +3,6 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use dml_data::files::is_path;
-use dml_data::{Dataset, Sampling, Source};
 use dml_eval::{Protocol, Readout};
 use dml_models::dml_losses::LossConfig;
 use dml_models::dml_priors::PriorConfig;
@@ -14,10 +12,10 @@ use dml_models::{
     ViewsConfig,
 };
 use dml_store::{canonical, line_of, read_trial};
-use rand::Rng;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+use crate::train::data_config::{DataConfig, beside};
 use crate::train::hits;
 
 /// One trial: what is trained on, how, and what is scored. In its file the sections of the training
@@ -74,35 +72,6 @@ impl Whole {
     }
 }
 
-/// Which images, and which of them keep their labels.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct DataConfig {
-    /// A name of `dml data list`, or the path of an npz in MedMNIST's layout.
-    pub(crate) name: String,
-    /// Percent of the labelled training images that keep their labels, in (0, 100]; 100 where all
-    /// that are given are kept.
-    pub(crate) labelled_percent: f64,
-    pub(crate) labelled_sampling: Sampling,
-    /// Training images held out as a validation split, where the data set has none.
-    pub(crate) validation: usize,
-    /// A part of the labelled training images that is held out in its place, for cross-validation.
-    pub(crate) fold: Fold,
-    /// Whether each pixel is drawn once, black or white, with its brightness as the probability of
-    /// white: the static binarized MNIST of Larochelle & Murray 2011, with draws of our own. For
-    /// likelihoods.
-    pub(crate) binarize: bool,
-}
-
-/// One of `of` parts; one part alone is held out of nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Fold {
-    /// From 0 to one less than `of`.
-    pub(crate) index: usize,
-    pub(crate) of: usize,
-}
-
 /// What is scored of the trained model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,44 +100,6 @@ pub(crate) enum EvaluatedSplit {
     None,
     Validation,
     Test,
-}
-
-/// What decides which images a trial has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ImageChoice {
-    pub(crate) name: String,
-    pub(crate) validation: usize,
-    pub(crate) fold: Fold,
-    pub(crate) binarize: bool,
-}
-
-impl DataConfig {
-    pub(crate) fn images(&self) -> ImageChoice {
-        let Self { ref name, validation, fold, binarize, .. } = *self;
-        ImageChoice { name: name.clone(), validation, fold, binarize }
-    }
-
-    /// The data set, with its validation rows held out. Those are the same for every seed.
-    pub(crate) fn load(&self, source: &Source) -> Result<Dataset> {
-        let dataset = dml_data::load(&self.name, source, true)?;
-        let dataset = dataset.hold_out_fold(self.fold.index, self.fold.of)?;
-        let mut dataset = dataset.hold_out_validation(self.validation, 0)?;
-        if self.binarize {
-            let splits = [Some(&mut dataset.train), dataset.test.as_mut(), dataset.validation.as_mut()];
-            for (i, split) in splits.into_iter().enumerate().filter_map(|(i, split)| Some((i, split?))) {
-                let mut random = dml_data::random::keyed(0, "binarize", i as u64);
-                split.images.mapv_inplace(|pixel| if random.gen_range(0..255) < pixel { 255 } else { 0 });
-            }
-        }
-        Ok(dataset)
-    }
-}
-
-/// Where a data set lies that a trial file names: a relative path is one beside the file, where
-/// that is there.
-pub(crate) fn beside(trial_file: &Path, name: String) -> String {
-    let there = trial_file.parent().unwrap_or(Path::new("")).join(&name);
-    if is_path(&name, "npz") && there.exists() { there.display().to_string() } else { name }
 }
 
 impl EvaluationConfig {
@@ -247,29 +178,7 @@ impl Trial {
     fn check(&self) -> Vec<String> {
         let Self { data, train, evaluation } = self;
         let mut wrong: Vec<String> = train.mistakes().iter().map(ToString::to_string).collect();
-        let percent = data.labelled_percent;
-        if !(percent > 0.0 && percent <= 100.0) {
-            wrong.push(format!(
-                "data.labelled_percent = {percent} is out of range; it must be above 0 and at most 100"
-            ));
-        } else if data.labelled_sampling == Sampling::Given && percent.to_bits() != 100.0_f64.to_bits() {
-            wrong.push(format!(
-                "data.labelled_percent = {percent} means nothing with data.labelled_sampling = \"given\", which keeps every label that is given; \
-                 it must be 100"
-            ));
-        }
-        let Fold { index, of } = data.fold;
-        if index >= of {
-            wrong.push(format!(
-                "data.fold.index = {index} is out of range; of {of} folds it must be below {of}"
-            ));
-        }
-        if of > 1 && data.validation > 0 {
-            wrong.push(format!(
-                "data.validation = {} means nothing with data.fold.of = {of}, by which the fold is the validation split; it must be 0",
-                data.validation
-            ));
-        }
+        wrong.extend(data.check());
         wrong.extend(evaluation.check(self));
         wrong
     }

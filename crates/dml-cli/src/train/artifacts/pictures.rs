@@ -10,8 +10,9 @@ use dml_data::{Dataset, Split, picture, sample_sheet};
 use dml_store::names;
 use ndarray::{Array2, s};
 
+use crate::train::data_config::ImageChoice;
 use crate::train::session::{Job, Member};
-use crate::train::trial::{EvaluatedSplit, ImageChoice};
+use crate::train::trial::EvaluatedSplit;
 
 /// Tiles in a row of the sprite sheet.
 const SPRITE_COLUMNS: usize = 50;

@@ -5,8 +5,8 @@ use anyhow::{Result, bail};
 use dml_store::{RunStore, TrialResult, names};
 use toml::Value;
 
+use crate::train::data_config::beside;
 use crate::train::session::{Job, Session};
-use crate::train::trial::beside;
 
 /// Refuses a finished trial whose path now holds other data. Where it holds none, the result speaks
 /// for itself.

@@ -149,7 +149,9 @@ fn of_each_row_it_is_said_whether_the_read_out_was_right() {
     let mut by_folds = [false; 31];
     let mut of_folds = [0.0; 3];
     for ((fit, asked), share) in folds(31, 3, 3).iter().zip(&mut of_folds) {
-        asked.iter().for_each(|&row| by_folds[row] = is_right(fit, row));
+        for &row in asked {
+            by_folds[row] = is_right(fit, row);
+        }
         *share = asked.iter().filter(|&&row| by_folds[row]).count() as f64 / asked.len() as f64;
     }
     let by_labelled: Vec<bool> = (0..31).map(|row| is_right(&labelled, row)).collect();

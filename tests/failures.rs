@@ -100,6 +100,10 @@ fn a_trial_file_that_cannot_be_is_named_with_key_and_value() {
         ("model.system = 'dmll'", &["`system`: there is no `dmll`; `dml` is the nearest"]),
         ("loss.margin = -1.0", &["margin", "-1"]),
         ("evaluation.likelihood_samples = 5", &["likelihood_samples = 5 is for model.system = \"vae\""]),
+        (
+            "evaluation.geodesic_pairs = 1001",
+            &["geodesic_pairs = 1001 is out of range; it must be 0 to 1000"],
+        ),
     ];
     let bad = expected.map(|(settings, _)| store.add(settings));
     for (((sentence, retry), (_, parts)), bad) in reasons(&store, &bad).iter().zip(expected).zip(&bad) {

@@ -14,6 +14,7 @@ mod diverged;
 mod embed;
 mod failures;
 mod fit;
+mod geodesics;
 mod import;
 mod known;
 mod options;

@@ -81,6 +81,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "evaluation.retrieval = false",
             "evaluation.likelihood_samples = 5",
             "evaluation.posterior = true",
+            "evaluation.geodesic_pairs = 20",
             "model.encoder = { kind = 'conv', channels = [4], hidden = 8 }",
             "model.decoder = { kind = 'conv', channels = [4], hidden = 8 }",
         ],

@@ -26,6 +26,7 @@ pub const NEUTRAL: &[(&str, &str)] = &[
     ("pseudo_labels", "{ kind = \"none\" }"),
     ("data.fold", "{ index = 0, of = 1 }"),
     ("distance", "{ kind = \"euclidean\" }"),
+    ("evaluation.geodesic_pairs", "0"),
 ];
 
 /// The identity of a trial: the first 16 hex digits of the SHA-256 of its canonical JSON (sorted

@@ -72,6 +72,7 @@ impl Rung {
             retrieval: false,
             likelihood_samples: 0,
             posterior: false,
+            geodesic_pairs: 0,
         };
         Trial { evaluation, ..trial.clone() }
     }

@@ -24,6 +24,7 @@ mod estimate;
 mod evidence;
 mod figure;
 mod folder;
+mod geodesics;
 mod information;
 mod interchange;
 mod latent;

@@ -1,12 +1,11 @@
 //! Pictures that trials left behind, side by side.
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use dml_store::RunStore;
 
 use super::chart::{TEXT, WIDTH};
-use super::{Drawn, Group, left_out_words};
+use super::svg::{self, Enlarged};
+use super::{Drawn, Group, Rgb, left_out_words};
 use crate::error::ReportError;
-use crate::table::escape_html;
 
 const MOST_PANELS: usize = 12;
 const GAP: u32 = 30;
@@ -32,14 +31,15 @@ pub(super) fn draw(groups: &[Group], file: &str, store: &RunStore) -> Result<Dra
     Ok(Drawn::with(caption.join(" "), |theme| sheet(&pictures, theme.ground, theme.ink)))
 }
 
-struct Picture {
-    width: u32,
-    height: u32,
-    png: Vec<u8>,
+/// A PNG with its size.
+pub(super) struct Picture {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) png: Vec<u8>,
 }
 
-/// A PNG with its size from the header.
-fn read(store: &RunStore, id: &str, file: &str) -> Result<Option<Picture>, ReportError> {
+/// A picture of a trial; `None` where there is none.
+pub(super) fn read(store: &RunStore, id: &str, file: &str) -> Result<Option<Picture>, ReportError> {
     let path = store.trial_directory(id).join(file);
     let png = match std::fs::read(&path) {
         Ok(png) => png,
@@ -53,7 +53,7 @@ fn read(store: &RunStore, id: &str, file: &str) -> Result<Option<Picture>, Repor
     }
 }
 
-fn sheet(pictures: &[(String, Picture)], ground: super::Rgb, ink: super::Rgb) -> String {
+fn sheet(pictures: &[(String, Picture)], ground: Rgb, ink: Rgb) -> String {
     let columns = pictures.len().min(3) as u32;
     let cell = (WIDTH - GAP) / columns.max(2) - GAP;
     let heights: Vec<u32> = pictures.iter().map(|(_, p)| cell * p.height / p.width).collect();
@@ -61,32 +61,16 @@ fn sheet(pictures: &[(String, Picture)], ground: super::Rgb, ink: super::Rgb) ->
         heights.chunks(columns as usize).map(|row| row.iter().copied().max().unwrap_or(0)).collect();
     let head = TEXT + 30;
     let height: u32 = rows.iter().map(|row| row + head).sum::<u32>() + GAP;
-    let colour = |(r, g, b): super::Rgb| format!("#{r:02x}{g:02x}{b:02x}");
-    let mut lines = vec![
-        format!(
-            "<svg width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" xmlns=\"http://www.w3.org/2000/svg\">"
-        ),
-        format!("<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"{}\"/>", colour(ground)),
-    ];
+    let mut elements = Vec::new();
     let left = u32::midpoint(WIDTH - columns * (cell + GAP), GAP);
     for (index, (label, picture)) in pictures.iter().enumerate() {
         let (column, row) = (index as u32 % columns, index / columns as usize);
         let x = left + column * (cell + GAP);
         let y = rows[..row].iter().map(|row| row + head).sum::<u32>() + head;
-        lines.push(format!(
-            "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" font-family=\"sans-serif\" font-size=\"{}\" fill=\"{}\">{}</text>",
-            x + cell / 2,
-            y - 16,
-            TEXT * 8 / 10,
-            colour(ink),
-            escape_html(label)
-        ));
-        lines.push(format!(
-            "<image x=\"{x}\" y=\"{y}\" width=\"{cell}\" height=\"{}\" style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{}\"/>",
-            heights[index],
-            BASE64_STANDARD.encode(&picture.png)
-        ));
+        let above = [x + cell / 2, y - 16].map(f64::from);
+        elements.push(svg::text(above, "middle", TEXT * 8 / 10, ink, label));
+        let size = [cell, heights[index]].map(f64::from);
+        elements.push(svg::picture([x, y].map(f64::from), size, Enlarged::Squares, &picture.png));
     }
-    lines.push("</svg>".to_string());
-    lines.join("\n") + "\n"
+    svg::document(height, ground, &elements)
 }

@@ -112,6 +112,10 @@ fn a_trial_file_that_cannot_be_is_named_with_key_and_value() {
                 "evaluation.hits names \"knn\", which is no read-out of this trial; as it has none, [] would be right",
             ],
         ),
+        (
+            "evaluation.geodesic_pairs = 1001",
+            &["geodesic_pairs = 1001 is out of range; it must be 0 to 1000"],
+        ),
     ];
     let bad = expected.map(|(settings, _)| store.add(settings));
     for (((sentence, retry), (_, parts)), bad) in reasons(&store, &bad).iter().zip(expected).zip(&bad) {

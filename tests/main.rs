@@ -14,6 +14,7 @@ mod diverged;
 mod embed;
 mod failures;
 mod fit;
+mod geodesics;
 mod hits;
 mod import;
 mod known;

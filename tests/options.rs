@@ -82,6 +82,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "evaluation.likelihood_samples = 5",
             "evaluation.posterior = true",
             "evaluation.hits = ['test_folds.knn']",
+            "evaluation.geodesic_pairs = 20",
             "model.encoder = { kind = 'conv', channels = [4], hidden = 8 }",
             "model.decoder = { kind = 'conv', channels = [4], hidden = 8 }",
         ],

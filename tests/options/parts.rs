@@ -6,7 +6,7 @@ use dml_models::System;
 pub(super) type Part = (&'static str, fn(System) -> bool);
 
 /// Around each system.
-pub(super) const PARTS: [Part; 12] = [
+pub(super) const PARTS: [Part; 13] = [
     ("training.learning_rate = 0.005", |system| !system.is_baseline()),
     ("sampling.batch_size = 16", |system| !system.is_baseline()),
     ("model.latent_dim = 3", |system| system != System::Pixels),
@@ -15,6 +15,7 @@ pub(super) const PARTS: [Part; 12] = [
     ("sampling.memory = 40", System::has_metric_loss),
     ("reconstruction.reduction = 'mean'", System::has_decoder),
     ("model.decoder.hidden = [8]", System::has_decoder),
+    ("evaluation.geodesic_pairs = 20", System::has_decoder),
     ("prior = { kind = 'vamp', components = 3, init = 'data' }", System::has_posterior),
     ("kl.beta = 0.5", System::has_posterior),
     ("model.embedding = 'sample'", System::has_posterior),

@@ -26,6 +26,35 @@
 //! assert!((shortest - cosine.acos()).abs() < 1e-3 && detour > 1.1 * shortest);
 //! ```
 //!
+//! # Geodesics of your own decoder
+//! Put your own network in the place of `network`, and your embeddings in that of `embeddings`:
+//!
+//! ```
+//! use dml_geometry::tch::{Device, Kind, Tensor};
+//! use dml_geometry::{Decoder, Graph, Rbf, RbfSettings, Refinement};
+//!
+//! let options = (Kind::Float, Device::Cpu);
+//! let (first, second) = (Tensor::randn([2, 64], options), Tensor::randn([64, 784], options) * 0.1);
+//! let network = |z: &Tensor| z.matmul(&first).relu().matmul(&second).sigmoid();
+//! let embeddings = Tensor::randn([500, 2], options);
+//!
+//! let settings = RbfSettings { centres: 50, width: 1.0, near: 0.02, far: 1.0, pixels: 784 };
+//! let unsure = Rbf::around(&embeddings, settings); // Keeps geodesics out of holes in the data.
+//! let decoder = Decoder::new(network).with_deviation(|z| unsure.deviation(z));
+//!
+//! let (from, to) = (embeddings.narrow(0, 0, 10), embeddings.narrow(0, 10, 10)); // Ten pairs.
+//! let graph = Graph::of_neighbours(&decoder, &embeddings, 10, 4);
+//! let along_neighbours = graph.paths(&decoder, [&from, &to], 3, 16); // In 16 segments.
+//! let geodesics = Refinement::default().refine(&decoder, &along_neighbours);
+//! let images = network(&geodesics.points.flatten(0, 1)); // 17 along each.
+//!
+//! let [start, end] = [&along_neighbours, &geodesics].map(|curves| curves.length(&decoder).sum(None));
+//! assert!(end.double_value(&[]) <= 1.01 * start.double_value(&[]) && images.size() == [170, 784]);
+//! ```
+//!
+//! The example `geodesics_of_your_own_decoder` is this as a program that tells all lengths.
+//!
+//! # What there is
 //! - [`Curves`]: many curves at once, their length and energy, with gradients at their ends.
 //! - [`lines_between`]: the same of the straight lines between all points of a batch.
 //! - [`Refinement`]: makes geodesics of them.

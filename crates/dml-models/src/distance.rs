@@ -12,7 +12,7 @@ use crate::error::{Checks, in_range};
 use crate::model::Model;
 
 /// Nodes of the graph by which a point enters it, and nearest points that it has a line to.
-const ENTRIES: i64 = 3;
+pub(crate) const ENTRIES: i64 = 3;
 /// Pairs of a batch that [`Way::Geodesic`] refines: those that move the loss most.
 const REFINED: i64 = 32;
 /// Segments of a geodesic for one of a line.
@@ -108,9 +108,9 @@ impl PullBackConfig {
 /// The distances of an epoch.
 #[derive(Debug)]
 pub(crate) struct Geometry {
-    config: PullBackConfig,
+    pub(crate) config: PullBackConfig,
     unsure: Option<Rbf>,
-    graph: Option<Graph>,
+    pub(crate) graph: Option<Graph>,
 }
 
 impl Geometry {
@@ -140,7 +140,7 @@ impl Geometry {
         geometry
     }
 
-    fn decoder<'a>(&'a self, model: &'a Model, parameters: &[Tensor]) -> Decoder<'a> {
+    pub(crate) fn decoder<'a>(&'a self, model: &'a Model, parameters: &[Tensor]) -> Decoder<'a> {
         let fixed: Vec<Tensor> = parameters.iter().map(Tensor::detach).collect();
         let decode = move |z: &Tensor| model.decode(&fixed, z).expect("checked: there is a decoder");
         let decoder = Decoder::new(decode);
@@ -192,14 +192,21 @@ impl Geometry {
             let size = [numbers.size(), vec![points.size()[2]]].concat();
             points.gather(1, &numbers.unsqueeze(-1).expand(size, false), false)
         });
-        let [a, b] = [&from, &to].map(Tensor::detach);
-        let start = graph.paths(decoder, [&a, &b], ENTRIES, FINER * self.config.segments);
-        let lengths = REFINEMENT.refine(decoder, &start).joining(&from, &to).length(decoder);
+        let lengths = self.refined_lengths(decoder, graph, [&from, &to]);
         let flat = distances.flatten(-2, -1);
         let before = flat.gather(-1, &places, false);
         // What fills up the number of pairs, where fewer move the loss, stays.
         let shorter = lengths.minimum(&before).where_self(&weights.gt(0.0), &before);
         let mirrored = &column * n + row;
         flat.scatter(-1, &places, &shorter).scatter(-1, &mirrored, &shorter).unflatten(-1, [n, n])
+    }
+
+    /// Lengths of the geodesics that the ways along the graph lead to in the few steps that training
+    /// has for them, from points `[M, pairs, d]` to others: `[M, pairs]`.
+    pub(crate) fn refined_lengths(&self, decoder: &Decoder, graph: &Graph, ends: [&Tensor; 2]) -> Tensor {
+        let [from, to] = ends;
+        let [a, b] = ends.map(Tensor::detach);
+        let start = graph.paths(decoder, [&a, &b], ENTRIES, FINER * self.config.segments);
+        REFINEMENT.refine(decoder, &start).joining(from, to).length(decoder)
     }
 }

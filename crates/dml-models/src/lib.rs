@@ -118,7 +118,7 @@ pub use pseudo_labels::{PseudoLabelsConfig, Rounds};
 pub use reconstruction::{PixelReduction, Reconstruction, ReconstructionConfig};
 pub use routine::{RoutineConfig, Rule};
 pub use schedule::Schedule;
-pub use stack::{Member, Stack};
+pub use stack::{LatentGeometry, Member, OverGeodesic, Stack, Ways};
 pub use system::System;
 pub use train::EpochLosses;
 pub use training_data::TrainingData;

@@ -5,6 +5,7 @@ mod build;
 mod embed;
 mod geometry;
 mod pseudo_labels;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -18,6 +19,7 @@ use crate::config::TrainConfig;
 use crate::model::Model;
 use crate::objective::Objective;
 use crate::parameters::Parameters;
+pub use ways::{LatentGeometry, OverGeodesic, Ways};
 
 /// One model of a stack.
 #[derive(Debug)]

@@ -3,11 +3,13 @@
 mod bars;
 mod chart;
 mod curves;
+mod geodesics;
 mod images;
 mod information;
 mod latent;
 mod raster;
 mod score;
+mod svg;
 mod theme;
 
 use std::collections::BTreeSet;
@@ -75,6 +77,9 @@ pub(crate) fn draw(
     let drawn = match spec {
         FigureSpec::Latent { select, panels, .. } => {
             latent::draw(&groups(trials, select, panels, ranks), store)?
+        }
+        FigureSpec::Geodesics { select, panels, .. } => {
+            geodesics::draw(&groups(trials, select, panels, ranks), store)?
         }
         FigureSpec::Curves { select, curves, lines, .. } => {
             let groups = groups(trials, select, lines, ranks);

@@ -25,6 +25,7 @@ mod estimate;
 mod evidence;
 mod figure;
 mod folder;
+mod geodesics;
 mod information;
 mod interchange;
 mod latent;

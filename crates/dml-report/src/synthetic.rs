@@ -6,6 +6,7 @@ use dml_data::npz::NpzWriter;
 use dml_spec::{ReportSpecs, TableSpec, number};
 use dml_store::{Curves, FORMAT, Hits, Outcome, Scores, TrialResult, lookup, names, trial_id};
 
+use crate::geodesics::{Geodesics, Pair};
 use crate::latent::Latent;
 
 pub(crate) struct Synthetic {
@@ -186,5 +187,40 @@ pub(crate) fn write_latent(directory: &Path, latent: &Latent) {
         npz.add_f32("components_mean", mean.view()).unwrap();
         npz.add_f32("components_logvar", logvar.view()).unwrap();
     }
+    npz.finish().unwrap();
+}
+
+/// Two ways around the middle of a bowl, each of nine points.
+pub(crate) fn bowl() -> Geodesics {
+    let pair = |side: f64| {
+        let at = |i: i32| {
+            let angle = std::f64::consts::PI * f64::from(i) / 8.0;
+            [angle.cos(), side * angle.sin()].map(|x| f64::from(x as f32))
+        };
+        Pair { geodesic: (0..9).map(at).collect(), lengths: [3.0, 4.5], classes: [0, 10] }
+    };
+    let height = |(i, j): (usize, usize)| {
+        let from_middle = (i as f32 - 9.5).hypot(j as f32 - 9.5);
+        2.0 - from_middle / 5.0
+    };
+    Geodesics {
+        window: [[-2.0, 2.0], [-2.0, 2.0]],
+        log10_volume: ndarray::Array2::from_shape_fn((20, 20), height),
+        pairs: vec![pair(1.0), pair(-1.0)],
+    }
+}
+
+/// Writes a trial's `geodesics.npz`.
+pub(crate) fn write_geodesics(directory: &Path, geodesics: &Geodesics) {
+    let Geodesics { window, log10_volume, pairs } = geodesics;
+    let two_columns =
+        |rows: Vec<[f64; 2]>| ndarray::Array2::from_shape_fn((rows.len(), 2), |(i, j)| rows[i][j] as f32);
+    let mut npz = NpzWriter::create(&directory.join(names::GEODESICS)).unwrap();
+    npz.add_f32("window", two_columns(window.to_vec()).view()).unwrap();
+    npz.add_f32("log10_volume", log10_volume.view()).unwrap();
+    let curves = pairs.iter().flat_map(|pair| pair.geodesic.clone()).collect();
+    npz.add_f32("geodesics", two_columns(curves).view()).unwrap();
+    npz.add_f32("lengths", two_columns(pairs.iter().map(|pair| pair.lengths).collect()).view()).unwrap();
+    npz.add_i64("classes", &pairs.iter().flat_map(|pair| pair.classes).collect::<Vec<_>>()).unwrap();
     npz.finish().unwrap();
 }

@@ -29,6 +29,7 @@ pub const NEUTRAL: &[(&str, &str)] = &[
     ("views.brightness", "0.0"),
     ("views.contrast", "0.0"),
     ("evaluation.hits", "[]"),
+    ("evaluation.geodesic_pairs", "0"),
 ];
 
 /// The identity of a trial: the first 16 hex digits of the SHA-256 of its canonical JSON (sorted

@@ -63,3 +63,7 @@ pub const SAMPLES: &str = "samples.png";
 pub const RECONSTRUCTIONS: &str = "reconstructions.png";
 /// What a decoder makes of the plane.
 pub const DECODED: &str = "decoded.png";
+/// Volumes over a latent plane, and geodesics and straight lines on it.
+pub const GEODESICS: &str = "geodesics.npz";
+/// What a decoder makes along them.
+pub const ALONG_GEODESICS: &str = "geodesics.png";

@@ -1,21 +1,19 @@
 //! What a trial leaves beside its result: for the report's figures, and for other programs. None of
 //! it is needed for a table.
 
+mod geodesics;
 mod pictures;
 mod provenance;
 mod tensorboard;
 
-use std::path::Path;
-
 use anyhow::Result;
-use dml_data::Dataset;
 use dml_data::npz::NpzWriter;
 use dml_store::names;
 use ndarray::{Array2, Axis};
 use rand::seq::index::sample;
 
 use crate::train::evaluate::evaluated_split;
-use crate::train::session::{Job, Member};
+use crate::train::session::{Job, Member, Session};
 
 pub(crate) use provenance::write_provenance;
 pub(crate) use tensorboard::TensorBoard;
@@ -23,14 +21,14 @@ pub(crate) use tensorboard::TensorBoard;
 /// Images that the latent space is drawn with.
 const DRAWN: usize = 2000;
 
-/// Writes `latent.npz` and the pictures of a trial.
+/// Writes `latent.npz`, the pictures of a trial, and geodesics where it asks for them.
 pub(crate) fn write(
-    store: &Path,
+    session: &Session,
     job: &Job,
-    data: &Dataset,
     embeddings: &Array2<f32>,
     member: Option<Member>,
 ) -> Result<()> {
+    let data = &session.loaded().dataset;
     let split = evaluated_split(&job.trial, data)?;
     // The same images for every trial of a data set, so that latent spaces can be compared point by
     // point.
@@ -51,9 +49,10 @@ pub(crate) fn write(
         file.add_f32("components_logvar", logvar.view())?;
     }
     file.finish()?;
-    pictures::of_dataset(store, job, data, split, &rows)?;
+    pictures::of_dataset(session.store.root(), job, data, split, &rows)?;
     if let Some(member) = member {
         pictures::of_decoder(job, data, split, embeddings, member)?;
+        geodesics::write(session, job, embeddings, &rows, member)?;
     }
     Ok(())
 }

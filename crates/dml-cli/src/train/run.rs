@@ -5,6 +5,7 @@ mod begin;
 mod content;
 mod known;
 mod members;
+mod over_geodesic;
 mod posterior;
 mod pulse;
 mod spent;

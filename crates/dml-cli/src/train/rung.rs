@@ -73,6 +73,7 @@ impl Rung {
             likelihood_samples: 0,
             posterior: false,
             hits: vec![],
+            geodesic_pairs: 0,
         };
         Trial { evaluation, ..trial.clone() }
     }

@@ -90,7 +90,14 @@ pub(crate) struct EvaluationConfig {
     pub(crate) posterior: bool,
     /// Read-outs, `PROTOCOL.READOUT`, of which the result says about which images they were right.
     pub(crate) hits: Vec<String>,
+    /// Pairs of labelled training images between which geodesics are solved, to say how far the
+    /// distances of training lie from them; 0 for none. Where there is a decoder; with a latent
+    /// plane, the report's figure of it is written, too.
+    pub(crate) geodesic_pairs: usize,
 }
+
+/// More would take minutes and tell nothing more.
+const MOST_GEODESIC_PAIRS: usize = 1000;
 
 /// Which images are scored. Settings are chosen on the validation split; the test split is for the
 /// numbers reported; a model that is only to be used is scored on none.
@@ -106,9 +113,14 @@ impl EvaluationConfig {
     fn check(&self, trial: &Trial) -> Vec<String> {
         let mut wrong = Vec::new();
         let read_outs = !self.protocols.is_empty() && !self.readouts.is_empty();
-        let samples = self.likelihood_samples;
+        let (samples, pairs) = (self.likelihood_samples, self.geodesic_pairs);
+        if pairs > MOST_GEODESIC_PAIRS {
+            wrong.push(format!(
+                "evaluation.geodesic_pairs = {pairs} is out of range; it must be 0 to {MOST_GEODESIC_PAIRS}"
+            ));
+        }
         let scores_something = read_outs || self.clustering || self.retrieval || samples > 0;
-        if self.split == EvaluatedSplit::None && (scores_something || self.posterior) {
+        if self.split == EvaluatedSplit::None && (scores_something || self.posterior || pairs > 0) {
             wrong.push(
                 "evaluation.split = \"none\" has no images to score; ask for no score, or take the split \"validation\" or \"test\""
                     .to_owned(),

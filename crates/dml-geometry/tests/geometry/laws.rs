@@ -1,6 +1,6 @@
 //! What holds for every decoder.
 
-use dml_geometry::{Curves, Decoder, Graph, Refinement};
+use dml_geometry::{Curves, Decoder, Graph, Refinement, volume};
 use tch::Tensor;
 
 use crate::support::{DOUBLE, FAR, assert_close, network, numbers, solved, values};
@@ -43,6 +43,12 @@ fn a_rotation_of_the_latent_space_changes_no_distance() {
     assert_close(&solved(&turned, &turned_from, &turned_to, 12), &expected, 1e-6);
     let lines = Curves::straight(&turned_from, &turned_to, 12).length(&turned);
     assert_close(&lines, &Curves::straight(&from, &to, 12).length(&straight), 1e-12);
+    let nodes = numbers(9, &[60, 3]) * 2.0;
+    let turned_nodes = nodes.matmul(&rotation);
+    let along_graph =
+        |decoder: &Decoder, nodes: &Tensor| Graph::of_neighbours(decoder, nodes, 6, 4).distances;
+    assert_close(&along_graph(&turned, &turned_nodes), &along_graph(&straight, &nodes), 1e-12);
+    assert_close(&volume(&turned, &turned_nodes), &volume(&straight, &nodes), 1e-9);
 }
 
 #[test]

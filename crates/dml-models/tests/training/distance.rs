@@ -1,9 +1,12 @@
 //! Distances along the decoder.
 
 use dml_losses::{Contrastive, Nca, SupCon, Triplet};
-use dml_models::{DistanceConfig, Length, PullBackConfig, RoutineConfig, System, TrainConfig, Way};
+use dml_models::{
+    DistanceConfig, Length, PullBackConfig, RoutineConfig, Stack, System, TrainConfig, Way, Ways,
+};
+use ndarray::{Array2, Axis, s};
 
-use crate::common::{trained, trial as any_trial};
+use crate::common::{data, images, rows, stack, trained, trial as any_trial};
 
 /// A change that makes settings wrong, and what is said then.
 type Change<C> = (fn(&mut C), &'static str);
@@ -47,12 +50,12 @@ fn every_way_trains_both_systems_with_a_decoder_and_makes_a_difference() {
 #[test]
 fn decoded_lengths_are_those_of_images_along_the_lines() {
     let stack = trained(&trial(Way::Line));
-    let embeddings = stack.embed(0, crate::common::images().view());
-    let (from, to) = (embeddings.slice(ndarray::s![..3, ..]), embeddings.slice(ndarray::s![3..6, ..]));
+    let embeddings = stack.embed(0, images().view());
+    let (from, to) = (embeddings.slice(s![..3, ..]), embeddings.slice(s![3..6, ..]));
     let lengths = stack.decoded_lengths(0, from, to).unwrap();
     for (i, length) in lengths.iter().enumerate() {
         let point = |t: f32| &from.row(i) * (1.0 - t) + &to.row(i) * t;
-        let line = ndarray::Array2::from_shape_fn((9, 2), |(s, k)| point(s as f32 / 8.0)[k]);
+        let line = Array2::from_shape_fn((9, 2), |(s, k)| point(s as f32 / 8.0)[k]);
         let images = stack.decode(0, line.view()).unwrap();
         let step =
             |s: usize| (&images.row(s + 1) - &images.row(s)).mapv(|x| f64::from(x).powi(2)).sum().sqrt();
@@ -61,6 +64,103 @@ fn decoded_lengths_are_those_of_images_along_the_lines() {
     }
     let without = trained(&any_trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 }));
     assert_eq!(without.decoded_lengths(0, from, to), None);
+}
+
+/// A trained model that is sure everywhere.
+fn sure() -> Stack {
+    trained(&TrainConfig { distance: along(Way::Line, 0.0), ..trial(Way::Line) })
+}
+
+fn assert_measured(stack: &Stack, ways: &Ways) {
+    for (points, length) in ways.points.axis_iter(Axis(0)).zip(&ways.lengths) {
+        let images = stack.decode(0, points).unwrap();
+        let step =
+            |s: usize| (&images.row(s + 1) - &images.row(s)).mapv(|x| f64::from(x).powi(2)).sum().sqrt();
+        let expected: f64 = (0..images.nrows() - 1).map(step).sum();
+        assert!((length - expected).abs() < 1e-4 * expected, "{length} is not {expected}: f32 rounding");
+    }
+}
+
+#[test]
+fn geodesics_join_what_lines_join_and_are_shorter_by_what_the_decoder_makes_of_both() {
+    let stack = sure();
+    let data = data(stack.device);
+    let embeddings = stack.embed(0, images().view());
+    let (from, to) = (embeddings.slice(s![..6, ..]), embeddings.slice(s![7..13, ..]));
+    let geometry = stack.latent_geometry(0, &data).unwrap();
+    let [lines, geodesics] = [geometry.lines(from, to), geometry.geodesics(from, to)];
+    assert_eq!((lines.points.dim(), geodesics.points.dim()), ((6, 33, 2), (6, 33, 2)));
+    for ways in [&lines, &geodesics] {
+        assert_measured(&stack, ways);
+        assert_eq!(ways.points.index_axis(Axis(1), 0), from);
+        assert_eq!(ways.points.index_axis(Axis(1), 32), to);
+    }
+    let saved = lines.lengths.iter().zip(&geodesics.lengths).map(|(line, geodesic)| 1.0 - geodesic / line);
+    let saved: Vec<f64> = saved.collect();
+    assert!(saved.iter().all(|saved| *saved > -1e-4), "no geodesic is longer: {saved:?}");
+    assert!(saved.iter().any(|saved| *saved > 1e-3), "one is shorter: {saved:?}");
+}
+
+#[test]
+fn the_volume_is_that_of_differences_between_decoded_images_and_more_where_the_decoder_is_unsure() {
+    let stack = sure();
+    let points = stack.embed(0, images().view()).slice(s![..8, ..]).to_owned();
+    let ours = stack.latent_geometry(0, &data(stack.device)).unwrap().volume(points.view());
+    let column = |k: usize| {
+        let moved = |by: f32| {
+            let mut moved = points.clone();
+            moved.column_mut(k).mapv_inplace(|x| x + by);
+            stack.decode(0, moved.view()).unwrap().mapv(f64::from)
+        };
+        (moved(1e-3) - moved(-1e-3)) / 2e-3 // [n, pixels]
+    };
+    let [a, b] = [column(0), column(1)];
+    for (i, volume) in ours.iter().enumerate() {
+        let [aa, ab, bb] = [(&a, &a), (&a, &b), (&b, &b)].map(|(x, y)| x.row(i).dot(&y.row(i)));
+        let expected = (aa * bb - ab * ab).sqrt();
+        assert!(
+            (volume - expected).abs() < 1e-2 * expected,
+            "{volume} is not {expected}: differences in f32"
+        );
+    }
+    let unsure = trained(&trial(Way::Line)); // Lines with an uncertainty of 0.2.
+    let far = Array2::from_elem((1, 2), 100.0);
+    let near = unsure.embed(0, images().view()).slice(s![..40, ..]).to_owned();
+    let geometry = unsure.latent_geometry(0, &data(unsure.device)).unwrap();
+    let lengths = |from: &Array2<f32>, to: &Array2<f32>| geometry.lines(from.view(), to.view()).lengths;
+    let way_out = lengths(&near.slice(s![..1, ..]).to_owned(), &far)[0];
+    // A deviation of 0.2 in each of 49 pixels is 1.4 in all, and next to nothing among embeddings.
+    let decoded = [&near.slice(s![..1, ..]).to_owned(), &far].map(|z| unsure.decode(0, z.view()).unwrap());
+    let apart = (&decoded[0] - &decoded[1]).mapv(|x| f64::from(x).powi(2)).sum().sqrt();
+    assert!(way_out > apart.hypot(1.0), "{way_out} of images that are {apart} apart");
+}
+
+#[test]
+fn the_distances_of_training_are_compared_with_geodesics() {
+    let with = |segments: i64| {
+        let DistanceConfig::PullBack(settings) = along(Way::Line, 0.0) else { unreachable!() };
+        let distance = DistanceConfig::PullBack(PullBackConfig { segments, ..settings });
+        let stack = trained(&TrainConfig { distance, ..trial(Way::Line) });
+        let data = data(stack.device);
+        let found = stack.over_geodesic(0, &data, 60).unwrap();
+        assert_eq!(stack.over_geodesic(0, &data, 60), Some(found), "the same pairs");
+        found
+    };
+    let coarse = with(2);
+    // Chords of two segments leave out what those of 32 see, and no detour is shorter.
+    assert!(coarse.line < coarse.whole_line + 1e-5 && coarse.geodesic <= coarse.graph, "{coarse:?}");
+    assert!(coarse.whole_line > 1.0 - 1e-4, "{coarse:?}");
+    let fine = with(32);
+    assert!((fine.line - fine.whole_line).abs() < 1e-5, "{fine:?}: the same, decoded in another order");
+    assert!(1.0 - 1e-3 < fine.geodesic && fine.geodesic <= fine.graph, "{fine:?}");
+
+    let without = trained(&any_trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 }));
+    assert_eq!(without.over_geodesic(0, &data(without.device), 60), None);
+    assert!(without.latent_geometry(0, &data(without.device)).is_none());
+    let by_itself = stack(vec![trial(Way::Line)], &[rows(1)]);
+    assert_eq!(by_itself.over_geodesic(0, &data(by_itself.device), 60), None, "one image has no pair");
+    let euclidean = trained(&any_trial(System::MetricVae, RoutineConfig::JointAlpha { alpha: 0.5 }));
+    assert!(euclidean.over_geodesic(0, &data(euclidean.device), 60).unwrap().whole_line > 1.0 - 1e-4);
 }
 
 #[test]

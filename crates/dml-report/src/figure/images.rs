@@ -1,13 +1,12 @@
 //! Pictures that trials left behind, side by side.
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use dml_store::RunStore;
 
 use super::chart::{TEXT, WIDTH};
-use super::theme::{Rgb, hex};
+use super::svg::{self, Enlarged};
+use super::theme::Rgb;
 use super::{Drawn, Group, left_out_words};
 use crate::error::ReportError;
-use crate::table::escape_html;
 
 const MOST_PANELS: usize = 12;
 const GAP: u32 = 30;
@@ -33,14 +32,15 @@ pub(super) fn draw(groups: &[Group], file: &str, store: &RunStore) -> Result<Dra
     Ok(Drawn::with(caption.join(" "), |theme| sheet(&pictures, theme.ground, theme.ink)))
 }
 
-struct Picture {
-    width: u32,
-    height: u32,
-    png: Vec<u8>,
+/// A PNG with its size.
+pub(super) struct Picture {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) png: Vec<u8>,
 }
 
-/// A PNG with its size from the header.
-fn read(store: &RunStore, id: &str, file: &str) -> Result<Option<Picture>, ReportError> {
+/// A picture of a trial; `None` where there is none.
+pub(super) fn read(store: &RunStore, id: &str, file: &str) -> Result<Option<Picture>, ReportError> {
     let path = store.trial_directory(id).join(file);
     let png = match std::fs::read(&path) {
         Ok(png) => png,
@@ -62,31 +62,16 @@ fn sheet(pictures: &[(String, Picture)], ground: Rgb, ink: Rgb) -> String {
         heights.chunks(columns as usize).map(|row| row.iter().copied().max().unwrap_or(0)).collect();
     let head = TEXT + 30;
     let height: u32 = rows.iter().map(|row| row + head).sum::<u32>() + GAP;
-    let mut lines = vec![
-        format!(
-            "<svg width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" xmlns=\"http://www.w3.org/2000/svg\">"
-        ),
-        format!("<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"{}\"/>", hex(ground)),
-    ];
+    let mut elements = Vec::new();
     let left = u32::midpoint(WIDTH - columns * (cell + GAP), GAP);
     for (index, (label, picture)) in pictures.iter().enumerate() {
         let (column, row) = (index as u32 % columns, index / columns as usize);
         let x = left + column * (cell + GAP);
         let y = rows[..row].iter().map(|row| row + head).sum::<u32>() + head;
-        lines.push(format!(
-            "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" font-family=\"sans-serif\" font-size=\"{}\" fill=\"{}\">{}</text>",
-            x + cell / 2,
-            y - 16,
-            TEXT * 8 / 10,
-            hex(ink),
-            escape_html(label)
-        ));
-        lines.push(format!(
-            "<image x=\"{x}\" y=\"{y}\" width=\"{cell}\" height=\"{}\" style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{}\"/>",
-            heights[index],
-            BASE64_STANDARD.encode(&picture.png)
-        ));
+        let above = [x + cell / 2, y - 16].map(f64::from);
+        elements.push(svg::text(above, "middle", TEXT * 8 / 10, ink, label));
+        let size = [cell, heights[index]].map(f64::from);
+        elements.push(svg::picture([x, y].map(f64::from), size, Enlarged::Squares, &picture.png));
     }
-    lines.push("</svg>".to_string());
-    lines.join("\n") + "\n"
+    svg::document(height, ground, &elements)
 }

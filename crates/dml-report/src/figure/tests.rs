@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::evidence::join;
-use crate::synthetic::{Synthetic, blobs, write_latent};
+use crate::synthetic::{Synthetic, blobs, bowl, write_geodesics, write_latent};
 
 const SPECS: &str = r#"
 [[figure]]
@@ -39,6 +39,11 @@ name = "decoded"
 title = "Decoded"
 file = "decoded.png"
 panels = ["model.system"]
+[[figure]]
+kind = "geodesics"
+name = "geodesics"
+title = "Geodesics"
+panels = ["model.system"]
 "#;
 
 fn draw_all(synthetic: &Synthetic, store: &RunStore) -> Vec<Figure> {
@@ -72,7 +77,9 @@ fn every_kind_of_figure_is_drawn_for_both_grounds_and_the_same_twice() {
         let directory = store.trial_directory(&store.add(trial).unwrap());
         write_latent(&directory, &blobs(60, 2 + index / 6 % 2, 0));
         let pixel = raster::png("<svg xmlns='http://www.w3.org/2000/svg' width='2' height='3'/>").unwrap();
-        std::fs::write(directory.join("decoded.png"), pixel).unwrap();
+        std::fs::write(directory.join("decoded.png"), &pixel).unwrap();
+        write_geodesics(&directory, &bowl());
+        std::fs::write(directory.join("geodesics.png"), &pixel).unwrap();
     }
     let figures = draw_all(&synthetic, &store);
     assert_eq!(figures, draw_all(&synthetic, &store));
@@ -91,6 +98,22 @@ fn every_kind_of_figure_is_drawn_for_both_grounds_and_the_same_twice() {
     assert!(figures[2].caption.contains("standard deviation as radius"), "{}", figures[2].caption);
     assert!(figures[3].caption.contains("H = 2.30 nats"), "{}", figures[3].caption);
     assert!(figures[4].pictures.as_ref().unwrap()[0].svg.matches("<image ").count() == 3);
+    assert_ways_are_drawn(&figures[5]);
+}
+
+/// Of three planes, each with two pairs of examples.
+fn assert_ways_are_drawn(figure: &Figure) {
+    let [light, dark] = figure.pictures.as_ref().unwrap();
+    let count = |svg: &str, what: &str| svg.matches(what).count();
+    for svg in [&light.svg, &dark.svg] {
+        assert_eq!(count(svg, "<image "), 9, "shade, scale and images");
+        // Each way on a ground of its own: two lines, two geodesics, beside the images again, and
+        // in the legend.
+        assert_eq!(count(svg, "<polyline "), 3 * 2 * (4 + 4 + 2));
+        assert_eq!(count(svg, "stroke-dasharray"), 3 * (2 + 2 + 1), "straight lines");
+        assert_eq!(count(svg, ">10</text>"), 3 * 3, "a class at two ends, and a tick");
+    }
+    assert!(light.svg.contains("sqrt(det G)") && light.svg.contains(">4.5</text>"));
 }
 
 #[test]
@@ -102,6 +125,7 @@ fn a_figure_without_its_inputs_says_what_is_missing() {
     assert!(figures[0].caption.contains("One seed, so without intervals"));
     assert!(figures[2].pictures.is_none() && figures[2].caption.contains("latent.npz"));
     assert!(figures[4].pictures.is_none() && figures[4].caption.contains("decoded.png"));
+    assert!(figures[5].pictures.is_none() && figures[5].caption.contains("evaluation.geodesic_pairs"));
     synthetic.results.clear();
     let figures = draw_all(&synthetic, &store);
     assert!(figures.iter().all(|figure| figure.pictures.is_none()));

@@ -90,9 +90,9 @@ impl ReportSpecs {
         });
         let figures = self.figure.iter().map(|figure| {
             let (select, keys, x) = match figure {
-                FigureSpec::Latent { select, panels, .. } | FigureSpec::Images { select, panels, .. } => {
-                    (select, panels, None)
-                }
+                FigureSpec::Latent { select, panels, .. }
+                | FigureSpec::Geodesics { select, panels, .. }
+                | FigureSpec::Images { select, panels, .. } => (select, panels, None),
                 FigureSpec::Curves { select, lines, .. } | FigureSpec::Information { select, lines, .. } => {
                     (select, lines, None)
                 }

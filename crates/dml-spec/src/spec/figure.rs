@@ -21,6 +21,19 @@ pub enum FigureSpec {
         /// One panel for each combination of these keys' values.
         panels: Vec<String>,
     },
+    /// Latent planes with the volume of the decoder's metric, geodesics and straight lines, and what
+    /// the decoder makes along both.
+    Geodesics {
+        /// File stem and anchor.
+        name: String,
+        /// One line.
+        title: String,
+        /// Which trials; they leave what is drawn with `evaluation.geodesic_pairs` above 0.
+        #[serde(default)]
+        select: Selection,
+        /// One plane for each combination of these keys' values.
+        panels: Vec<String>,
+    },
     /// Loss curves over epochs.
     Curves {
         /// File stem and anchor.
@@ -90,6 +103,7 @@ impl FigureSpec {
     pub fn name(&self) -> &str {
         match self {
             Self::Latent { name, .. }
+            | Self::Geodesics { name, .. }
             | Self::Curves { name, .. }
             | Self::Score { name, .. }
             | Self::Information { name, .. }
@@ -101,6 +115,7 @@ impl FigureSpec {
     pub fn title(&self) -> &str {
         match self {
             Self::Latent { title, .. }
+            | Self::Geodesics { title, .. }
             | Self::Curves { title, .. }
             | Self::Score { title, .. }
             | Self::Information { title, .. }
@@ -112,6 +127,7 @@ impl FigureSpec {
     pub fn select_mut(&mut self) -> &mut Selection {
         match self {
             Self::Latent { select, .. }
+            | Self::Geodesics { select, .. }
             | Self::Curves { select, .. }
             | Self::Score { select, .. }
             | Self::Information { select, .. }

@@ -103,26 +103,28 @@ pub(super) fn of_decoder(
     Ok(())
 }
 
-fn write(path: &Path, png: &[u8]) -> Result<()> {
+pub(super) fn write(path: &Path, png: &[u8]) -> Result<()> {
     write_aside(path, png).with_context(|| path.display().to_string())
 }
 
-fn to_pixel(value: f32) -> u8 {
+pub(super) fn to_pixel(value: f32) -> u8 {
     (value * 255.0).round().clamp(0.0, 255.0) as u8
 }
 
 /// A regular grid over the middle 98% of the embeddings in each dimension; the first row is the
 /// largest second coordinate, as in a plot.
 fn grid(embeddings: &Array2<f32>) -> Array2<f32> {
-    let range = |d: usize| {
-        let mut values = embeddings.column(d).to_vec();
-        values.sort_by(f32::total_cmp);
-        let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
-        (at(0.01), at(0.99))
-    };
-    let (x, y) = (range(0), range(1));
+    let (x, y) = (middle(embeddings, 0), middle(embeddings, 1));
     let place = |(low, high): (f32, f32), i: usize| low + (high - low) * i as f32 / (GRID - 1) as f32;
     Array2::from_shape_fn((GRID * GRID, 2), |(i, d)| {
         if d == 0 { place(x, i % GRID) } else { place(y, GRID - 1 - i / GRID) }
     })
+}
+
+/// From where to where the middle 98% of the embeddings lie in a dimension.
+pub(super) fn middle(embeddings: &Array2<f32>, dimension: usize) -> (f32, f32) {
+    let mut values = embeddings.column(dimension).to_vec();
+    values.sort_by(f32::total_cmp);
+    let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
+    (at(0.01), at(0.99))
 }

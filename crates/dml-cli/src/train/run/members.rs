@@ -12,6 +12,7 @@ use ndarray::{Array2, ArrayView2};
 use super::at_rung::{self, Epochs};
 use super::begin::begin;
 use super::known;
+use super::over_geodesic::over_geodesic;
 use super::posterior::posterior;
 use super::pulse::Pulse;
 use super::spent::{self, Spent};
@@ -262,7 +263,7 @@ impl Trained<'_> {
         let outcome = self.outcome(&queries, embed, &say)?;
         if outcome.ending() == Ending::Scored && is_scored {
             say("figures");
-            artifacts::write(session.store.root(), job, data, &queries, member)?;
+            artifacts::write(session, job, &queries, member)?;
         }
         drop(pulse);
         self.write(outcome)
@@ -308,6 +309,10 @@ impl Trained<'_> {
         if let (Some(member), true) = (member, job.trial.evaluation.posterior) {
             say("posterior");
             scores.extend(posterior(member, images, split));
+        }
+        if let (Some(member), pairs @ 1..) = (member, job.trial.evaluation.geodesic_pairs) {
+            say("geodesics");
+            scores.extend(over_geodesic(member, &session.loaded().training, pairs));
         }
         // JSON has no other numbers: they would come back as nothing.
         Ok(match scores.iter().find(|(_, score)| !score.is_finite()) {

@@ -6,7 +6,7 @@ use dml_store::{Outcome, Scores};
 use crate::store::{Store, files, result, run};
 
 fn over_geodesic(trial: &std::path::Path) -> Scores {
-    let Outcome::Scored { mut scores } = result(trial).outcome else { panic!("it diverged") };
+    let Outcome::Scored { mut scores, .. } = result(trial).outcome else { panic!("it diverged") };
     scores.retain(|name, _| name.starts_with("over_geodesic."));
     scores
 }
@@ -21,7 +21,7 @@ fn a_trial_that_asks_for_geodesics_compares_distances_with_them_and_leaves_them_
     let store = Store::new();
     let trial = store.add("evaluation.geodesic_pairs = 30\ntraining.epochs = 2");
     let ran = run(&[], &[&trial]).well();
-    assert!(ran.told(&trial).contains(&"scoring geodesics".to_string()), "{:?}", ran.told(&trial));
+    assert!(ran.events_of(&trial).contains(&"scoring geodesics".to_string()), "{:?}", ran.events_of(&trial));
     let scores = over_geodesic(&trial);
     let names: Vec<&str> = scores.keys().map(String::as_str).collect();
     insta::assert_snapshot!(names.join(" "), @"over_geodesic.geodesic over_geodesic.graph over_geodesic.line over_geodesic.whole_line");

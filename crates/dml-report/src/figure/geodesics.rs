@@ -218,7 +218,7 @@ fn way(points: &[[f64; 2]], theme: &Theme, kind: Kind) -> [String; 2] {
 
 /// A word in a ring.
 fn mark([x, y]: [f64; 2], theme: &Theme, word: &str, ring: Rgb) -> [String; 2] {
-    let [ground, ring] = [theme.ground, ring].map(svg::colour);
+    let [ground, ring] = [theme.ground, ring].map(hex);
     [
         format!(
             "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"16\" fill=\"{ground}\" stroke=\"{ring}\" stroke-width=\"4\"/>"

@@ -68,8 +68,8 @@ fn turns(root: &Path, arguments: &PeersArguments) -> Result<Command> {
     Ok(command)
 }
 
-/// `dml`, and the program that takes our steps, which lie in one folder; in one call of cargo, which
-/// would build what both need twice otherwise.
+/// `dml`, and the program that takes our steps; in one call of cargo, which would build what both
+/// need twice otherwise.
 fn programs(root: &Path) -> Result<[PathBuf; 2]> {
     eprintln!("xtask: building dml and its steps, which takes minutes the first time");
     let words = "build --package dml-cli --package dml-models --bin dml --example step";

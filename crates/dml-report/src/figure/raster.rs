@@ -33,7 +33,9 @@ pub(super) fn png(svg: &str) -> Result<Vec<u8>, ReportError> {
         [head, elements @ .., tail] if elements.iter().any(|line| is_picture(line)) => {
             for run in elements.chunk_by(|a, b| is_picture(a) == is_picture(b)) {
                 if is_picture(run[0]) {
-                    run.iter().for_each(|line| paint(line, &mut pixmap));
+                    for line in run {
+                        paint(line, &mut pixmap);
+                    }
                 } else {
                     let part = parse(&[&[*head][..], run, &[*tail]].concat().join("\n"))?;
                     resvg::render(&part, Transform::from_scale(SCALE, SCALE), &mut pixmap.as_mut());

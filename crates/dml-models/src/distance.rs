@@ -64,10 +64,11 @@ pub struct PullBackConfig {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Way {
-    /// The straight line in the latent space: an upper bound of the geodesic.
+    /// The straight line in the latent space, than which the geodesic is no longer; in few segments,
+    /// which are chords between images, it is measured shorter than it is.
     Line,
     /// The shortest way along a graph of neighbours among the nodes, which enters by the nearest of
-    /// them, or the straight line to a near embedding: also an upper bound, and cheaper.
+    /// them, or the straight line to a near embedding: cheaper, and measured alike.
     Graph,
     /// That along the graph, and for the 32 pairs of a batch by which the loss changes most the
     /// geodesic that it leads to, where that is shorter.

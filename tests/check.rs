@@ -15,7 +15,9 @@ fn check_tells_ids_and_goes_on_after_a_bad_file() {
     };
     let trial = trial("seed = 7");
     let good = write("good.toml", &toml::to_string(&trial).unwrap());
-    let bad = write("bad.toml", &toml::to_string(&trial).unwrap().replace("beta = 1.0", "beta = -1.0"));
+    let of_bad = toml::to_string(&trial).unwrap().replace("beta = 1.0", "beta = -1.0");
+    let line = 1 + of_bad.lines().position(|line| line == "beta = -1.0").unwrap();
+    let bad = write("bad.toml", &of_bad);
     let missing = folder.path().join("missing.toml");
     let expected = format!("{}: trial {}\n", good.display(), dml_store::trial_id(&trial));
     let arguments = ["check", text(&bad), text(&missing), text(&good)];
@@ -27,7 +29,7 @@ fn check_tells_ids_and_goes_on_after_a_bad_file() {
     assert_eq!(
         of_bad,
         format!(
-            "error: {}: line 34: kl.beta = -1.0 is out of range; it must be 0 or more, at most 3.4e38",
+            "error: {}: line {line}: kl.beta = -1.0 is out of range; it must be 0 or more, at most 3.4e38",
             bad.display()
         )
     );

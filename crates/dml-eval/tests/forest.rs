@@ -25,7 +25,7 @@ fn of_four_thousand_classes_memory_holds_a_tree_at_a_time() {
         f32::from(place) + (row % rows) as f32 * 0.01
     });
     let before = peak();
-    let forest = RandomForest { n_trees: 4, seed: 1 };
+    let forest = RandomForest { n_trees: 20, seed: 1 };
     let predicted = forest.fit_predict(embeddings.view(), &labels, embeddings.slice(s![..;2, ..])).unwrap();
     let right = predicted.iter().zip(labels.iter().step_by(2)).filter(|(a, b)| a == b).count();
     assert!(right > 9_900, "{right} of 10,000 are right");

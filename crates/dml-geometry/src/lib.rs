@@ -34,7 +34,8 @@
 //! use dml_geometry::{Decoder, Graph, Rbf, RbfSettings, Refinement};
 //!
 //! let options = (Kind::Float, Device::Cpu);
-//! let (first, second) = (Tensor::randn([2, 64], options), Tensor::randn([64, 784], options) * 0.1);
+//! let first = Tensor::randn([2, 64], options);
+//! let second = Tensor::randn([64, 784], options) * 0.1;
 //! let network = |z: &Tensor| z.matmul(&first).relu().matmul(&second).sigmoid();
 //! let embeddings = Tensor::randn([500, 2], options);
 //!
@@ -48,7 +49,8 @@
 //! let geodesics = Refinement::default().refine(&decoder, &along_neighbours);
 //! let images = network(&geodesics.points.flatten(0, 1)); // 17 along each.
 //!
-//! let [start, end] = [&along_neighbours, &geodesics].map(|curves| curves.length(&decoder).sum(None));
+//! let whole = |curves: &Curves| curves.length(&decoder).sum(None);
+//! let [start, end] = [&along_neighbours, &geodesics].map(whole);
 //! assert!(end.double_value(&[]) <= 1.01 * start.double_value(&[]) && images.size() == [170, 784]);
 //! ```
 //!

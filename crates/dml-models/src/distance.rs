@@ -64,8 +64,8 @@ pub struct PullBackConfig {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Way {
-    /// The straight line in the latent space, than which the geodesic is no longer; in few segments,
-    /// which are chords between images, it is measured shorter than it is.
+    /// The straight line in the latent space, than which the geodesic is no longer; in few
+    /// segments, which are chords between images, it is measured shorter than it is.
     Line,
     /// The shortest way along a graph of neighbours among the nodes, which enters by the nearest of
     /// them, or the straight line to a near embedding: cheaper, and measured alike.
@@ -202,8 +202,8 @@ impl Geometry {
         flat.scatter(-1, &places, &shorter).scatter(-1, &mirrored, &shorter).unflatten(-1, [n, n])
     }
 
-    /// Lengths of the geodesics that the ways along the graph lead to in the few steps that training
-    /// has for them, from points `[M, pairs, d]` to others: `[M, pairs]`.
+    /// Lengths of the geodesics that the ways along the graph lead to in the few steps that
+    /// training has for them, from points `[M, pairs, d]` to others: `[M, pairs]`.
     pub(crate) fn refined_lengths(&self, decoder: &Decoder, graph: &Graph, ends: [&Tensor; 2]) -> Tensor {
         let [from, to] = ends;
         let [a, b] = ends.map(Tensor::detach);

@@ -14,8 +14,8 @@ use crate::error::ReportError;
 pub(crate) struct Geodesics {
     /// From where to where the plane is shown, for each dimension.
     pub(crate) window: [[f64; 2]; 2],
-    /// The logarithm to the base 10 of the volume in the cells of a grid over it, the largest second
-    /// coordinate first.
+    /// The logarithm to the base 10 of the volume in the cells of a grid over it, the largest
+    /// second coordinate first.
     pub(crate) log10_volume: Array2<f32>,
     /// The pairs of examples.
     pub(crate) pairs: Vec<Pair>,

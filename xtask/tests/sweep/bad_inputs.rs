@@ -291,7 +291,7 @@ fn bad_sections_of_sweep_files() {
     mine.toml: line 14: `scores` is the string "accuracy"; an array would be right
     2 mine.toml: line 9: `verdict` has no `proposal`, `treatment`, `control`, `each`, `score`
     mine.toml: line 11: there is no key `proposals`; `proposal` is the nearest
-    2 mine.toml: line 10: `kind`: there is no `pie`; there are `latent`, `curves`, `score`, `information`, `images`
+    2 mine.toml: line 10: `kind`: there is no `pie`; there are `latent`, `geodesics`, `curves`, `score`, `information`, `images`
     2 mine.toml: line 9: `figure` has no `x`, `score`, `lines`
     2 mine.toml: line 9: `figure` has no `kind`
     2 mine.toml: line 10: `stop_early.first_epochs` is 0; 1 or more would be right

@@ -64,8 +64,8 @@ impl Stack {
         self.model.encode(&self.parameters.tensors, &images).centre().shallow_clone()
     }
 
-    /// The training images whose embeddings are a member's nodes in an epoch, `n` of them where there
-    /// are so many.
+    /// The training images whose embeddings are a member's nodes in an epoch, `n` of them where
+    /// there are so many.
     pub(super) fn nodes(&self, member: usize, data: &TrainingData, n: i64, epoch: u32) -> Vec<i64> {
         // At least two; where there is only one image, it twice.
         let n = (n as usize).min(data.len()).max(2);

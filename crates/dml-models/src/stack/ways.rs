@@ -80,9 +80,9 @@ impl Stack {
         Some(LatentGeometry { geometry, model: &self.model, parameters, device: self.device })
     }
 
-    /// How far the distances of training lie from geodesics, between up to 64 of a member's labelled
-    /// images and so many of their pairs. `None` without a decoder, and where no two of the images
-    /// are apart.
+    /// How far the distances of training lie from geodesics, between up to 64 of a member's
+    /// labelled images and so many of their pairs. `None` without a decoder, and where no two of
+    /// the images are apart.
     pub fn over_geodesic(&self, member: usize, data: &TrainingData, pairs: usize) -> Option<OverGeodesic> {
         let _guard = no_grad_guard();
         let geometry = self.latent_geometry(member, data)?;

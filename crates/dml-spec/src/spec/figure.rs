@@ -21,8 +21,8 @@ pub enum FigureSpec {
         /// One panel for each combination of these keys' values.
         panels: Vec<String>,
     },
-    /// Latent planes with the volume of the decoder's metric, geodesics and straight lines, and what
-    /// the decoder makes along both.
+    /// Latent planes with the volume of the decoder's metric, geodesics and straight lines, and
+    /// what the decoder makes along both.
     Geodesics {
         /// File stem and anchor.
         name: String,

@@ -126,6 +126,8 @@ struct Views {
     scale: f64,
     shear: f64,
     shift: f64,
+    brightness: f64,
+    contrast: f64,
 }
 
 #[test]

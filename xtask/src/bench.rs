@@ -31,9 +31,9 @@ enum What {
     /// Training against PyTorch as people use it: ratios, and exit code 1 below a goal
     ///
     /// Ours, the usual stack (`DataLoader`, pytorch-metric-learning, the default Adam,
-    /// scikit-learn's kNN) and a tuned loop (one tensor, fused Adam, denormals flushed) take turns, one thread
-    /// each, on MNIST. The first time, pip brings torch with the CUDA libraries that it cannot be
-    /// imported without: 2.8 GB of wheels, 5 GB in the cache.
+    /// scikit-learn's kNN) and a tuned loop (one tensor, fused Adam, denormals flushed) take turns,
+    /// one thread each, on MNIST. The first time, pip brings torch with the CUDA libraries that it
+    /// cannot be imported without: 2.8 GB of wheels, 5 GB in the cache.
     Peers(peers::PeersArguments),
 }
 

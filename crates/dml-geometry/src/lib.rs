@@ -31,7 +31,7 @@
 //!
 //! ```
 //! use dml_geometry::tch::{Device, Kind, Tensor};
-//! use dml_geometry::{Decoder, Graph, Rbf, RbfSettings, Refinement};
+//! use dml_geometry::{Curves, Decoder, Graph, Rbf, RbfSettings, Refinement};
 //!
 //! let options = (Kind::Float, Device::Cpu);
 //! let first = Tensor::randn([2, 64], options);

@@ -11,13 +11,13 @@ pub(crate) fn cases() -> Vec<Case> {
                 let between = move |batch: &Batch, i, j| match distance {
                     Distance::Euclidean => batch.distance(i, j, normalized),
                     Distance::SquaredEuclidean => batch.distance(i, j, normalized).powi(2),
-                    _ => unimplemented!("the for-loop of {distance:?}"),
+                    _ => panic!("there is no for-loop of {distance:?}"),
                 };
                 cases.push(Case::new(config, move |batch, _, _| match mining {
                     Mining::Hard => batch_hard(batch, |i, j| between(batch, i, j)),
                     Mining::All => all(batch, |_, _| true, |i, j| between(batch, i, j)),
                     Mining::SemiHard => all(batch, |ap, an| an > ap, |i, j| between(batch, i, j)),
-                    _ => unimplemented!("the for-loop of {mining:?}"),
+                    _ => panic!("there is no for-loop of {mining:?}"),
                 }));
             }
         }

@@ -4,12 +4,10 @@
 use libfuzzer_sys::fuzz_target;
 
 #[expect(dead_code, reason = "no trial is run here")]
+#[path = "../../crates/dml-cli/src/train"]
 mod train {
-    #[path = "../../../crates/dml-cli/src/train/data_config.rs"]
     pub(crate) mod data_config;
-    #[path = "../../../crates/dml-cli/src/train/hits.rs"]
     pub(crate) mod hits;
-    #[path = "../../../crates/dml-cli/src/train/trial.rs"]
     pub(crate) mod trial;
 }
 

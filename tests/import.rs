@@ -57,6 +57,48 @@ fn a_folder_of_pictures_becomes_a_data_set_that_a_trial_takes() {
 }
 
 #[test]
+fn sorted_pictures_become_the_test_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for number in 0..12 {
+        let class = number % 3;
+        let name = ["bottom", "middle", "top"][class];
+        draw(&path(&format!("pictures/{name}/{number:02}.png")), class, 200);
+        // The test set lacks a class, so that its own numbers of classes would be others.
+        if class > 0 {
+            draw(&path(&format!("truth/{name}/{number:02}.png")), class, 90);
+        }
+    }
+    let import = || {
+        let done = dml(&["data", "import", text(&path("pictures")), "--test", text(&path("truth"))])
+            .args(["--out", text(&path("own.npz"))])
+            .output()
+            .unwrap();
+        let [out, err] = [&done.stdout, &done.stderr].map(|bytes| String::from_utf8(bytes.clone()).unwrap());
+        (done.status.code(), out, err)
+    };
+    let (code, out, err) = import();
+    assert_eq!((code, out.lines().last()), (Some(0), Some("       8 for testing")), "{err}");
+    let shown = dml(&["data", "show", text(&path("own.npz"))]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    let of_classes: Vec<Vec<&str>> =
+        shown.lines().skip(2).map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(of_classes, [["0", "4", "0"], ["1", "4", "4"], ["2", "4", "4"], ["all", "12", "8"]]);
+
+    draw(&path("truth/left/1.png"), 0, 200);
+    fs::remove_file(path("own.npz")).unwrap();
+    let (code, _, err) = import();
+    assert_eq!(code, Some(1));
+    assert!(
+        err.contains(
+            "truth/left/1.png: is in no class that a training picture is in; one of bottom, middle, top"
+        ),
+        "{err}"
+    );
+    assert!(!path("own.npz").exists());
+}
+
+#[test]
 fn what_cannot_be_imported_is_refused_in_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let told = |arguments: &[&str]| {

@@ -44,7 +44,7 @@ pub(crate) enum DataCommand {
     ///
     /// A data set is an npz in `MedMNIST`'s layout, with -1 for no label, which `dml data show`,
     /// trial files (`data.name`) and NumPy read. Beside it stands a CSV with the file and class of
-    /// each row.
+    /// each training image.
     Import(ImportArguments),
 }
 
@@ -56,6 +56,9 @@ pub(crate) struct ImportArguments {
     /// Where to write the npz; the CSV stands beside it
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Sorted pictures for the test set, a folder or list as the others; in the same classes
+    #[arg(long, value_name = "PICTURES", conflicts_with = "images")]
+    test: Option<PathBuf>,
     #[command(flatten)]
     how: PictureArguments,
 }
@@ -95,14 +98,15 @@ fn list() -> Result<()> {
 }
 
 fn import(arguments: &ImportArguments) -> Result<()> {
-    let ImportArguments { pictures, out, how } = arguments;
+    let ImportArguments { pictures, out, test, how } = arguments;
     if out.extension().is_none_or(|extension| extension != "npz") {
         bail!("--out {} is no npz file; a name that ends in .npz would be right", out.display());
     }
     let pictures = how.path(pictures.as_deref());
     pictures::refuse_overwritten(pictures, out)?;
     let read = how.read(pictures)?;
-    pictures::write(&read, out)?;
+    let test = test.as_deref().map(|path| how.read_test(path, &read)).transpose()?;
+    pictures::write(&read, test.as_ref(), out)?;
     let csv = out.with_extension("csv");
     let (n, without) = (read.files.len(), read.labels.iter().filter(|&&label| label < 0).count());
     for (label, name) in read.classes.iter().enumerate() {
@@ -113,7 +117,8 @@ fn import(arguments: &ImportArguments) -> Result<()> {
         "{without:>8} without a label\n{n:>8} in {}, and their files in {}",
         out.display(),
         csv.display()
-    ))
+    ))?;
+    test.map_or(Ok(()), |test| print(format_args!("{:>8} for testing", test.files.len())))
 }
 
 fn show(dataset: &Dataset) -> Result<()> {

@@ -38,8 +38,25 @@ impl PictureArguments {
         if self.images.is_some() {
             return Ok(Pictures::of_idx(path, self.labels.as_deref())?);
         }
+        read(path, &self.options(None))
+    }
+
+    /// Reads pictures that are all sorted, as images and classes of `train`.
+    pub(crate) fn read_test(&self, path: &Path, train: &Pictures) -> Result<Pictures> {
+        let mut test = read(path, &self.options(Some(train.shape.channels)))?;
+        let labels = test.labels_among(&train.classes);
+        if let Some(row) = labels.iter().position(|&label| label < 0) {
+            let (file, classes) = (test.files[row].display(), train.classes.join(", "));
+            bail!("{file}: is in no class that a training picture is in; one of {classes} would be right");
+        }
+        test.labels = labels;
+        test.classes.clone_from(&train.classes);
+        Ok(test)
+    }
+
+    fn options(&self, channels: Option<usize>) -> PictureOptions {
         let (size, strict, unlabelled) = (self.size, self.strict, self.unlabelled.clone());
-        read(path, &PictureOptions { size, channels: None, unlabelled, strict })
+        PictureOptions { size, channels, unlabelled, strict }
     }
 }
 
@@ -55,8 +72,8 @@ pub(crate) fn read(path: &Path, options: &PictureOptions) -> Result<Pictures> {
     Ok(read)
 }
 
-/// Writes pictures as `npz`, in `MedMNIST`'s layout, and the CSV beside it.
-pub(crate) fn write(pictures: &Pictures, npz: &Path) -> Result<()> {
+/// Writes pictures as `npz`, in `MedMNIST`'s layout, and the CSV of the training images beside it.
+pub(crate) fn write(pictures: &Pictures, test: Option<&Pictures>, npz: &Path) -> Result<()> {
     let class = |label: i32| usize::try_from(label).map_or("", |place| pictures.classes[place].as_str());
     let mut rows = csv::Writer::from_writer(Vec::new());
     rows.write_record(["row", "file", "label", "class"])?;
@@ -67,8 +84,12 @@ pub(crate) fn write(pictures: &Pictures, npz: &Path) -> Result<()> {
     let (csv, rows) = (npz.with_extension("csv"), rows.into_inner()?);
     write_aside(&csv, &rows).with_context(|| csv.display().to_string())?;
     let mut file = NpzWriter::create(npz)?;
-    file.add_images("train_images", pictures.images.view(), pictures.shape)?;
-    file.add_i64("train_labels", &pictures.labels.iter().map(|&label| label.into()).collect::<Vec<_>>())?;
+    for (name, split) in [("train", Some(pictures)), ("test", test)] {
+        let Some(split) = split else { continue };
+        let labels: Vec<i64> = split.labels.iter().map(|&label| label.into()).collect();
+        file.add_images(&format!("{name}_images"), split.images.view(), split.shape)?;
+        file.add_i64(&format!("{name}_labels"), &labels)?;
+    }
     Ok(file.finish()?)
 }
 

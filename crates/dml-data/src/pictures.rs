@@ -1,6 +1,6 @@
 //! Folders and lists of pictures, as arrays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -116,6 +116,15 @@ impl Pictures {
         let (images, shape) = stacked(rows, options.size as usize, options.channels);
         let files = kept.into_iter().map(|(file, _)| file).collect();
         Ok(Pictures { images, shape, labels, classes, files, left_out })
+    }
+
+    /// The place of each picture's class among other names; -1 where it has none, or one that is
+    /// not among them. `[n]`
+    pub fn labels_among(&self, names: &[String]) -> Vec<i32> {
+        let places: HashMap<&String, i32> = names.iter().zip(0..).collect();
+        let of_class: Vec<i32> =
+            self.classes.iter().map(|class| places.get(class).copied().unwrap_or(-1)).collect();
+        self.labels.iter().map(|&label| usize::try_from(label).map_or(-1, |label| of_class[label])).collect()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::kl::KlConfig;
 use crate::model::{Length, ModelConfig};
 use crate::pseudo_labels::PseudoLabelsConfig;
 use crate::reconstruction::ReconstructionConfig;
-use crate::routine::RoutineConfig;
+use crate::routine::{RoutineConfig, Terms};
 use crate::system::System;
 use crate::views::ViewsConfig;
 
@@ -93,7 +93,7 @@ impl TrainConfig {
             ),
             refuse(
                 !system.is_baseline()
-                    && self.has_losses() == (false, false)
+                    && self.terms() == Terms::default()
                     && self.reconstruction.weight == 0.0,
                 "reconstruction.weight = 0 leaves nothing to train: give it or instance.weight a value above 0",
             ),
@@ -133,13 +133,13 @@ impl TrainConfig {
         Err(ConfigError::conflict(format!("distance = {{ kind = \"pull_back\" }} {complaint}")))
     }
 
-    /// Whether there is a metric loss; and an unsupervised one: a reconstruction, a KL or an
-    /// instance term.
-    pub(crate) fn has_losses(&self) -> (bool, bool) {
+    /// The terms of this training's loss: none for a baseline.
+    pub(crate) fn terms(&self) -> Terms {
         let system = self.model.system;
         let reconstructs = system.has_decoder() && self.reconstruction.weight > 0.0;
         let has_instance_term = !system.is_baseline() && self.instance.weight > 0.0;
-        (system.has_metric_loss(), reconstructs || system.has_posterior() || has_instance_term)
+        let unsupervised = reconstructs || system.has_posterior() || has_instance_term;
+        Terms { supervised: system.has_metric_loss(), unsupervised }
     }
 
     /// Whether a step between epochs looks at embeddings: it fits a mixture or guesses labels by

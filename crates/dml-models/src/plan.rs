@@ -34,7 +34,7 @@ impl Plan {
         let sampling = &stack.members[0].config.sampling;
         let steps_of_all = n.div_ceil(sampling.batch_size);
         let of_step = |step| {
-            let of_member = |m: &Member| factors(&m.config.routine, m.config.has_losses(), epoch, step);
+            let of_member = |m: &Member| factors(&m.config.routine, m.config.terms(), epoch, step);
             stack.members.iter().map(of_member).collect()
         };
         let mut factors: Vec<Vec<Factors>> = (0..steps_of_all).map(of_step).collect();

@@ -100,6 +100,15 @@ impl RoutineConfig {
     }
 }
 
+/// Which of the two terms a model's loss has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// The metric loss `L_S`.
+    pub(crate) supervised: bool,
+    /// The unsupervised loss `L_U`: a reconstruction, a KL or an instance term.
+    pub(crate) unsupervised: bool,
+}
+
 /// Weights of the two terms in a step's loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Factors {
@@ -112,13 +121,13 @@ pub(crate) struct Factors {
 /// The weights in a step: a pure function of the epoch (counted from 1) and the step in it (counted
 /// from 0).
 ///
-/// `has` says which of the two losses a model has. One with one of them gets (1, 0) or (0, 1)
-/// whatever the routine. At `alpha = 1` the others get exactly (0, 1) too under every mixed or
-/// joint rule, so a DML autoencoder is then the plain autoencoder.
-pub(crate) fn factors(routine: &RoutineConfig, has: (bool, bool), epoch: u32, step: usize) -> Factors {
-    let (supervised, unsupervised) = match has {
-        (true, true) => balance(routine, epoch, step),
-        (metric, other) => (f64::from(metric), f64::from(other)),
+/// A model with one of the two terms gets (1, 0) or (0, 1) whatever the routine. At `alpha = 1` the
+/// others get exactly (0, 1) too under every mixed or joint rule, so a DML autoencoder is then the
+/// plain autoencoder.
+pub(crate) fn factors(routine: &RoutineConfig, terms: Terms, epoch: u32, step: usize) -> Factors {
+    let (supervised, unsupervised) = match terms {
+        Terms { supervised: true, unsupervised: true } => balance(routine, epoch, step),
+        Terms { supervised, unsupervised } => (f64::from(supervised), f64::from(unsupervised)),
     };
     Factors { supervised, unsupervised }
 }
@@ -153,8 +162,9 @@ mod tests {
     use crate::system::System;
 
     fn at(routine: &RoutineConfig, system: System, epoch: u32, step: usize) -> (f64, f64) {
-        let has = (system.has_metric_loss(), system.has_decoder() || system.has_posterior());
-        let f = factors(routine, has, epoch, step);
+        let unsupervised = system.has_decoder() || system.has_posterior();
+        let terms = Terms { supervised: system.has_metric_loss(), unsupervised };
+        let f = factors(routine, terms, epoch, step);
         (f.supervised, f.unsupervised)
     }
 

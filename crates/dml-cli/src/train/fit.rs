@@ -167,7 +167,7 @@ fn bring(arguments: &FitArguments) -> Result<String> {
             arguments.out.display()
         );
     } else {
-        pictures::write(&read, &npz)?;
+        pictures::write(&read, None, &npz)?;
     }
     Ok(DATA.into())
 }

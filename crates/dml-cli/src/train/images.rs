@@ -96,12 +96,7 @@ impl Images {
         let options = PictureOptions { size, channels, ..PictureOptions::default() };
         let read = pictures::read(path, &options)?;
         check_shape(&path.display().to_string(), read.shape, shape)?;
-        let names = model.class_names();
-        let place = |&label: &i32| {
-            let name = usize::try_from(label).ok().map(|label| &read.classes[label]);
-            name.and_then(|name| names.iter().position(|own| own == name)).map_or(-1, |place| place as i32)
-        };
-        let labels = read.labels.iter().map(place).collect();
+        let labels = read.labels_among(&model.class_names());
         let files = read.files.iter().map(|file| file.display().to_string()).collect();
         Ok(Self { pixels: read.images, labels, files: Some(files) })
     }

@@ -78,7 +78,7 @@ pub struct TableSpec {
 /// values of `each`.
 ///
 /// A treatment and a control are a pair if they are equal in every key but those of `treatment`,
-/// `control`, `choose` and `unpaired`, where `X.kind` frees all of `X`. Several trials of a side in
+/// `control`, both choices' and `unpaired`, where `X.kind` frees all of `X`. Several trials of a side in
 /// one pair are averaged. The unit is the seed: its value is the mean difference over its pairs,
 /// which may be of several strata, as latent dimensions. The p is that of the two-sided paired t
 /// test over seeds, multiplied as Holm (1979) says for all verdicts that the report has, those
@@ -122,6 +122,8 @@ pub struct VerdictSpec {
     /// How the treatment's tuned keys are chosen; left out: differences are averaged over what
     /// varies.
     pub choose: Option<ChoiceSpec>,
+    /// The same of the control, so that it is tuned as much as what it is compared with.
+    pub choose_control: Option<ChoiceSpec>,
     /// Further keys or whole tables that may differ between treatment and control.
     #[serde(default)]
     pub unpaired: Vec<String>,
@@ -138,7 +140,7 @@ pub struct ChoiceSpec {
     pub keys: Vec<String>,
     /// The score that decides, by its mean over seeds.
     pub by: String,
-    /// Read `by` from the treatment's trials that are equal in all but these keys, as in `{
+    /// Read `by` from the side's trials that are equal in all but these keys, as in `{
     /// "evaluation.split" = "validation" }`.
     pub on: Selection,
 }

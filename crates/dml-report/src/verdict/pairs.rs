@@ -72,46 +72,39 @@ type Stratum<'t, 'a> = BTreeMap<String, (Vec<&'t Evidence<'a>>, Vec<&'t Evidence
 impl Pairs {
     pub(super) fn of(spec: &VerdictSpec, trials: &[&Evidence]) -> Self {
         let loose = loose_keys(spec);
-        let on = spec.choose.as_ref().map(|choose| &choose.on);
+        let [of_treatment, of_control] = [&spec.choose, &spec.choose_control].map(Option::as_ref);
+        let selections: Vec<_> = of_treatment.iter().chain(&of_control).map(|choose| &choose.on).collect();
         let (deciding, judged): (Vec<&Evidence>, Vec<&Evidence>) =
-            trials.iter().partition(|t| on.is_some_and(|on| on.matches(t.trial)));
-        let on_keys: Vec<&str> = on.into_iter().flat_map(|on| on.0.keys()).map(String::as_str).collect();
+            trials.iter().partition(|t| selections.iter().any(|on| on.matches(t.trial)));
+        let on_keys: Vec<&str> = selections.iter().flat_map(|on| on.0.keys()).map(String::as_str).collect();
         let signature = |t: &Evidence| {
             rest(t, |key| key == SEED || loose.iter().any(|l| is_in(key, l)) || on_keys.contains(&key))
         };
+        let is_treated = |t: &Evidence| spec.treatment.matches(t.trial);
 
         let mut strata: BTreeMap<String, Stratum> = BTreeMap::new();
         for trial in judged {
             let (controls, treatments) =
                 strata.entry(signature(trial)).or_default().entry(trial.seed()).or_default();
-            if spec.treatment.matches(trial.trial) { treatments.push(trial) } else { controls.push(trial) }
+            if is_treated(trial) { treatments.push(trial) } else { controls.push(trial) }
         }
         let mut pairs = Self::default();
-        let mut chosen = BTreeMap::new();
         let mut incomplete = BTreeSet::new();
+        let mut treatment = Side::new("treatment", of_treatment, Cause::TreatmentDiverged);
+        let mut control = Side::new("control", of_control, Cause::ControlDiverged);
         for (signed, stratum) in &strata {
-            let votes = |t: &&&Evidence| spec.treatment.matches(t.trial) && signature(t) == *signed;
-            let deciding: Vec<&Evidence> = deciding.iter().filter(votes).copied().collect();
+            let deciding = deciding.iter().filter(|t| signature(t) == *signed).copied();
+            (treatment.deciding, control.deciding) = deciding.partition(|t| is_treated(t));
             for (seed, (controls, treatments)) in stratum {
                 if controls.is_empty() || treatments.is_empty() {
                     continue;
                 }
                 pairs.asked += 1;
-                let treatments = match &spec.choose {
-                    None => Ok(treatments.clone()),
-                    Some(choose) => best(choose, &deciding).map(|best| {
-                        let of_best = |t: &&&Evidence| setting(t, choose) == best;
-                        let treatments = treatments.iter().filter(of_best).copied().collect();
-                        *chosen.entry(best).or_insert(0) += 1;
-                        treatments
-                    }),
-                };
-                pairs.diverged.treatment |= match &treatments {
-                    Ok(treatments) => treatments.iter().any(|t| t.diverged()),
-                    Err(why) => *why == Cause::TreatmentDiverged,
-                };
-                pairs.diverged.control |= controls.iter().any(|t| t.diverged());
-                match treatments.and_then(|treatments| Pair::of(spec, seed, controls, &treatments)) {
+                let (treatments, controls) = (treatment.tuned(treatments), control.tuned(controls));
+                pairs.diverged.treatment |= treatment.diverged(&treatments);
+                pairs.diverged.control |= control.diverged(&controls);
+                let pair = treatments.and_then(|treatments| Pair::of(spec, seed, &controls?, &treatments));
+                match pair {
                     Ok(pair) => pairs.found.push(pair),
                     Err(why) => {
                         pairs.lost.add(why, 1);
@@ -124,8 +117,60 @@ impl Pairs {
         let before = pairs.found.len();
         pairs.found.retain(|pair| !incomplete.contains(&pair.seed));
         pairs.lost.add(Cause::OtherPair, before - pairs.found.len());
-        pairs.choice = choice_words(spec, &chosen);
+        let choices = [treatment.words(), control.words()];
+        pairs.choice = choices.into_iter().flatten().collect::<Vec<_>>().join(" ");
         pairs
+    }
+}
+
+/// A side of the pairs, whose tuned keys may be chosen.
+struct Side<'t, 'a> {
+    name: &'static str,
+    choose: Option<&'t ChoiceSpec>,
+    /// What is lost where all its deciding trials diverged.
+    all_diverged: Cause,
+    /// Its trials that decide in this stratum.
+    deciding: Vec<&'t Evidence<'a>>,
+    /// How many pairs each setting was chosen for.
+    chosen: BTreeMap<String, usize>,
+}
+
+impl<'t, 'a> Side<'t, 'a> {
+    fn new(name: &'static str, choose: Option<&'t ChoiceSpec>, all_diverged: Cause) -> Self {
+        Self { name, choose, all_diverged, deciding: Vec::new(), chosen: BTreeMap::new() }
+    }
+
+    /// Of a pair's trials those with the setting that is best on the deciding ones; all of them
+    /// where nothing is tuned.
+    fn tuned(&mut self, trials: &[&'t Evidence<'a>]) -> Result<Vec<&'t Evidence<'a>>, Cause> {
+        let Some(choose) = self.choose else { return Ok(trials.to_vec()) };
+        let best = best(choose, &self.deciding)?.ok_or(self.all_diverged)?;
+        let trials = trials.iter().filter(|t| setting(t, choose) == best).copied().collect();
+        *self.chosen.entry(best).or_insert(0) += 1;
+        Ok(trials)
+    }
+
+    fn diverged(&self, tuned: &Result<Vec<&Evidence>, Cause>) -> bool {
+        match tuned {
+            Ok(trials) => trials.iter().any(|t| t.diverged()),
+            Err(why) => *why == self.all_diverged,
+        }
+    }
+
+    /// What was chosen, and by what; `None` where nothing was.
+    fn words(&self) -> Option<String> {
+        let choose = self.choose.filter(|_| !self.chosen.is_empty())?;
+        let keys = choose.keys.iter().map(|key| key_text(key)).collect::<Vec<_>>().join(" and ");
+        let by = score_text(&choose.by);
+        let on = choose.on.0.iter().map(|(k, v)| format!("{} {}", key_text(k), value_text(v)));
+        let on = on.collect::<Vec<_>>().join(", ");
+        let total: usize = self.chosen.values().sum();
+        let counts = self.chosen.iter().map(|(setting, n)| format!("{setting} in {n} of {total}"));
+        let counts = counts.collect::<Vec<_>>().join(", ");
+        let side = self.name;
+        Some(format!(
+            "The {side}’s {keys} was chosen by the mean {by} of the trials with {on}, which are not judged: {counts} pairs. Nothing is chosen before all trials that decide have ended; a setting that diverged in one comes last."
+        ))
     }
 }
 
@@ -151,9 +196,9 @@ impl Pair {
 }
 
 /// The tuned setting with the best mean on the deciding trials of all seeds; settings under which
-/// some trials diverged come last. An error while one of these trials has not ended, or when all of
-/// them diverged.
-fn best(choose: &ChoiceSpec, deciding: &[&Evidence]) -> Result<String, Cause> {
+/// some trials diverged come last. An error while one of these trials has not ended; `None` when
+/// all of them diverged.
+fn best(choose: &ChoiceSpec, deciding: &[&Evidence]) -> Result<Option<String>, Cause> {
     let mut settings: BTreeMap<String, (usize, Vec<f64>)> = BTreeMap::new();
     for voter in deciding {
         let (diverged, scores) = settings.entry(setting(voter, choose)).or_default();
@@ -168,7 +213,7 @@ fn best(choose: &ChoiceSpec, deciding: &[&Evidence]) -> Result<String, Cause> {
         (Reverse(diverged), scores.iter().sum::<f64>() / scores.len() as f64, setting)
     });
     let best = ranked.max_by(|(a, x, _), (b, y, _)| a.cmp(b).then(x.total_cmp(y)));
-    best.map(|(_, _, setting)| setting).ok_or(Cause::TreatmentDiverged)
+    Ok(best.map(|(_, _, setting)| setting))
 }
 
 /// `None` unless all trials have the score: a mean over some of them is of something else.
@@ -187,7 +232,7 @@ fn setting(trial: &Evidence, choose: &ChoiceSpec) -> String {
 
 /// Keys in which treatment and control may differ. What stands beside a `kind` differs with it.
 fn loose_keys(spec: &VerdictSpec) -> Vec<String> {
-    let chosen = spec.choose.iter().flat_map(|choose| &choose.keys);
+    let chosen = spec.choose.iter().chain(&spec.choose_control).flat_map(|choose| &choose.keys);
     let keys = spec.treatment.0.keys().chain(spec.control.0.keys()).chain(chosen).chain(&spec.unpaired);
     keys.map(|key| key.strip_suffix(".kind").unwrap_or(key).to_string()).collect()
 }
@@ -195,21 +240,4 @@ fn loose_keys(spec: &VerdictSpec) -> Vec<String> {
 fn rest(trial: &Evidence, is_loose: impl Fn(&str) -> bool) -> String {
     let kept = trial.leaves.iter().filter(|(key, _)| !is_loose(key));
     kept.map(|(key, value)| format!("{key}={}", value_text(value))).collect::<Vec<_>>().join(";")
-}
-
-fn choice_words(spec: &VerdictSpec, chosen: &BTreeMap<String, usize>) -> String {
-    let Some(choose) = spec.choose.as_ref().filter(|_| !chosen.is_empty()) else { return String::new() };
-    let keys = choose.keys.iter().map(|key| key_text(key)).collect::<Vec<_>>().join(" and ");
-    let by = score_text(&choose.by);
-    let on = choose.on.0.iter().map(|(k, v)| format!("{} {}", key_text(k), value_text(v)));
-    let on = on.collect::<Vec<_>>().join(", ");
-    let total: usize = chosen.values().sum();
-    let counts = chosen
-        .iter()
-        .map(|(setting, n)| format!("{setting} in {n} of {total}"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    format!(
-        "The treatment’s {keys} was chosen by the mean {by} of the trials with {on}, which are not judged: {counts} pairs. Nothing is chosen before all trials that decide have ended; a setting that diverged in one comes last."
-    )
 }

@@ -85,7 +85,8 @@ impl ReportSpecs {
         let tables = tables.map(|t| ("table", t.name.as_str(), t.select.0.keys().chain(&t.rows).collect()));
         let verdicts = self.verdict.iter().map(|v| {
             let selected = [&v.treatment, &v.control, &v.select].into_iter().flat_map(|s| s.0.keys());
-            let chosen = v.choose.iter().flat_map(|choose| choose.keys.iter().chain(choose.on.0.keys()));
+            let choices = v.choose.iter().chain(&v.choose_control);
+            let chosen = choices.flat_map(|choose| choose.keys.iter().chain(choose.on.0.keys()));
             ("verdict", v.name.as_str(), selected.chain(&v.each).chain(chosen).collect())
         });
         let figures = self.figure.iter().map(|figure| {

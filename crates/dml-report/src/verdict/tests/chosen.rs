@@ -23,16 +23,14 @@ fn a_choice_that_does_not_say_by_which_trials_is_refused() {
     }
 }
 
-#[test]
-fn the_choice_can_be_made_on_other_trials_of_the_same_seed() {
+/// Validation likes alpha 0.5, with 0.4 on the test split; the test split alpha 1. DML has 0.5.
+fn tuned_on_validation() -> Synthetic {
     let mut synthetic = Synthetic::new(2);
     let twin = |trial: &Table, split: &str| {
         let mut trial = trial.clone();
         trial.insert("evaluation".into(), toml::Value::Table(format!("split = '{split}'").parse().unwrap()));
         trial
     };
-    // Validation likes alpha 0.5, the test split alpha 1: the difference judged is that of alpha
-    // 0.5.
     let mut expected = Vec::new();
     let mut results = Vec::new();
     for result in &synthetic.results {
@@ -59,8 +57,12 @@ fn the_choice_can_be_made_on_other_trials_of_the_same_seed() {
         }
     }
     (synthetic.expected, synthetic.results) = (expected, results);
-    let spec = choosing();
-    let verdicts = verdicts(&spec, &synthetic);
+    synthetic
+}
+
+#[test]
+fn the_choice_can_be_made_on_other_trials_of_the_same_seed() {
+    let verdicts = verdicts(&choosing(), &tuned_on_validation());
     assert_eq!(verdicts[0].pairs, 2);
     assert!((verdicts[0].difference.unwrap().mean + 0.1).abs() < 1e-12, "{:?}", verdicts[0].difference);
     assert!(
@@ -68,6 +70,20 @@ fn the_choice_can_be_made_on_other_trials_of_the_same_seed() {
         "{}",
         verdicts[0].choice
     );
+}
+
+#[test]
+fn the_control_can_be_tuned_as_the_treatment_is() {
+    let turned = choosing()
+        .replace("control =", "without =")
+        .replace("treatment =", "control =")
+        .replace("without =", "treatment =")
+        .replace("choose =", "choose_control =");
+    let verdicts = verdicts(&turned, &tuned_on_validation());
+    assert_eq!(verdicts[0].pairs, 2);
+    assert!((verdicts[0].difference.unwrap().mean - 0.1).abs() < 1e-12, "{:?}", verdicts[0].difference);
+    assert!(verdicts[0].choice.starts_with("The control’s alpha was chosen"), "{}", verdicts[0].choice);
+    assert!(verdicts[0].choice.contains("alpha 0.5 in 2 of 2"), "{}", verdicts[0].choice);
 }
 
 /// `change` of every trial beside the trial itself, with its own result.

@@ -81,8 +81,8 @@ pub struct TableSpec {
 /// `control`, both choices and `unpaired`, where `X.kind` frees all of `X`. Several trials of a
 /// side in one pair are averaged. The unit is the seed: its value is the mean difference over its
 /// pairs, which may be of several strata, as latent dimensions. The p is that of the two-sided
-/// paired t test over seeds, multiplied as Holm (1979) says for all verdicts that the report has, those
-/// without a result included; the 95% t interval shown beside it is not corrected.
+/// paired t test over seeds, multiplied as Holm (1979) says for all verdicts that the report has,
+/// those without a result included; the 95% t interval shown beside it is not corrected.
 ///
 /// The t test supposes normal differences, which a handful of seeds can neither show nor exclude.
 /// Beside its p stands therefore that of sign flips, corrected alike, which supposes only that a

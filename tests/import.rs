@@ -91,7 +91,7 @@ fn sorted_pictures_become_the_test_set() {
     assert_eq!(code, Some(1));
     assert!(
         err.contains(
-            "truth/left/1.png: is in no class that a training picture is in; one of bottom, middle, top"
+            "truth/left/1.png: is in no class that a training picture is in; each test picture needs"
         ),
         "{err}"
     );

@@ -46,8 +46,10 @@ impl PictureArguments {
         let mut test = read(path, &self.options(Some(train.shape.channels)))?;
         let labels = test.labels_among(&train.classes);
         if let Some(row) = labels.iter().position(|&label| label < 0) {
-            let (file, classes) = (test.files[row].display(), train.classes.join(", "));
-            bail!("{file}: is in no class that a training picture is in; one of {classes} would be right");
+            bail!(
+                "{}: is in no class that a training picture is in; each test picture needs one of these",
+                test.files[row].display()
+            );
         }
         test.labels = labels;
         test.classes.clone_from(&train.classes);

@@ -165,8 +165,9 @@ impl TryFrom<Choice> for ChoiceSpec {
     }
 }
 
-/// Scores of the same trials that are said to be the same for all practical purposes, as those of
-/// several read-outs: every two of them, once for each combination of the values of `each`.
+/// Scores that are said to be the same for all practical purposes, every two of them, once for each
+/// combination of the values of `each`: of the same trials, as those of several read-outs, or the
+/// same score across the values of a key, as precisions of arithmetic.
 ///
 /// Two one-sided paired t tests over seeds (Schuirmann 1987): equivalent is what is shown to differ
 /// by less than the margin, after Holm's correction for all comparisons of the report, verdicts and
@@ -183,6 +184,9 @@ pub struct EquivalenceSpec {
     pub select: Selection,
     /// One comparison for each combination of these keys' values and each two scores.
     pub each: Vec<String>,
+    /// A key whose values are compared, every two of them, for each score by itself. Left out:
+    /// scores are compared with each other.
+    pub across: Option<String>,
     /// The scores.
     pub scores: Vec<String>,
     /// The difference from which on it would mean something.

@@ -1,17 +1,19 @@
-//! Whether scores of the same trials are the same for all practical purposes.
+//! Whether scores are the same for all practical purposes.
 
 use dml_spec::EquivalenceSpec;
 use std::collections::{BTreeMap, BTreeSet};
 
 use dml_eval::statistics::{mean, paired_difference};
 
+use super::LEVEL;
+use super::pairs::mean as mean_score;
 use super::phrases::{by_seed_words, p_text, plan_words};
-use super::{LEVEL, by_seed};
 use crate::estimate::Estimate;
 use crate::evidence::{Evidence, Keyed, Ranks, group, varying_keys};
 use crate::text::{case_text, score_text};
 
-/// Two scores under one combination of the values of `each`.
+/// Two scores under one combination of the values of `each`, or one score under two values of
+/// `across`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Equivalence {
     /// Name of the specification.
@@ -20,8 +22,8 @@ pub(crate) struct Equivalence {
     pub(crate) says: String,
     /// Keys of `each` with their values here, in words.
     pub(crate) case: String,
-    /// The scores, the first less the second.
-    pub(crate) scores: [String; 2],
+    /// What is compared, the first less the second.
+    sides: [Side; 2],
     /// One value a seed.
     pub(crate) difference: Option<Estimate>,
     /// The largest difference that means nothing.
@@ -37,39 +39,70 @@ pub(crate) struct Equivalence {
     averaged: Vec<String>,
 }
 
-/// All pairs of scores of all cases, with p values that are not yet corrected.
+/// One of two things that are compared.
+#[derive(Debug, Clone, PartialEq)]
+struct Side {
+    score: String,
+    /// `across` with its value here, in words.
+    value: Option<String>,
+}
+
+impl Side {
+    /// The score as `name` writes it, with the value.
+    fn text(&self, name: fn(&str) -> String) -> String {
+        let score = name(&self.score);
+        self.value.as_ref().map_or(score.clone(), |value| format!("{score} with {value}"))
+    }
+}
+
+/// All pairs of all cases, with p values that are not yet corrected.
 pub(super) fn compare(spec: &EquivalenceSpec, trials: &[Evidence], ranks: &Ranks) -> Vec<Equivalence> {
     let selected = trials.iter().filter(|t| spec.select.matches(t.trial));
-    let pairs = || {
-        let firsts = spec.scores.iter().enumerate();
-        firsts.flat_map(|(i, a)| spec.scores[i + 1..].iter().map(move |b| [a, b]))
-    };
-    let cases = group(selected, &spec.each, ranks, Evidence::value);
+    let across = spec.across.as_slice();
     let case = |(values, trials): (Keyed, Vec<&Evidence>)| {
         let case = case_text(&spec.each, &values);
-        pairs().map(move |scores| Equivalence::of(spec, case.clone(), scores, &trials)).collect::<Vec<_>>()
+        // Without a key, one group of all.
+        let groups = group(trials, across, ranks, Evidence::value);
+        let sides = |score: &String| {
+            let side = |(values, trials): &(Keyed, Vec<_>)| {
+                let value = spec.across.as_ref().map(|_| case_text(across, values));
+                (Side { score: score.clone(), value }, trials.clone())
+            };
+            groups.iter().map(side).collect::<Vec<_>>()
+        };
+        let compared: Vec<Vec<_>> = match &spec.across {
+            Some(_) => spec.scores.iter().map(sides).collect(),
+            None => vec![spec.scores.iter().flat_map(sides).collect()],
+        };
+        let pairs = compared.iter().flat_map(|sides| {
+            let firsts = sides.iter().enumerate();
+            firsts.flat_map(|(i, a)| sides[i + 1..].iter().map(move |b| [a, b]))
+        });
+        pairs.map(|pair| Equivalence::of(spec, case.clone(), pair)).collect::<Vec<_>>()
     };
-    cases.into_iter().flat_map(case).collect()
+    group(selected, &spec.each, ranks, Evidence::value).into_iter().flat_map(case).collect()
 }
 
 impl Equivalence {
-    fn of(spec: &EquivalenceSpec, case: String, [a, b]: [&String; 2], trials: &[&Evidence]) -> Self {
-        let mut seeds: BTreeMap<String, Vec<&Evidence>> = BTreeMap::new();
-        for trial in trials {
-            seeds.entry(trial.seed()).or_default().push(trial);
+    fn of(spec: &EquivalenceSpec, case: String, pair: [&(Side, Vec<&Evidence>); 2]) -> Self {
+        let mut seeds: BTreeMap<String, [Vec<&Evidence>; 2]> = BTreeMap::new();
+        for (i, (_, trials)) in pair.iter().enumerate() {
+            for trial in trials {
+                seeds.entry(trial.seed()).or_default()[i].push(trial);
+            }
         }
-        let difference = |t: &Evidence| Some(t.score(a)? - t.score(b)?);
-        let whole = seeds.iter().filter(|(_, trials)| trials.iter().all(|t| difference(t).is_some()));
-        let values = whole.flat_map(|(seed, trials)| {
-            trials.iter().filter_map(move |t| Some((seed.as_str(), difference(t)?)))
-        });
-        let differences = by_seed(values);
-        let averaged: BTreeSet<String> = seeds.values().flat_map(|trials| varying_keys(trials)).collect();
+        let [(a, _), (b, _)] = pair;
+        let difference = |[first, second]: &[Vec<&Evidence>; 2]| {
+            Some(mean_score(first, &a.score)? - mean_score(second, &b.score)?)
+        };
+        let differences: Vec<f64> = seeds.values().filter_map(difference).collect();
+        let sides = seeds.values().flatten().filter(|trials| !trials.is_empty());
+        let averaged: BTreeSet<String> = sides.flat_map(|trials| varying_keys(trials)).collect();
         Self {
             name: spec.name.clone(),
             says: spec.says.clone(),
             case,
-            scores: [a.clone(), b.clone()],
+            sides: [a.clone(), b.clone()],
             difference: Estimate::of(&differences),
             margin: spec.margin,
             adjusted_p: p_value(&differences, spec.margin),
@@ -89,11 +122,15 @@ impl Equivalence {
         if self.is_shown() { "equivalent" } else { "not shown" }
     }
 
-    /// The case and the scores in a few words.
+    /// The case and what is compared in a few words.
     pub(crate) fn case_text(&self) -> String {
-        let [a, b] = self.scores.each_ref().map(|score| score_text(score));
+        let [a, b] = &self.sides;
+        let second = match &b.value {
+            Some(value) => format!("that with {value}"),
+            None => score_text(&b.score),
+        };
         let case = if self.case.is_empty() { String::new() } else { format!("{}, ", self.case) };
-        format!("{case}{a} against {b}")
+        format!("{case}{} against {second}", a.text(score_text))
     }
 
     /// What the numbers say, in sentences.
@@ -173,7 +210,7 @@ pub(crate) fn csv(equivalences: &[Equivalence]) -> String {
         let [difference, low, high, p] =
             [e.difference.map(|d| d.mean), interval.map(|i| i.0), interval.map(|i| i.1), e.adjusted_p]
                 .map(number);
-        let [first, second] = e.scores.clone();
+        let [first, second] = e.sides.each_ref().map(|side| side.text(str::to_owned));
         let seeds = e.difference.map_or(0, |d| d.n).to_string();
         let (margin, comparisons) = (e.margin.to_string(), e.comparisons.to_string());
         let ruling = e.word().to_string();

@@ -217,7 +217,7 @@ fn best(choose: &ChoiceSpec, deciding: &[&Evidence]) -> Result<Option<String>, C
 }
 
 /// `None` unless all trials have the score: a mean over some of them is of something else.
-fn mean(trials: &[&Evidence], score: &str) -> Option<f64> {
+pub(super) fn mean(trials: &[&Evidence], score: &str) -> Option<f64> {
     let scores: Vec<f64> = trials.iter().map(|t| t.score(score)).collect::<Option<_>>()?;
     (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)
 }

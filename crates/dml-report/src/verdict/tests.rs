@@ -208,6 +208,34 @@ fn scores_that_differ_by_less_than_the_margin_are_equivalent_and_count_as_compar
 }
 
 #[test]
+fn one_score_is_compared_across_the_values_of_a_key() {
+    let mut synthetic = with_effect(10, |percent| if percent < 1.0 { 0.001 } else { 0.1 });
+    // A seed without one of its scores does not count.
+    synthetic.results.retain(|r| r.trial["seed"].as_integer() != Some(9) || is_dml(&r.trial));
+    let spec = "name = 'same'\nsays = 'A decoder changes nothing'\neach = ['data.labelled_percent']\n\
+                across = 'model.system'\nmargin = 0.02\nscores = ['test_folds.knn.accuracy']\n\
+                select = { 'model.system' = ['dml', 'dml_autoencoder'], 'routine.alpha' = 0.5 }";
+    let (spec, ignore) = (toml::from_str(spec).unwrap(), Ignore::new());
+    let trials = join(&synthetic.results, &synthetic.expected, &ignore);
+    let judged = judge(&[], &[spec], &trials, &Ranks::of(&trials));
+    insta::assert_snapshot!(markdown(&judged).split_once("### ").unwrap().1, @"
+    A decoder changes nothing
+
+    That they differ by less than 0.02 is shown in 1 of 2 comparisons; not shown is not different.
+
+    - **equivalent**, labelled percent 0.1, knn accuracy (test folds) with system dml against that with system dml_autoencoder: The first is 0.0017 lower (95% interval of the difference -0.0073 to +0.0040, 9 seeds). p below 0.0001 that they differ by 0.02 or more, after Holm’s correction for 2 comparisons. 9 of 10 seeds have both scores.
+    - **not shown**, labelled percent 10, knn accuracy (test folds) with system dml against that with system dml_autoencoder: The first is 0.1007 lower (95% interval of the difference -0.1063 to -0.0950, 9 seeds). p 1.0000 that they differ by 0.02 or more, after Holm’s correction for 2 comparisons. Its whole interval, which is not corrected, is beyond the margin. 9 of 10 seeds have both scores.
+    ");
+    let first = equivalences_csv(&judged.equivalences);
+    let sides = "same,labelled percent 0.1,test_folds.knn.accuracy with system dml,test_folds.knn.accuracy with system dml_autoencoder,";
+    assert!(first.lines().nth(1).unwrap().starts_with(sides), "{first}");
+}
+
+fn is_dml(trial: &toml::Table) -> bool {
+    trial["model"]["system"].as_str() == Some("dml")
+}
+
+#[test]
 fn the_seeds_that_are_asked_for_depend_on_the_number_of_comparisons() {
     // By the quantiles of t: 3 * sqrt(3) = 5.20 has p 0.035 with 2 degrees of freedom; 3 * sqrt(5)
     // = 6.71 has 0.0026 with 4, which is 0.036 times 14, while 6.00 with 3 has 0.0093; 3 * sqrt(7)

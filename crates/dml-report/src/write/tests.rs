@@ -138,9 +138,10 @@ fn a_wrong_specification_is_named() {
 }
 
 #[test]
-fn an_equivalence_needs_a_margin_and_two_scores() {
+fn an_equivalence_needs_a_margin_and_two_things_to_compare() {
     let folder = tempfile::tempdir().unwrap();
     let store = RunStore::open(&folder.path().join("store")).unwrap();
+    let synthetic = Synthetic::new(1);
     let same = |margin: f64, scores: &str| -> dml_spec::EquivalenceSpec {
         toml::from_str(&format!(
             "name = 'same'\nsays = 'S'\neach = []\nscores = {scores}\nmargin = {margin:?}"
@@ -148,7 +149,7 @@ fn an_equivalence_needs_a_margin_and_two_scores() {
         .unwrap()
     };
     let refused = |spec: dml_spec::EquivalenceSpec| {
-        let mut report = report(&[]);
+        let mut report = report(&synthetic.expected);
         report.specs.equivalence = vec![spec];
         write_report(&report, &store, folder.path()).unwrap_err().to_string()
     };
@@ -159,6 +160,14 @@ fn an_equivalence_needs_a_margin_and_two_scores() {
     assert_eq!(
         refused(same(0.01, "['a']")),
         "equivalence \"same\": scores has 1; two or more would be right"
+    );
+    let across =
+        |key: &str| dml_spec::EquivalenceSpec { across: Some(key.to_owned()), ..same(0.01, "['a']") };
+    let none = dml_spec::EquivalenceSpec { scores: vec![], ..across("model.system") };
+    assert_eq!(refused(none), "equivalence \"same\": scores has 0; one or more would be right");
+    assert_eq!(
+        refused(across("loss.kind")),
+        "equivalence \"same\": all trials have the same \"loss.kind\"; a key of which they have several values would be right"
     );
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use dml_store::flatten;
+use dml_store::{flatten, lookup};
 
-use super::{FigureSpec, PredictionSpec, ReportSpecs, SpecError};
+use super::{EquivalenceSpec, FigureSpec, PredictionSpec, ReportSpecs, SpecError};
 use crate::select::is_in;
 
 impl ReportSpecs {
@@ -55,17 +55,9 @@ impl ReportSpecs {
                 )));
             }
         }
-        for e in &self.equivalence {
-            let wrong = |why: String| Err(SpecError(format!("equivalence \"{}\": {why}", e.name)));
-            if e.margin.is_nan() || e.margin <= 0.0 {
-                return wrong(format!(
-                    "margin is {}; a difference above 0, such as 0.01, would be right",
-                    e.margin
-                ));
-            }
-            if e.scores.len() < 2 {
-                return wrong(format!("scores has {}; two or more would be right", e.scores.len()));
-            }
+        for equivalence in &self.equivalence {
+            let named = |why| SpecError(format!("equivalence \"{}\": {why}", equivalence.name));
+            equivalence.check(trials).map_err(named)?;
         }
         for table in &self.table {
             if let Some(key) = table.best_within.iter().find(|key| !table.rows.contains(key)) {
@@ -101,10 +93,9 @@ impl ReportSpecs {
             };
             ("figure", figure.name(), select.0.keys().chain(keys).chain(x).collect())
         });
-        let equivalences = self
-            .equivalence
-            .iter()
-            .map(|e| ("equivalence", e.name.as_str(), e.select.0.keys().chain(&e.each).collect()));
+        let equivalences = self.equivalence.iter().map(|e| {
+            ("equivalence", e.name.as_str(), e.select.0.keys().chain(&e.each).chain(&e.across).collect())
+        });
         let predictions = self.prediction.iter().map(|prediction| {
             let each = match prediction {
                 PredictionSpec::Range { each, .. } => each.as_slice(),
@@ -127,5 +118,28 @@ impl ReportSpecs {
             .chain(effects)
             .chain(figures)
             .collect()
+    }
+}
+
+impl EquivalenceSpec {
+    /// Whether there is something to compare.
+    fn check(&self, trials: &[toml::Table]) -> Result<(), String> {
+        if self.margin.is_nan() || self.margin <= 0.0 {
+            return Err(format!(
+                "margin is {}; a difference above 0, such as 0.01, would be right",
+                self.margin
+            ));
+        }
+        let (least, word) = if self.across.is_some() { (1, "one") } else { (2, "two") };
+        if self.scores.len() < least {
+            return Err(format!("scores has {}; {word} or more would be right", self.scores.len()));
+        }
+        let differs = |key: &str| trials.windows(2).any(|two| lookup(&two[0], key) != lookup(&two[1], key));
+        match &self.across {
+            Some(key) if !trials.is_empty() && !differs(key) => Err(format!(
+                "all trials have the same \"{key}\"; a key of which they have several values would be right"
+            )),
+            _ => Ok(()),
+        }
     }
 }

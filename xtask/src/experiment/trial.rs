@@ -1,6 +1,6 @@
 //! One trial of a sweep, and what it is called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dml_spec::Ignore;
 use dml_store::flatten;
@@ -24,17 +24,15 @@ type Leaves<'a> = BTreeMap<String, &'a Value>;
 
 /// Names every trial by the keys that not all trials share and that mean something for it.
 pub(crate) fn label(trials: &mut [Trial], ignore: &Ignore) {
-    let flat: Vec<_> = trials.iter().map(|trial| flatten(&trial.table)).collect();
-    let varied = varied(&flat);
+    let flat: Vec<_> = trials.iter().map(|trial| meant(&trial.table, ignore)).collect();
+    let telling = telling(&flat);
     let words = |leaves: &Leaves| {
         let word = |key: &&String| {
             let name = key.strip_suffix(".kind").unwrap_or(key);
             let name = name.rsplit('.').next().unwrap_or(name);
             leaves.get(*key).map(|value| format!("{name}={}", text(value)))
         };
-        let ignored = ignored(leaves, ignore);
-        let telling = varied.iter().filter(|key| !ignored.iter().any(|of| is_of(key, of)));
-        telling.filter_map(word).collect::<Vec<_>>().join(" ")
+        telling.iter().filter_map(word).collect::<Vec<_>>().join(" ")
     };
     let labels: Vec<String> = flat.iter().map(words).collect();
     for (trial, label) in trials.iter_mut().zip(labels) {
@@ -42,47 +40,56 @@ pub(crate) fn label(trials: &mut [Trial], ignore: &Ignore) {
     }
 }
 
-/// The keys that tell trials apart.
-fn varied<'a>(flat: &'a [Leaves]) -> Vec<&'a String> {
+/// The keys that tell trials apart, without those that follow from another.
+fn telling<'a>(flat: &'a [Leaves]) -> Vec<&'a String> {
     let Some(first) = flat.first() else { return vec![] };
-    let mut varied: Vec<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
-    varied.sort();
-    varied.dedup();
-    varied.retain(|key| flat.iter().any(|values| values.get(*key) != first.get(*key)));
-    let of_its_kind = varied.clone();
-    varied.retain(|key| {
-        // What goes with a kind is worth a word only where it varies within the kind.
-        let kind = key.rsplit_once('.').map(|(table, _)| format!("{table}.kind"));
-        let Some(kind) = kind.filter(|kind| kind != *key && of_its_kind.contains(&kind)) else { return true };
-        let mut seen = BTreeMap::new();
-        flat.iter().any(|values| {
-            let value = values.get(*key);
-            *seen.entry(values.get(&kind).and_then(|kind| kind.as_str())).or_insert(value) != value
-        })
-    });
-    // A long value is worth its room only where it alone tells two trials apart.
-    let is_array =
-        |key: &String| flat.iter().any(|values| values.get(key).is_some_and(|value| value.is_array()));
-    let arrays: Vec<_> = varied.iter().copied().filter(|key| is_array(key)).collect();
-    for array in arrays {
-        let others = || varied.iter().filter(|key| **key != array);
-        let mut seen = BTreeMap::new();
-        let is_needed = flat.iter().any(|values| {
-            let of_others: Vec<_> = others().map(|key| values.get(*key).map(ToString::to_string)).collect();
-            let value = values.get(array);
-            *seen.entry(of_others).or_insert(value) != value
-        });
-        if !is_needed {
-            varied.retain(|key| *key != array);
+    let all: BTreeSet<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
+    let varies = |key: &&String| flat.iter().any(|leaves| leaves.get(*key) != first.get(*key));
+    let mut telling: Vec<&String> = all.into_iter().filter(varies).collect();
+    let is_any = |key: &String, is: fn(&Value) -> bool| {
+        flat.iter().any(|leaves| leaves.get(key).is_some_and(|value| is(value)))
+    };
+    // What a system, or a kind, says by itself; of two that say the same the first stays.
+    for key in telling.clone().into_iter().rev() {
+        let is_said_by = |other: &&String| {
+            *other != key
+                && is_any(other, Value::is_str)
+                && flat.iter().all(|leaves| leaves.contains_key(*other) || !leaves.contains_key(key))
+                && follows(flat, key, |leaves| leaves.get(*other).and_then(|value| value.as_str()))
+        };
+        if telling.iter().any(is_said_by) {
+            telling.retain(|other| *other != key);
         }
     }
-    varied
+    // A long value is worth its room only where it alone tells two trials apart.
+    for key in telling.clone().into_iter().filter(|key| is_any(key, Value::is_array)) {
+        let others: Vec<_> = telling.iter().copied().filter(|other| *other != key).collect();
+        let of_others = |leaves: &Leaves| -> Vec<_> {
+            others.iter().map(|other| leaves.get(*other).map(ToString::to_string)).collect()
+        };
+        if follows(flat, key, of_others) {
+            telling = others;
+        }
+    }
+    telling
 }
 
-/// The keys that mean nothing for a trial.
-fn ignored<'a>(leaves: &Leaves, ignore: &'a Ignore) -> Vec<&'a str> {
+/// Whether trials that are alike in something are alike in the value of a key.
+fn follows<'a, K: Ord>(flat: &'a [Leaves], key: &String, from: impl Fn(&'a Leaves) -> K) -> bool {
+    let mut seen = BTreeMap::new();
+    flat.iter().all(|leaves| {
+        let value = leaves.get(key);
+        *seen.entry(from(leaves)).or_insert(value) == value
+    })
+}
+
+/// What means something for a trial.
+fn meant<'a>(trial: &'a Table, ignore: &Ignore) -> Leaves<'a> {
+    let mut leaves = flatten(trial);
     let applies = ignore.iter().filter_map(|(key, by_value)| by_value.get(&text(leaves.get(key)?)));
-    applies.flatten().map(String::as_str).collect()
+    let ignored: Vec<&String> = applies.flatten().collect();
+    leaves.retain(|key, _| !ignored.iter().any(|of| is_of(key, of)));
+    leaves
 }
 
 /// Whether a key is this one, or goes with it: all of a table goes with its kind.
@@ -116,11 +123,24 @@ mod tests {
         let ignore = toml::from_str("'model.system' = { dml = ['routine.kind'] }").unwrap();
         label(&mut trials, &ignore);
         let labels = trials.each_ref().map(|trial| trial.label.as_str());
+        // The routine follows from the system.
         insta::assert_snapshot!(labels.join("\n"), @r"
         system=dml seed=0
         system=dml seed=1
-        system=vae routine=joint seed=0
-        system=vae routine=joint seed=1
+        system=vae seed=0
+        system=vae seed=1
+        ");
+        let mut trials = [
+            of("dml", "kind = 'alternate', alpha = 0.5", "['folds']", 0),
+            of("vae", "kind = 'alternate', alpha = 1.0", "['folds']", 0),
+            of("vae", joint, "['folds']", 0),
+        ];
+        label(&mut trials, &ignore);
+        let labels = trials.each_ref().map(|trial| trial.label.as_str());
+        insta::assert_snapshot!(labels.join("\n"), @r"
+        system=dml
+        system=vae routine=alternate
+        system=vae routine=joint
         ");
         // Two that differ in nothing else are told apart by a list.
         let mut alike = [of("dml", joint, "['folds', 'labelled']", 0), of("dml", joint, "['folds']", 0)];

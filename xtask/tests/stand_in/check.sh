@@ -14,8 +14,8 @@ for library in "$torch"/lib/*.so*; do
 done
 "${CXX:-c++}" -std=c++17 -O1 -fPIC -shared -w -I"$torch/include" -o "$lib/libtorch_cuda.so" xtask/tests/stand_in/cuda.cpp \
   -L"$lib" -ltorch_cpu -lc10
-on_stand_in() { # COUNTS COMMAND...
-  LD_LIBRARY_PATH=$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} STAND_IN_COUNTS=$work/$1.counts DML_TEST_DEVICE=cuda:0 "${@:2}"
+on_stand_in() { # COUNTS COMMAND...; tests run side by side, so each gets one thread
+  OMP_NUM_THREADS=1 LD_LIBRARY_PATH=$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} STAND_IN_COUNTS=$work/$1.counts DML_TEST_DEVICE=cuda:0 "${@:2}"
 }
 sum() { awk -F'[:,}]' -v at="$2" '{ sum += $at } END { print sum }' "$work/$1.counts"; } # COUNTS FIELD
 operations=2 to_device=4 to_host=6

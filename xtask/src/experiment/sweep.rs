@@ -131,12 +131,14 @@ impl Reader<'_> {
         if paths.len() < file.include.len() + usize::from(file.extends.is_some()) {
             return Ok(vec![]);
         }
-        let read = |other: PathBuf| {
+        let read = |(place, other): (usize, PathBuf)| {
             let builders = [self.builders.as_slice(), slice::from_ref(&other)].concat();
-            let reader = Reader { seeds: Some(file.seeds), builders, ..*self };
+            // No trial is taken from what is extended.
+            let is_extended = place == 0 && file.extends.is_some();
+            let reader = Reader { seeds: (!is_extended).then_some(file.seeds), builders, ..*self };
             reader.read().with_context(|| format!("named by {}", self.path().display()))
         };
-        paths.into_iter().map(read).collect()
+        paths.into_iter().enumerate().map(read).collect()
     }
 
     /// The file of a sweep that this file names: beside it, or else one that comes with the

@@ -154,6 +154,15 @@ fn a_file_anywhere_extends_what_lies_beside_it_or_else_what_is_shipped() {
 }
 
 #[test]
+fn too_many_seeds_are_a_mistake_of_the_file_that_asks_for_them() {
+    let root = sweeps(&[("table-1", "[base]\nseed = 0\n"), ("one", "extends = 'table-1'\n")]);
+    let one = root.path().join("xtask/sweeps/one.toml");
+    let text = fs::read_to_string(&one).unwrap();
+    fs::write(&one, text.replace("seeds = 1", "seeds = 4000000000")).unwrap();
+    insta::assert_snapshot!(complaint(root.path(), "one"), @"xtask/sweeps/one.toml: line 3: 4000000000 seeds make 4000000000 trials; at most 100000 would be right");
+}
+
+#[test]
 fn seeds_of_the_command_line_have_no_line() {
     let root = sweeps(&[("one", "[base]\nseed = 0\n")]);
     let error = Sweep::find(root.path(), "one", Some(4_000_000_000)).unwrap_err().to_string();

@@ -46,13 +46,20 @@ impl Manifest {
     /// # Errors
     /// When the set cannot be had (see [`Manifest::fetch`]) or a file is not what it should be.
     pub fn load(&self, name_or_path: &str, source: &Source, progress: bool) -> Result<Dataset, DataError> {
-        if files::is_path(name_or_path, "npz") {
-            let dataset = medmnist::read(Path::new(name_or_path))?;
+        let (path, is_path) = (Path::new(name_or_path), files::is_path(name_or_path, "npz"));
+        let is_known = !is_path && self.entry(name_or_path).is_ok();
+        if !is_known && path.is_dir() {
+            return Err(DataError::Value(format!(
+                "{name_or_path} is a folder, and a data set is a name or an npz file: `dml data import` makes one of pictures, or of idx files"
+            )));
+        }
+        if is_path {
+            let dataset = medmnist::read(path)?;
             return Ok(Dataset { sha256: sha256_of(name_or_path)?, ..dataset });
         }
-        if self.entry(name_or_path).is_err() && Path::new(name_or_path).exists() {
+        if !is_known && path.exists() {
             return Err(DataError::Value(format!(
-                "{name_or_path} is no name of a data set but a file or folder: to read it as an npz, write ./{name_or_path}"
+                "{name_or_path} is no name of a data set but a file: to read it as an npz, write ./{name_or_path}"
             )));
         }
         let Files { paths, release } = self.fetch(name_or_path, source, progress)?;

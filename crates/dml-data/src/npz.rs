@@ -159,7 +159,7 @@ fn what_it_is(start: &[u8], error: &ZipError) -> String {
         }
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => format!("is an npy file, which holds one array: {npz}"),
         [0, 0, 8, ..] | [0x1f, 0x8b, ..] => format!(
-            "is an idx file or gzipped: {npz}, with train_images, train_labels, test_images and test_labels for a data set"
+            "is an idx file or gzipped: {npz}, with train_images, train_labels, test_images and test_labels for a data set; `dml data import --images` makes one of idx files"
         ),
         [] => format!("is empty: {npz}"),
         _ => format!("is no npz file: {npz}"),

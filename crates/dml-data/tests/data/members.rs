@@ -210,7 +210,7 @@ fn what_cannot_be_read_says_what_it_is_and_what_to_do() {
         ),
         (
             &idx,
-            "is an idx file or gzipped: an npz is expected, as np.savez writes, with train_images, train_labels, test_images and test_labels for a data set",
+            "is an idx file or gzipped: an npz is expected, as np.savez writes, with train_images, train_labels, test_images and test_labels for a data set; `dml data import --images` makes one of idx files",
         ),
         (b"", "is empty: an npz is expected, as np.savez writes"),
         (b"text", "is no npz file: an npz is expected, as np.savez writes"),
@@ -271,8 +271,14 @@ fn a_file_that_is_named_as_a_data_set_is_told_from_one() {
     let sentence = |name: &str| load(name, &source, false).unwrap_err().to_string();
     assert_eq!(
         sentence("Cargo.toml"),
-        "Cargo.toml is no name of a data set but a file or folder: to read it as an npz, write ./Cargo.toml"
+        "Cargo.toml is no name of a data set but a file: to read it as an npz, write ./Cargo.toml"
     );
+    for folder in ["src", "./src"] {
+        let expected = format!(
+            "{folder} is a folder, and a data set is a name or an npz file: `dml data import` makes one of pictures, or of idx files"
+        );
+        assert_eq!(sentence(folder), expected);
+    }
     let expected = "./Cargo.toml: is no npz file: an npz is expected, as np.savez writes";
     assert_eq!(sentence("./Cargo.toml"), expected);
 }

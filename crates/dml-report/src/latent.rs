@@ -15,7 +15,7 @@ pub(crate) struct Latent {
     /// `[n, d]`
     pub(crate) embeddings: Array2<f32>,
     /// `[n]`
-    pub(crate) labels: Vec<u8>,
+    pub(crate) labels: Vec<u16>,
     /// Rows of the evaluated split, `[n]`.
     pub(crate) rows: Vec<i64>,
     /// Mean and log variance of the prior's components, both `[k, d]`.
@@ -40,8 +40,8 @@ impl Latent {
         let embeddings = npz.read_f32("embeddings")?;
         let (n, d) = embeddings.dim();
         let class =
-            |label| u8::try_from(label).map_err(|_| wrong(format!("label {label} is not in 0 to 255")));
-        let labels: Vec<u8> = npz.read_labels("labels")?.into_iter().map(class).collect::<Result<_, _>>()?;
+            |label| u16::try_from(label).map_err(|_| wrong(format!("label {label} is not in 0 to 65535")));
+        let labels: Vec<u16> = npz.read_labels("labels")?.into_iter().map(class).collect::<Result<_, _>>()?;
         let rows = npz.read_labels("rows")?;
         if labels.len() != n || rows.len() != n || d == 0 {
             return Err(wrong(format!(
@@ -162,6 +162,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(Latent::read(folder.path()).unwrap().is_none());
         let latent = blobs(30, 3, 0);
+        write_latent(folder.path(), &latent);
+        assert_eq!(Latent::read(folder.path()).unwrap().unwrap(), latent);
+        // As of a folder of many classes.
+        let latent = Latent { labels: (0..30).map(|i| i * 2000).collect(), ..latent };
         write_latent(folder.path(), &latent);
         assert_eq!(Latent::read(folder.path()).unwrap().unwrap(), latent);
     }

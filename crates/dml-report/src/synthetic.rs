@@ -167,7 +167,7 @@ pub(crate) fn blobs(n: usize, d: usize, seed: u64) -> Latent {
     let centre = |class: usize, j: usize| 6.0 * ((class * (j + 1) * 5) as f32).sin();
     Latent {
         embeddings: ndarray::Array2::from_shape_fn((n, d), |(i, j)| centre(i % 10, j) + 1.5 * noise(i, j)),
-        labels: (0..n).map(|i| (i % 10) as u8).collect(),
+        labels: (0..n).map(|i| (i % 10) as u16).collect(),
         rows: (0..n as i64).collect(),
         components: Some((
             ndarray::Array2::from_shape_fn((4, d), |(k, j)| if (k >> (j % 2)) & 1 == 1 { 1.0 } else { -1.0 }),

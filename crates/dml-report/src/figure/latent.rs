@@ -21,7 +21,7 @@ const MOST_POINTS: usize = 1000;
 struct Panel {
     title: String,
     points: Array2<f64>,
-    labels: Vec<u8>,
+    labels: Vec<u16>,
     /// Centre and the two standard deviations.
     components: Vec<([f64; 2], [f64; 2])>,
 }
@@ -50,10 +50,10 @@ pub(super) fn draw(groups: &[Group], store: &RunStore) -> Result<Drawn, ReportEr
             found.into_iter().map(|(title, latent)| scope.spawn(|| panel(title, latent))).collect();
         started.into_iter().map(|thread| thread.join().expect("drawing does not panic")).collect()
     });
-    let mut classes: Vec<u8> = panels.iter().flat_map(|p| p.labels.iter().copied()).collect();
+    let mut classes: Vec<u16> = panels.iter().flat_map(|p| p.labels.iter().copied()).collect();
     classes.sort_unstable();
     classes.dedup();
-    let names: Vec<String> = classes.iter().map(u8::to_string).collect();
+    let names: Vec<String> = classes.iter().map(u16::to_string).collect();
     let colours: Vec<usize> = classes.iter().map(|&c| usize::from(c)).collect();
     Ok(Drawn::with(caption, |theme| {
         let columns = panels.len().min(3);
@@ -115,7 +115,7 @@ fn draw_panel(area: &Area, theme: &Theme, panel: &Panel, side: u32) -> Drawing {
     let half = ((x_high - x_low).max(y_high - y_low) / 2.0).max(1e-6) * 1.06;
     let window = |low: f64, high: f64| f64::midpoint(low, high) - half..f64::midpoint(low, high) + half;
     let mut chart = axes(&area, theme, window(x_low, x_high), window(y_low, y_high), &NO_NAMES)?;
-    let mut classes: Vec<u8> = panel.labels.clone();
+    let mut classes: Vec<u16> = panel.labels.clone();
     classes.sort_unstable();
     classes.dedup();
     for &class in &classes {

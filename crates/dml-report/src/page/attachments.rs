@@ -96,7 +96,7 @@ fn png_url(path: &Path) -> Result<String, ReportError> {
     Ok(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(&png)))
 }
 
-/// Points as 16-bit x and y within their ranges, a class byte and a 32-bit row each, little-endian.
+/// Points as 16-bit x and y within their ranges, a 32-bit row and a 16-bit class each, little-endian.
 fn pack(latent: &Latent, sheet: Option<usize>) -> Value {
     let d = latent.embeddings.ncols();
     let points = if d > 2 { principal_plane(&latent.embeddings) } else { plane(&latent.embeddings) };
@@ -111,7 +111,7 @@ fn pack(latent: &Latent, sheet: Option<usize>) -> Value {
         bytes.extend(points.column(axis).iter().flat_map(|&x| step(x).to_le_bytes()));
     }
     bytes.extend(latent.rows.iter().flat_map(|&row| (row as u32).to_le_bytes()));
-    bytes.extend(&latent.labels);
+    bytes.extend(latent.labels.iter().flat_map(|label| label.to_le_bytes()));
     let components: Vec<[f64; 4]> = latent
         .components
         .iter()

@@ -171,7 +171,8 @@ impl TryFrom<Choice> for ChoiceSpec {
 ///
 /// Two one-sided paired t tests over seeds (Schuirmann 1987): equivalent is what is shown to differ
 /// by less than the margin, after Holm's correction for all comparisons of the report, verdicts and
-/// these together. Not shown is not different.
+/// these together. Not shown is not different. Where a trial diverged nothing is shown: the seeds
+/// that are left are those on which it went well.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EquivalenceSpec {

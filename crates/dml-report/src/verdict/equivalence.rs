@@ -29,12 +29,15 @@ pub(crate) struct Equivalence {
     /// The largest difference that means nothing.
     pub(crate) margin: f64,
     /// The larger p of the two one-sided t tests, multiplied as Holm (1979) says for all
-    /// comparisons of the report. `None` of fewer than two seeds.
+    /// comparisons of the report. `None` of fewer than two seeds, and where a trial diverged.
     pub(crate) adjusted_p: Option<f64>,
     /// Comparisons that Holm's procedure counts.
     pub(crate) comparisons: usize,
     /// Seeds that the sweep asks for.
     pub(crate) asked: usize,
+    /// Whether a trial diverged. The seeds that are left are those on which it went well, so they
+    /// show nothing.
+    diverged: bool,
     /// Keys in which the trials of a seed differ, whose mean it is.
     averaged: Vec<String>,
 }
@@ -97,6 +100,7 @@ impl Equivalence {
         };
         let differences: Vec<f64> = seeds.values().filter_map(difference).collect();
         let sides = seeds.values().flatten().filter(|trials| !trials.is_empty());
+        let diverged = seeds.values().flatten().flatten().any(|trial| trial.diverged());
         let averaged: BTreeSet<String> = sides.flat_map(|trials| varying_keys(trials)).collect();
         Self {
             name: spec.name.clone(),
@@ -105,9 +109,10 @@ impl Equivalence {
             sides: [a.clone(), b.clone()],
             difference: Estimate::of(&differences),
             margin: spec.margin,
-            adjusted_p: p_value(&differences, spec.margin),
+            adjusted_p: p_value(&differences, spec.margin).filter(|_| !diverged),
             comparisons: 0,
             asked: seeds.len(),
+            diverged,
             averaged: averaged.into_iter().collect(),
         }
     }
@@ -163,6 +168,9 @@ impl Equivalence {
                 .then(|| "Its whole interval, which is not corrected, is beyond the margin.".to_string()),
             (difference.n < self.asked)
                 .then(|| format!("{} of {} seeds have both scores.", difference.n, self.asked)),
+            self.diverged.then(|| {
+                "Trials diverged in places: the seeds left are those on which they went well, so they show nothing.".into()
+            }),
             (!self.averaged.is_empty()).then(|| {
                 format!(
                     "Careful: a seed is the mean over trials that differ in {}.",

@@ -17,6 +17,8 @@ pub(crate) enum Cause {
     ControlDiverged,
     /// A result is missing, of the pair or of a trial that the tuned keys are chosen by.
     NoResult,
+    /// No trial decides the tuned keys: none is equal to the pair's in all but the keys of `on`.
+    NothingDecides,
     /// Another pair of the same seed is lost: a seed counts with all its pairs or not at all.
     OtherPair,
 }
@@ -144,6 +146,9 @@ impl<'t, 'a> Side<'t, 'a> {
     /// where nothing is tuned.
     fn tuned(&mut self, trials: &[&'t Evidence<'a>]) -> Result<Vec<&'t Evidence<'a>>, Cause> {
         let Some(choose) = self.choose else { return Ok(trials.to_vec()) };
+        if self.deciding.is_empty() {
+            return Err(Cause::NothingDecides);
+        }
         let best = best(choose, &self.deciding)?.ok_or(self.all_diverged)?;
         let trials = trials.iter().filter(|t| setting(t, choose) == best).copied().collect();
         *self.chosen.entry(best).or_insert(0) += 1;

@@ -23,9 +23,10 @@ fn verdicts(spec: &str, synthetic: &Synthetic) -> Vec<Verdict> {
 }
 
 /// Lost pairs in the order of [`Cause`].
-fn lost(verdict: &Verdict) -> [usize; 4] {
-    use Cause::{ControlDiverged, NoResult, OtherPair, TreatmentDiverged};
-    [TreatmentDiverged, ControlDiverged, NoResult, OtherPair].map(|cause| verdict.lost.to(cause))
+fn lost(verdict: &Verdict) -> [usize; 5] {
+    use Cause::{ControlDiverged, NoResult, NothingDecides, OtherPair, TreatmentDiverged};
+    [TreatmentDiverged, ControlDiverged, NoResult, NothingDecides, OtherPair]
+        .map(|cause| verdict.lost.to(cause))
 }
 
 /// Lets the autoencoder beat (or not) the control by a noisy amount.
@@ -119,13 +120,13 @@ fn lost_pairs_are_counted_by_cause() {
     synthetic.diverge("dml", 10.0, 1);
     synthetic.lose("dml", 0.1, 0);
     let verdicts = verdicts(SPEC, &synthetic);
-    assert_eq!((verdicts[0].pairs, lost(&verdicts[0])), (4, [2, 0, 0, 0]));
-    assert_eq!((verdicts[1].pairs, lost(&verdicts[1])), (4, [0, 1, 0, 0]));
+    assert_eq!((verdicts[0].pairs, lost(&verdicts[0])), (4, [2, 0, 0, 0, 0]));
+    assert_eq!((verdicts[1].pairs, lost(&verdicts[1])), (4, [0, 1, 0, 0, 0]));
     assert!(verdicts[1].words().contains(" The sign flips alone would leave it undecided."));
     insta::assert_snapshot!(csv(&verdicts), @r#"
-    verdict,case,score,ruling,difference,low,high,seeds,holm_p,holm_sign_flip_p,comparisons,null_model,pairs,lost_treatment_diverged,lost_control_diverged,lost_no_result,lost_other_pair_of_seed,two_way_low,two_way_high
-    decoder,"data mnist, labelled percent 0.1",test_folds.knn.accuracy,undecided,0.104500,0.021910,0.187090,2,,,2,false,4,2,0,0,0,,
-    decoder,"data mnist, labelled percent 10",test_folds.knn.accuracy,supported,0.100333,0.076206,0.124461,3,0.006218,0.500000,2,false,4,0,1,0,0,,
+    verdict,case,score,ruling,difference,low,high,seeds,holm_p,holm_sign_flip_p,comparisons,null_model,pairs,lost_treatment_diverged,lost_control_diverged,lost_no_result,lost_nothing_decides,lost_other_pair_of_seed,two_way_low,two_way_high
+    decoder,"data mnist, labelled percent 0.1",test_folds.knn.accuracy,undecided,0.104500,0.021910,0.187090,2,,,2,false,4,2,0,0,0,0,,
+    decoder,"data mnist, labelled percent 10",test_folds.knn.accuracy,supported,0.100333,0.076206,0.124461,3,0.006218,0.500000,2,false,4,0,1,0,0,0,,
     "#);
 }
 
@@ -229,6 +230,27 @@ fn one_score_is_compared_across_the_values_of_a_key() {
     let first = equivalences_csv(&judged.equivalences);
     let sides = "same,labelled percent 0.1,test_folds.knn.accuracy with system dml,test_folds.knn.accuracy with system dml_autoencoder,";
     assert!(first.lines().nth(1).unwrap().starts_with(sides), "{first}");
+}
+
+#[test]
+fn what_is_left_after_a_divergence_is_not_shown_to_be_equivalent() {
+    let judged = |diverged: bool| {
+        let mut synthetic = with_effect(10, |_| 0.001);
+        if diverged {
+            synthetic.diverge("dml_autoencoder", 0.1, 3);
+        }
+        let spec = "name = 'same'\nsays = 'A decoder changes nothing'\neach = []\nacross = 'model.system'\n\
+                    margin = 0.02\nscores = ['test_folds.knn.accuracy']\n\
+                    select = { 'data.labelled_percent' = 0.1, 'routine.alpha' = 0.5, 'model.system' = ['dml', 'dml_autoencoder'] }";
+        let (spec, ignore) = (toml::from_str(spec).unwrap(), Ignore::new());
+        let trials = join(&synthetic.results, &synthetic.expected, &ignore);
+        judge(&[], &[spec], &trials, &Ranks::of(&trials)).equivalences.remove(0)
+    };
+    assert!(judged(false).is_shown());
+    let left = judged(true);
+    assert!(!left.is_shown() && left.adjusted_p.is_none());
+    let words = left.words();
+    assert!(words.ends_with("7 of 10 seeds have both scores. Trials diverged in places: the seeds left are those on which they went well, so they show nothing."), "{words}");
 }
 
 fn is_dml(trial: &toml::Table) -> bool {

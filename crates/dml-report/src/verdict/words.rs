@@ -124,6 +124,10 @@ impl Verdict {
             (Cause::TreatmentDiverged, "the treatment diverged"),
             (Cause::ControlDiverged, "the control diverged"),
             (Cause::NoResult, "a result is missing"),
+            (
+                Cause::NothingDecides,
+                "no trial decides the tuned keys, one that is like them in all but the keys of `on`",
+            ),
             (Cause::OtherPair, "their seed has lost another pair"),
         ];
         let lost = why.map(|(cause, why)| (self.lost.to(cause), why)).into_iter().filter(|(n, _)| *n > 0);
@@ -248,10 +252,11 @@ pub(crate) fn by_saying(equivalences: &[Equivalence]) -> Vec<(&str, Vec<&Equival
 }
 
 /// Columns of lost pairs.
-const LOST: [(Cause, &str); 4] = [
+const LOST: [(Cause, &str); 5] = [
     (Cause::TreatmentDiverged, "lost_treatment_diverged"),
     (Cause::ControlDiverged, "lost_control_diverged"),
     (Cause::NoResult, "lost_no_result"),
+    (Cause::NothingDecides, "lost_nothing_decides"),
     (Cause::OtherPair, "lost_other_pair_of_seed"),
 ];
 

@@ -86,6 +86,32 @@ fn the_control_can_be_tuned_as_the_treatment_is() {
     assert!(verdicts[0].choice.contains("alpha 0.5 in 2 of 2"), "{}", verdicts[0].choice);
 }
 
+#[test]
+fn where_no_trial_is_like_the_judged_ones_nothing_decides_and_nothing_is_said_to_have_diverged() {
+    let mut synthetic = tuned_on_validation();
+    let is_of_validation = |trial: &Table| trial["evaluation"]["split"].as_str() == Some("validation");
+    // The split is held out of the training images, which `on` does not say.
+    for trial in synthetic.expected.iter_mut().chain(synthetic.results.iter_mut().map(|r| &mut r.trial)) {
+        let held_out = if is_of_validation(trial) { 5000 } else { 0 };
+        trial["data"].as_table_mut().unwrap().insert("validation".into(), held_out.into());
+    }
+    for result in &mut synthetic.results {
+        result.id = trial_id(&result.trial);
+    }
+    let verdict = verdicts(&choosing(), &synthetic).remove(0);
+    assert_eq!((verdict.pairs, lost(&verdict)), (2, [0, 0, 0, 2, 0]));
+    assert_eq!(verdict.diverged, Diverged::default());
+    let words = verdict.words();
+    assert!(
+        words.contains(
+            "2 because no trial decides the tuned keys, one that is like them in all but the keys of `on`"
+        ),
+        "{words}"
+    );
+    let whole = choosing().replace("{ 'evaluation.split'", "{ 'data.validation' = 5000, 'evaluation.split'");
+    assert_eq!(lost(&verdicts(&whole, &synthetic)[0]), [0; 5]);
+}
+
 /// `change` of every trial beside the trial itself, with its own result.
 fn twice(synthetic: &mut Synthetic, change: impl Fn(&mut Table), score: impl Fn(&Table) -> Option<f64>) {
     let (mut expected, mut results) = (Vec::new(), Vec::new());
@@ -126,7 +152,7 @@ fn a_seed_that_has_lost_a_pair_is_left_out_whole() {
     let difference = verdicts[0].difference.unwrap();
     assert_eq!(difference.n, 3, "{difference:?}");
     assert!((difference.mean - 0.1).abs() < 1e-12, "{difference:?}");
-    assert_eq!((verdicts[0].pairs, lost(&verdicts[0])), (8, [0, 0, 1, 1]));
+    assert_eq!((verdicts[0].pairs, lost(&verdicts[0])), (8, [0, 0, 1, 0, 1]));
     let words = verdicts[0].words();
     assert!(words.ends_with("2 of 8 pairs are lost: 1 because a result is missing, 1 because their seed has lost another pair."), "{words}");
 }
@@ -180,7 +206,7 @@ fn nothing_is_chosen_before_all_trials_that_decide_have_ended() {
     };
     assert!(judged(|_| ()).choice.contains("alpha 1 in 3 of 3"));
     let missing = judged(|synthetic| synthetic.results.retain(|result| !decides(result)));
-    assert_eq!((missing.pairs, lost(&missing), missing.difference), (3, [0, 0, 3, 0], None));
+    assert_eq!((missing.pairs, lost(&missing), missing.difference), (3, [0, 0, 3, 0, 0], None));
     let diverged = judged(|synthetic| {
         for result in synthetic.results.iter_mut().filter(|result| decides(result)) {
             result.outcome = Outcome::Diverged { epoch: 1, reason: "made up".into() };

@@ -19,7 +19,7 @@ use crate::experiment::Sweep;
 pub(crate) const FOLDER: &str = "results";
 
 fn path(folder: &Path, name: &str) -> PathBuf {
-    folder.join(name).with_extension("jsonl")
+    folder.join(format!("{name}.jsonl"))
 }
 
 /// Writes the results that a sweep has into `folder`, in the order of its trials; how many.

@@ -57,6 +57,14 @@ impl Claims {
         Ok(held.map(|held| Claim { _held: held }))
     }
 
+    /// Whether a claim of this file has been made: what shows it may be left of one that is over.
+    pub(crate) fn left_traces(self, path: &Path) -> bool {
+        match self {
+            Self::Locks => path.exists(),
+            Self::Heartbeat(_) => numbers(path).is_ok_and(|numbers| !numbers.is_empty()),
+        }
+    }
+
     /// Whether claims can be made where this file lies.
     pub(crate) fn check(self, path: &Path) -> Result<(), StoreError> {
         if self == Self::Locks {
@@ -263,6 +271,17 @@ mod tests {
         let (_folder, file) = file();
         fs::create_dir(numbered(&file, 1)).unwrap();
         assert!(Claims::Heartbeat(MINUTE).take(&file).unwrap().is_none());
+    }
+
+    #[test]
+    fn claims_of_both_kinds_leave_traces_and_a_question_leaves_none() {
+        for claims in [Claims::Locks, Claims::Heartbeat(MINUTE)] {
+            let (folder, file) = file();
+            assert!(!claims.left_traces(&file) && left(&folder).is_empty());
+            let claim = claims.take(&file).unwrap().unwrap();
+            assert!(claims.left_traces(&file), "{claims:?}");
+            drop(claim);
+        }
     }
 
     #[test]

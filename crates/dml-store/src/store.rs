@@ -272,6 +272,11 @@ impl RunStore {
         self.claims.take(&self.file(id, names::LOCK))
     }
 
+    /// Whether any process has claimed a trial, now or before: asking makes no claim.
+    pub fn was_claimed(&self, id: &str) -> bool {
+        self.claims.left_traces(&self.file(id, names::LOCK))
+    }
+
     /// Takes what another file of the store stands for, as [`RunStore::claim`] takes a trial.
     ///
     /// # Errors

@@ -55,7 +55,7 @@ impl Standing {
 /// Whether another process runs the trial. Asking takes the claim for a moment: a `dml run` that
 /// comes just then passes the trial by, and its sweep comes back to it.
 pub(crate) fn is_claimed(store: &RunStore, id: &str) -> bool {
-    store.trial_directory(id).join("lock").exists() && matches!(store.claim(id), Ok(None))
+    store.was_claimed(id) && matches!(store.claim(id), Ok(None))
 }
 
 /// Where all trials stand, in their order.

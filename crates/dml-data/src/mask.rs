@@ -14,6 +14,8 @@ pub enum Sampling {
     Uniform,
     /// Each class keeps its share of the rows as closely as whole rows allow.
     Stratified,
+    /// Each class keeps as many rows as any other, to one, as long as it has some left.
+    Balanced,
     /// Every label that is given is kept: of data that is labelled in part.
     Given,
 }
@@ -37,7 +39,8 @@ impl Mask {
     /// one order of the rows. [`Sampling::Stratified`] draws k rows so that each class c with `n_c`
     /// of the n rows gets `k * n_c / n` of them, rounded down or up (see `proportional`); where k
     /// is smaller than the number of classes, larger classes come first and the seed decides
-    /// between equal ones. [`Sampling::Given`] takes all of them.
+    /// between equal ones. [`Sampling::Balanced`] takes one of each class in turn; the seed decides
+    /// which classes come first. [`Sampling::Given`] takes all of them.
     ///
     /// # Errors
     /// When `percent` is not in (0, 100], or not 100 for [`Sampling::Given`]; when it rounds to no
@@ -79,6 +82,7 @@ impl Mask {
         match sampling {
             Sampling::Uniform => rows.truncate(n_rows),
             Sampling::Stratified => rows = proportional(&rows, &labels, n_classes, n_rows, seed),
+            Sampling::Balanced => rows = balanced(&rows, &labels, n_classes, n_rows, seed),
             Sampling::Given => {}
         }
         rows.sort_unstable();
@@ -96,7 +100,7 @@ fn check_given(percent: f64, sampling: Sampling) -> Result<(), DataError> {
     if sampling == Sampling::Given && percent.to_bits() != 100.0_f64.to_bits() {
         return Err(DataError::Value(format!(
             "{percent} percent of the given labels cannot be kept by the sampling `given`, which keeps all: it must be 100, or the sampling \
-             uniform or stratified"
+             uniform, stratified or balanced"
         )));
     }
     Ok(())
@@ -143,13 +147,26 @@ fn proportional(
     rows
 }
 
+/// The first `n_rows` of an order of the rows that takes one of each class in turn, while it has
+/// any. Within a class, rows keep the order of `shuffled`.
+fn balanced(shuffled: &[usize], labels: &[i32], n_classes: usize, n_rows: usize, seed: u64) -> Vec<usize> {
+    let mut members = vec![Vec::new(); n_classes];
+    for &row in shuffled {
+        members[labels[row] as usize].push(row);
+    }
+    members.shuffle(&mut random::keyed(seed, "mask turns", 0));
+    let largest = members.iter().map(Vec::len).max().unwrap_or(0);
+    let turn = |round: usize| members.iter().filter_map(move |of_class| of_class.get(round)).copied();
+    (0..largest).flat_map(turn).take(n_rows).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    const BOTH: [Sampling; 2] = [Sampling::Uniform, Sampling::Stratified];
+    const DRAWN: [Sampling; 3] = [Sampling::Uniform, Sampling::Stratified, Sampling::Balanced];
 
     /// MNIST's 60,000 labels by class, as a stand-in for the labels themselves.
     fn mnist_like() -> Vec<u8> {
@@ -160,12 +177,36 @@ mod tests {
     #[test]
     fn the_papers_percentages_of_mnist_are_exact() {
         let labels = mnist_like();
-        for sampling in BOTH {
+        for sampling in DRAWN {
             for (percent, expected) in [(0.01, 6), (0.1, 60), (10.0, 6_000), (100.0, 60_000)] {
                 let mask = Mask::draw(&labels, 10, percent, sampling, 5).unwrap();
                 assert_eq!(mask.rows().len(), expected);
             }
         }
+    }
+
+    #[test]
+    fn of_balanced_labels_each_class_has_as_many_while_it_has_some() {
+        let of_class = |labels: &[u8], percent: f64, seed: u64| {
+            let mask = Mask::draw(labels, 10, percent, Sampling::Balanced, seed).unwrap();
+            let mut counts = [0_usize; 10];
+            for &row in mask.rows() {
+                counts[usize::from(labels[row])] += 1;
+            }
+            counts
+        };
+        // A hundred labels of MNIST are ten of each class, of whatever size the class is.
+        assert_eq!(of_class(&mnist_like(), 100.0 / 600.0, 3), [10; 10]);
+        // Six are of six classes, which the seed decides.
+        let six = [0, 1, 2].map(|seed| of_class(&mnist_like(), 0.01, seed));
+        assert!(six.iter().all(|counts| counts.iter().filter(|&&n| n == 1).count() == 6), "{six:?}");
+        assert!(six[0] != six[1] || six[1] != six[2]);
+        // Classes of 1 and 2 rows are soon over, and the others take the rest.
+        let uneven: Vec<u8> =
+            (0..40).map(|row| [0, 1, 1].get(row).copied().unwrap_or(2 + (row % 2) as u8)).collect();
+        let counts = of_class(&uneven, 50.0, 1);
+        assert_eq!((counts[0], counts[1], counts[2] + counts[3]), (1, 2, 17));
+        assert!(counts[2].abs_diff(counts[3]) <= 1, "{counts:?}");
     }
 
     #[test]
@@ -203,7 +244,7 @@ mod tests {
     fn of_data_that_is_labelled_in_part_only_given_labels_are_drawn_or_all_are_kept() {
         let labels: Vec<i32> = (0..300).map(|row| if row % 3 == 0 { row % 2 } else { -1 }).collect();
         let draw = |percent, sampling| Mask::draw(&labels, 2, percent, sampling, 8);
-        for sampling in BOTH {
+        for sampling in DRAWN {
             let mask = draw(10.0, sampling).unwrap();
             assert_eq!(mask.rows().len(), 10);
             assert!(mask.rows().iter().all(|row| row % 3 == 0));
@@ -213,7 +254,7 @@ mod tests {
         assert_eq!(
             draw(20.0, Sampling::Given).unwrap_err().to_string(),
             "20 percent of the given labels cannot be kept by the sampling `given`, which keeps all: it must be 100, or the sampling \
-             uniform or stratified"
+             uniform, stratified or balanced"
         );
         assert_eq!(
             Mask::draw(&[-1; 4], 0, 100.0, Sampling::Given, 0).unwrap_err().to_string(),
@@ -241,10 +282,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_mask_is_sorted_exact_and_nested(
-            labels in labels(), seed: u64, small in 0.5..100.0, large in 0.5..100.0, stratified: bool,
+            labels in labels(), seed: u64, small in 0.5..100.0, large in 0.5..100.0, which in 0_usize..3,
         ) {
             let (small, large) = if small <= large { (small, large) } else { (large, small) };
-            let sampling = BOTH[usize::from(stratified)];
+            let sampling = DRAWN[which];
             let count = |percent: f64| (percent / 100.0 * labels.len() as f64).round() as usize;
             prop_assume!(count(small) > 0);
             let inner = Mask::draw(&labels, 10, small, sampling, seed).unwrap();

@@ -220,14 +220,20 @@ impl Points {
             Assigned { clusters, relative, sums }
         };
         let rows = self.rows.axis_chunks_iter(Axis(0), N_ROWS).into_par_iter();
-        let parts: Vec<_> = self.groups.par_chunks(N_ROWS / N_GROUP * d).zip(rows).map(part).collect();
+        let parts: Vec<_> = self.groups.par_chunks(N_ROWS / N_GROUP * d).zip(rows).collect();
         let join = |mut all: Assigned, part: Assigned| {
             all.clusters.extend(part.clusters);
             all.relative.extend(part.relative);
             all.sums += &part.sums;
             all
         };
-        parts.into_iter().reduce(join).expect("there are points")
+        // Some at a time: each has sums of all clusters, which may be many.
+        let at_once = 2 * rayon::current_num_threads();
+        let some = parts.chunks(at_once).flat_map(|some| {
+            let some = some.par_iter().map(|&(group, rows)| part((group, rows)));
+            some.collect::<Vec<_>>()
+        });
+        some.reduce(join).expect("there are points")
     }
 }
 

@@ -20,6 +20,7 @@ mod import;
 mod known;
 mod options;
 mod partly;
+mod poisoned;
 mod resume;
 mod run;
 mod rungs;

@@ -84,7 +84,23 @@ fn is_fitted(pictures: &Path, model: &Path) {
     assert_eq!((again, fs::read_to_string(model.join("log.txt")).unwrap()), (out, log));
 }
 
+/// The CSV beside an npz names its training images, and no others.
+fn named_by_split(truth: &Path, model: &Path, labels: &Path) {
+    let own = truth.join("own.npz");
+    let import = ["data", "import", text(truth), "--size=12", "--test", text(truth), "--out", text(&own)];
+    let (code, _, err) = call(&import);
+    assert_eq!(code, Some(0), "{err}");
+    for (split, first) in [("test", "row 0,"), ("train", text(truth))] {
+        let (code, _, err) =
+            call(&["label", text(model), text(&own), "--split", split, "--out", text(labels)]);
+        assert_eq!(code, Some(0), "{err}");
+        let rows = fs::read_to_string(labels).unwrap();
+        assert!(rows.lines().nth(1).unwrap().starts_with(first), "{split}: {rows}");
+    }
+}
+
 fn labels(pictures: &Path, model: &Path, labels: &Path) {
+    let truth = tempfile::tempdir().unwrap();
     let (code, out, err) = call(&["label", text(model), "--out", text(labels)]);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.ends_with("labels.csv: labels of 24 images\n"), "{out}");
@@ -96,9 +112,19 @@ fn labels(pictures: &Path, model: &Path, labels: &Path) {
         assert_eq!(label, ["bottom", "middle", "top"][2 - number % 3], "{row}");
         assert!((0.0..=1.0).contains(&confidence.parse::<f64>().unwrap()), "{row}");
         assert!(nearest.contains(&format!("/{label}/")), "{row}");
+        let place = truth.path().join(label);
+        fs::create_dir_all(&place).unwrap();
+        fs::copy(file, place.join(Path::new(file).file_name().unwrap())).unwrap();
     }
+    let (_, out, _) = call(&["label", text(model), text(truth.path()), "--out", text(labels)]);
+    assert!(out.ends_with("24 of 24 whose class was known are right\n"), "{out}");
+    named_by_split(truth.path(), model, labels);
     let (_, out, _) = call(&["label", text(model), text(pictures), "--read-out=knn", "--out", text(labels)]);
-    assert!(out.contains("12 of 12 whose class was known are right"), "{out}");
+    assert!(
+        out.ends_with("12 are among the labelled images of training, and say nothing about the others\n"),
+        "{out}"
+    );
+    assert!(!out.contains("are right"), "{out}");
     let (_, out, _) = call(&["label", text(model), "--at-least=1", "--out", text(labels)]);
     assert!(out.contains("labels of 0 images; 24 were too doubtful"), "{out}");
     let one = pictures.join("top/00.png");
@@ -233,7 +259,7 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
     refused(&["--folds=1"], 2, "--folds 1 tests on nothing; it must be 0, or 2 at least");
     refused(&["--minutes=0"], 2, "--minutes must be above 0");
     refused(&["--set=epochs"], 2, "epochs is no setting; training.epochs=5 would be one");
-    refused(&["--set=data.validation=3"], 1, "--set data.validation is for the training");
+    refused(&["--set=data.validation=3"], 2, "--set data.validation is for the training");
     refused(&["--set=training.epoch=3"], 1, "there is no key `epoch`");
     refused(&["--size=0"], 1, "a size of 0 pixels is out of range; it must be 1 to 128");
 

@@ -114,4 +114,17 @@ fn what_cannot_be_imported_is_refused_in_a_sentence() {
     let name = told(&[&path, "--out", "own.zip"]);
     assert!(name.contains("--out own.zip is no npz file; a name that ends in .npz would be right"), "{name}");
     assert!(!Path::new(&out).exists(), "nothing is half written");
+
+    // A list of test pictures is not to be lost, either.
+    draw(&folder.path().join("pictures/a/1.png"), 0, 200);
+    let list = folder.path().join("test.csv");
+    fs::write(&list, "file,label\npictures/a/1.png,a\n").unwrap();
+    let npz = folder.path().join("test.npz");
+    let pictures = folder.path().join("pictures");
+    let lost = told(&[text(&pictures), "--test", text(&list), "--out", text(&npz)]);
+    assert!(lost.contains("test.csv would be overwritten, as the CSV of"), "{lost}");
+    assert_eq!(fs::read_to_string(&list).unwrap(), "file,label\npictures/a/1.png,a\n");
+    fs::write(folder.path().join("own.csv"), "").unwrap();
+    let typo = told(&["nowhere", "--out", &out]);
+    assert!(typo.contains("nowhere: No such file or directory"), "{typo}");
 }

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use dml_data::files::write_aside;
 use dml_data::{Dataset, Manifest, Source, Split, class_counts, sample_sheet};
 
 use crate::pictures::{self, PictureArguments};
-use crate::print;
+use crate::{WrongCall, print};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
@@ -100,10 +100,14 @@ fn list() -> Result<()> {
 fn import(arguments: &ImportArguments) -> Result<()> {
     let ImportArguments { pictures, out, test, how } = arguments;
     if out.extension().is_none_or(|extension| extension != "npz") {
-        bail!("--out {} is no npz file; a name that ends in .npz would be right", out.display());
+        let sentence =
+            format!("--out {} is no npz file; a name that ends in .npz would be right", out.display());
+        return Err(WrongCall(sentence).into());
     }
     let pictures = how.path(pictures.as_deref());
-    pictures::refuse_overwritten(pictures, out)?;
+    for list in [pictures].into_iter().chain(test.as_deref()) {
+        pictures::refuse_overwritten(list, out)?;
+    }
     let read = how.read(pictures)?;
     let test = test.as_deref().map(|path| how.read_test(path, &read)).transpose()?;
     pictures::write(&read, test.as_ref(), out)?;

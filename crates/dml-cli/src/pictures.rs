@@ -98,7 +98,9 @@ pub(crate) fn write(pictures: &Pictures, test: Option<&Pictures>, npz: &Path) ->
 /// Refuses to write a data set where its CSV would take the place of the list that it is read from.
 pub(crate) fn refuse_overwritten(list: &Path, npz: &Path) -> Result<()> {
     let csv = npz.with_extension("csv");
-    if csv.exists() && csv.canonicalize()? == list.canonicalize()? {
+    // A list that is not there is named when it is read.
+    let is_list = |csv: PathBuf| list.canonicalize().is_ok_and(|list| list == csv);
+    if csv.canonicalize().is_ok_and(is_list) {
         bail!("{} would be overwritten, as the CSV of {}; use another --out", list.display(), npz.display());
     }
     Ok(())

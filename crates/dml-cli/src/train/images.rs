@@ -63,7 +63,8 @@ impl Images {
         let data = dml_data::load(images, source, true)?;
         check_shape(images, data.shape, model.data.shape)?;
         let default = if data.test.is_some() { Split::Test } else { Split::Train };
-        let of_set = of_split(&data, split.unwrap_or(default), images)?;
+        let split = split.unwrap_or(default);
+        let of_set = of_split(&data, split, images)?;
         let rows = Rows::beside(images)?;
         let names = model.class_names();
         let place = |&label: &i32| {
@@ -74,6 +75,8 @@ impl Images {
             names.iter().position(|own| *own == name).map_or(-1, |place| place as i32)
         };
         let (pixels, labels) = (of_set.images.clone(), of_set.labels.iter().map(place).collect());
+        // The CSV lists training images alone.
+        let rows = rows.filter(|_| split == Split::Train);
         let files = rows.map(|rows| rows.files).filter(|files| files.len() == of_set.labels.len());
         Ok(Self { pixels, labels, files })
     }

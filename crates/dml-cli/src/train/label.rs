@@ -1,5 +1,6 @@
 //! `dml label`: classes of unsorted images, and how sure they are.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,7 +9,7 @@ use clap::Args;
 use dml_data::Source;
 use dml_data::files::write_aside;
 use dml_eval::{NearestOfClasses, Readout};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{Deserialize, IntoDeserializer};
 
@@ -78,7 +79,7 @@ pub(crate) fn label(arguments: &LabelArguments) -> Result<ExitCode> {
     }
     let out = &arguments.out;
     write_aside(out, &rows.into_inner()?).with_context(|| out.display().to_string())?;
-    summary(&guessed, &images, &order, out)
+    summary(&model, (&guessed, &images), &order, out)
 }
 
 /// A class that was guessed.
@@ -103,12 +104,11 @@ fn unlabelled(model: &Model) -> Result<Images> {
 fn guess(model: &Model, arguments: &LabelArguments, images: &Images) -> Result<Vec<Guessed>> {
     let labelled = model.embed_labelled();
     let queries = model.embed(images.pixels.view());
-    let found = model.nearest(labelled.view(), queries.view())?;
-    let classes = match arguments.read_out {
-        Readout::Nearest => found.classes(),
+    let read_out = match arguments.read_out {
+        Readout::Nearest => None,
         other => {
             let classifier = other.classifier::<u32>(model.trial.train.seed);
-            classifier.fit_predict(labelled.view(), &model.labelled_classes(), queries.view())?
+            Some(classifier.fit_predict(labelled.view(), &model.labelled_classes(), queries.view())?)
         }
     };
     let estimate = Estimate::of(&arguments.model, &model.id, model.data.sha256.as_deref())?;
@@ -119,8 +119,18 @@ fn guess(model: &Model, arguments: &LabelArguments, images: &Images) -> Result<V
         );
     }
     let temperature = temperature(model, estimate.as_ref(), labelled.view())?;
-    let probabilities = found.probabilities(temperature);
-    Ok((0..queries.nrows()).map(|row| guessed(model, &found, &probabilities, row, classes[row])).collect())
+    let mut all = Vec::with_capacity(queries.nrows());
+    for block in queries.axis_chunks_iter(Axis(0), model.at_once()) {
+        let found = model.nearest(labelled.view(), block)?;
+        let probabilities = found.probabilities(temperature);
+        let classes = match &read_out {
+            None => found.classes(),
+            Some(classes) => classes[all.len()..all.len() + block.nrows()].to_vec(),
+        };
+        let of_row = |(row, class)| guessed(model, &found, &probabilities, row, class);
+        all.extend(classes.into_iter().enumerate().map(of_row));
+    }
+    Ok(all)
 }
 
 fn guessed(
@@ -137,19 +147,30 @@ fn guessed(
 }
 
 fn summary(
-    guessed: &[Guessed],
-    images: &Images,
+    model: &Model,
+    (guessed, images): (&[Guessed], &Images),
     written: &[usize],
     out: &std::path::Path,
 ) -> Result<ExitCode> {
     let (n, all) = (written.len(), guessed.len());
     let left_out = if n == all { String::new() } else { format!("; {} were too doubtful", all - n) };
     crate::print(format_args!("{}: labels of {n} images{left_out}", out.display()))?;
-    let known: Vec<usize> = written.iter().copied().filter(|&row| images.labels[row] >= 0).collect();
+    let known = written.iter().copied().filter(|&row| images.labels[row] >= 0);
+    let pixels = |images: &Array2<u8>, row: usize| images.row(row).to_vec();
+    let of_training: HashSet<Vec<u8>> =
+        model.labelled.iter().map(|&row| pixels(&model.data.train.images, row)).collect();
+    let is_own = |row: &usize| of_training.contains(&pixels(&images.pixels, *row));
+    let (own, known): (Vec<usize>, Vec<usize>) = known.partition(is_own);
     if !known.is_empty() {
         let is_right = |row: &&usize| images.labels[**row] == guessed[**row].class as i32;
         let right = known.iter().filter(is_right).count();
         crate::print(format_args!("{right} of {} whose class was known are right", known.len()))?;
+    }
+    if !own.is_empty() {
+        let n = own.len();
+        crate::print(format_args!(
+            "{n} are among the labelled images of training, and say nothing about the others"
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

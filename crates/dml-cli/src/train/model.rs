@@ -58,7 +58,8 @@ impl Model {
     /// Whether this names the data that it was trained on.
     pub(crate) fn is_of(&self, images: &str) -> bool {
         let own = &self.trial.data.name;
-        images == own || Path::new(images).canonicalize().is_ok_and(|path| path == Path::new(own))
+        let place = |path: &str| Path::new(path).canonicalize().ok();
+        images == own || place(images).is_some_and(|path| place(own) == Some(path))
     }
 
     /// Embeddings of images. `[n, pixels]` to `[n, d]`
@@ -80,12 +81,19 @@ impl Model {
     }
 
     /// What is nearest to queries among the labelled training images, class by class.
+    /// For [`at_once`](Self::at_once) of the queries at a time.
     pub(crate) fn nearest(
         &self,
         labelled: ArrayView2<f32>,
         queries: ArrayView2<f32>,
     ) -> Result<NearestOfClasses> {
         Ok(NearestOfClasses::of(labelled, &self.labelled_classes(), self.data.n_classes(), queries)?)
+    }
+
+    /// Queries whose nearest labelled embedding of each class is kept at a time: of each class that
+    /// takes 20 bytes a query.
+    pub(crate) fn at_once(&self) -> usize {
+        (1 << 22) / self.data.n_classes().clamp(1, 1 << 22)
     }
 
     /// What a class is called: its folder's name, or its number.

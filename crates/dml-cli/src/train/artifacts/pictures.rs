@@ -32,10 +32,10 @@ pub(super) fn of_dataset(
     split: &Split,
     rows: &[usize],
 ) -> Result<()> {
-    // Two data sets may have one name after this, and one may be drawn in two ways: the checksum
-    // tells them apart. Stores hold names of a tuple's JSON, in this order.
+    // Two data sets may have one name after this, one may be drawn in two ways, and a file may be
+    // replaced: the checksum tells them apart.
     let ImageChoice { name, validation, fold, binarize } = job.trial.data.images();
-    let config = serde_json::to_vec(&(name, validation, fold, binarize))?;
+    let config = serde_json::to_vec(&(name, validation, fold, binarize, &data.sha256))?;
     let name: String = data.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let name = format!("{name}-{:08x}", crc32c::crc32c(&config));
     let which = match job.trial.evaluation.split {

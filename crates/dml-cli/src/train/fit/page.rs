@@ -53,18 +53,21 @@ struct Tile {
 pub(super) fn write(directory: &Path, model: &Model) -> Result<()> {
     let images = &model.data.train.images;
     let (labelled, embeddings) = (model.embed_labelled(), model.embed(images.view()));
-    let found = model.nearest(labelled.view(), embeddings.view())?;
     let estimate = Estimate::of(directory, &model.id, model.data.sha256.as_deref())?;
     let temperature = temperature(model, estimate.as_ref(), labelled.view())?;
-    let guess = found.classes();
-    let probabilities = found.probabilities(temperature);
-    let best = |row: usize| {
-        let (own, of_row) = (guess[row] as usize, probabilities.row(row));
-        let others = of_row.iter().enumerate().filter(|(class, _)| *class != own);
-        let second = others.map(|(_, &p)| p).fold(0.0, f64::max);
-        (of_row[own], of_row[own] - second)
-    };
-    let (confidence, margin) = (0..images.nrows()).map(best).map(|(a, b)| (rounded(a), rounded(b))).unzip();
+    let (mut guess, mut confidence, mut margin) = (Vec::new(), Vec::new(), Vec::new());
+    for block in embeddings.axis_chunks_iter(Axis(0), model.at_once()) {
+        let found = model.nearest(labelled.view(), block)?;
+        let probabilities = found.probabilities(temperature);
+        for (class, of_row) in found.classes().into_iter().zip(probabilities.rows()) {
+            let own = of_row[class as usize];
+            let others = of_row.iter().enumerate().filter(|(other, _)| *other != class as usize);
+            let second = others.map(|(_, &p)| p).fold(0.0, f64::max);
+            guess.push(class);
+            confidence.push(rounded(own));
+            margin.push(rounded(own - second));
+        }
+    }
     let mut given = vec![-1; images.nrows()];
     model.labelled.iter().for_each(|&row| given[row] = model.data.train.labels[row]);
     let [x, y] = map(embeddings.view(), &guess, model.data.n_classes());

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use dml_store::complete;
+use anyhow::{Context, Result};
+use dml_store::{complete, lookup};
 use toml::{Table, Value};
+
+use crate::WrongCall;
 
 const DEFAULT: &str = include_str!("recipe.toml");
 
@@ -61,7 +63,9 @@ impl Recipe {
         if let Some(Setting { key, .. }) =
             settings.iter().find(|s| ["data", "evaluation"].contains(&s.key.split('.').next().unwrap_or("")))
         {
-            bail!("--set {key} is for the training; data and evaluation are made by `dml fit`");
+            let sentence =
+                format!("--set {key} is for the training; data and evaluation are made by `dml fit`");
+            return Err(WrongCall(sentence).into());
         }
         Ok(Self { table, adapts: file.is_none(), settings: settings.to_vec() })
     }
@@ -69,7 +73,7 @@ impl Recipe {
     /// How many epochs it has for so many images, where there is all time.
     pub(crate) fn epochs(&self, images: usize) -> Result<u32> {
         let all = self.training(images, None)?;
-        let epochs = all["training"].get("epochs").and_then(Value::as_integer);
+        let epochs = lookup(&all, "training.epochs").and_then(Value::as_integer);
         let epochs = epochs.and_then(|n| u32::try_from(n).ok());
         epochs.context("the recipe has no training.epochs; a number of at least 1 would be right")
     }
@@ -108,7 +112,7 @@ impl Recipe {
 
 /// Brings the rounds of guessed labels forward, where a recipe gets fewer epochs than it has.
 fn shorten_rounds(table: &mut Table, epochs: i64) {
-    let before = table["training"].get("epochs").and_then(Value::as_integer).unwrap_or(epochs);
+    let before = lookup(table, "training.epochs").and_then(Value::as_integer).unwrap_or(epochs);
     let mut rounds = table.get_mut("pseudo_labels").and_then(|section| section.get_mut("rounds"));
     for key in ["first", "every"] {
         if let Some(Value::Integer(n)) = rounds.as_deref_mut().and_then(|rounds| rounds.get_mut(key)) {
@@ -122,7 +126,9 @@ fn put(table: &mut Table, key: &str, value: Value) -> Result<()> {
     let (mut at, mut rest) = (table, key);
     while let Some((first, after)) = rest.split_once('.') {
         let inner = at.entry(first).or_insert_with(|| Value::Table(Table::new()));
-        let Value::Table(inner) = inner else { bail!("--set {key}: {first} is a value, not a section") };
+        let Value::Table(inner) = inner else {
+            return Err(WrongCall(format!("--set {key}: {first} is a value, not a section")).into());
+        };
         (at, rest) = (inner, after);
     }
     at.insert(rest.to_owned(), value);
@@ -131,8 +137,6 @@ fn put(table: &mut Table, key: &str, value: Value) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use dml_store::lookup;
-
     use super::*;
 
     fn integer(table: &Table, key: &str) -> i64 {

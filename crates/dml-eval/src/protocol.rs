@@ -17,7 +17,7 @@ use crate::clustering::{GaussianMixture, KMeans};
 use crate::error::{EvalError, check_enough, check_labelled, check_width};
 use crate::label::{Classes, Label};
 use crate::readout::{GeodesicNeighbours, Lengths, Readout, Ways};
-use crate::retrieval::retrieval;
+use crate::retrieval::{Retrieval, retrieval, retrieval_along};
 
 pub use answers::Answers;
 use answers::Part;
@@ -219,12 +219,19 @@ impl<L: Label> Evaluation<'_, L> {
     /// embedding; no two of one class.
     pub fn retrieval(&self) -> Result<Scores, EvalError> {
         self.check_test()?;
-        let found = retrieval(self.test.embeddings, self.test.labels, &[1])?;
-        Ok(Scores::from([
-            ("retrieval.recall_at_1".into(), found.recall_at[0]),
-            ("retrieval.r_precision".into(), found.r_precision),
-            ("retrieval.map_at_r".into(), found.map_at_r),
-        ]))
+        Ok(named("retrieval", &retrieval(self.test.embeddings, self.test.labels, &[1])?))
+    }
+
+    /// The same along the graph of [`GeodesicNeighbours`] over the test embeddings, whose ways are
+    /// as long as someone says who is asked once: `geodesic_retrieval.…`.
+    ///
+    /// # Errors
+    /// Those of [`retrieval`](Self::retrieval).
+    pub fn geodesic_retrieval(&self, lengths: &Lengths) -> Result<Scores, EvalError> {
+        self.check_test()?;
+        let Embedded { embeddings, labels } = self.test;
+        let ways = Ways::between(embeddings, GeodesicNeighbours::default().neighbours, lengths);
+        Ok(named("geodesic_retrieval", &retrieval_along(&ways, embeddings, labels, &[1])?))
     }
 
     /// Refuses what `protocol` cannot be scored on, here where rows have the caller's numbers.
@@ -280,6 +287,16 @@ impl<L: Label> Evaluation<'_, L> {
         };
         folds(self.test.labels.len(), 3, self.seed).into_par_iter().map(ask).collect()
     }
+}
+
+/// Scores of retrieval, R@1 among them.
+fn named(name: &str, found: &Retrieval) -> Scores {
+    let scores = [
+        ("recall_at_1", found.recall_at[0]),
+        ("r_precision", found.r_precision),
+        ("map_at_r", found.map_at_r),
+    ];
+    scores.map(|(score, value)| (format!("{name}.{score}"), value)).into()
 }
 
 /// What a read-out fitted on `fit` says of `test`, which are these rows of the whole test set.

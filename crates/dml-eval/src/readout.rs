@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{EvalError, check_embeddings, check_enough, check_labelled, check_width};
 use crate::label::{Classes, Label};
 
-pub use geodesic_neighbours::{GeodesicNeighbours, Lengths, Ways};
+pub use geodesic_neighbours::{GeodesicNeighbours, Lengths, Ways, euclidean};
 pub use logistic_regression::LogisticRegression;
 pub use mlp::Mlp;
 pub use nearest_neighbours::NearestNeighbours;

@@ -1,11 +1,12 @@
 //! Retrieval: every embedding asks for its nearest others, and they should be of its class.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use crate::error::{EvalError, check_labelled, check_positive};
 use crate::label::{Classes, Label};
-use crate::neighbours::{Products, squared_distance};
+use crate::neighbours::{Products, nearest, squared_distance};
+use crate::readout::Ways;
 
 /// How many queries one thread takes at a time, each with a row of distances to all points in
 /// `f32`.
@@ -45,33 +46,82 @@ pub fn retrieval<L: Label>(
 ) -> Result<Retrieval, EvalError> {
     check_labelled(embeddings, labels, 0..labels.len(), "set")?;
     recall_at.iter().try_for_each(|&k| check_positive(k, "k of R@k"))?;
+    let embeddings = embeddings.as_standard_layout();
+    let products = Products::new(embeddings.view());
+    let ranked = |queries: &[Query]| {
+        let rows: Vec<usize> = queries.iter().map(|query| query.row).collect();
+        let asked = embeddings.select(Axis(0), &rows);
+        let mut halves = Array2::zeros((queries.len(), labels.len()));
+        let left = products.queries(asked.view());
+        products.halves(left.view(), 0, halves.view_mut());
+        let of_query = |(i, &Query { row, depth }): (usize, &Query)| {
+            let halves = halves.row(i);
+            let halves = halves.as_slice().expect("standard layout");
+            ranked(embeddings.view(), row, halves, products.slack(left.row(i)), depth)
+        };
+        queries.iter().enumerate().map(of_query).collect()
+    };
+    of_rankings(labels, recall_at, &ranked)
+}
+
+/// The same with others in the order of the shortest ways to them, and behind those that no way
+/// leads to in that of Euclidean distance.
+pub(crate) fn retrieval_along<L: Label>(
+    ways: &Ways,
+    embeddings: ArrayView2<f32>,
+    labels: &[L],
+    recall_at: &[usize],
+) -> Result<Retrieval, EvalError> {
+    let embeddings = embeddings.as_standard_layout();
+    let of_query = |&Query { row, depth }: &Query| {
+        let mut found = ways.nearest_others(row, depth);
+        if found.len() < depth.min(labels.len() - 1) {
+            let mut is_left = vec![true; labels.len()];
+            for &id in &found {
+                is_left[id as usize] = false;
+            }
+            is_left[row] = false;
+            let all = nearest(embeddings.view(), embeddings.slice(s![row..=row, ..]), labels.len());
+            found.extend(all.into_iter().filter(|&id| is_left[id as usize]).take(depth - found.len()));
+        }
+        found
+    };
+    of_rankings(labels, recall_at, &|queries| queries.iter().map(of_query).collect())
+}
+
+/// A row that asks for its nearest others, so many of them.
+struct Query {
+    row: usize,
+    depth: usize,
+}
+
+/// Scores of what `ranked` says about some of the rows at a time: for each its nearest others,
+/// nearest first.
+fn of_rankings<L: Label>(
+    labels: &[L],
+    recall_at: &[usize],
+    ranked: &(dyn Fn(&[Query]) -> Vec<Vec<u32>> + Sync),
+) -> Result<Retrieval, EvalError> {
     let Classes { ids: classes, distinct } = Classes::of(labels);
     let mut sizes = vec![0_usize; distinct.len()];
     for &class in &classes {
         sizes[class as usize] += 1;
     }
-    let queries: Vec<usize> = (0..labels.len()).filter(|&i| sizes[classes[i] as usize] > 1).collect();
+    let n_mates = |row: usize| sizes[classes[row] as usize] - 1;
+    let least = recall_at.iter().copied().max().unwrap_or(1);
+    let queries: Vec<Query> = (0..labels.len())
+        .filter(|&row| n_mates(row) > 0)
+        .map(|row| Query { row, depth: n_mates(row).max(least) })
+        .collect();
     if queries.is_empty() {
         return Err(EvalError::NoPair { n: labels.len() });
     }
-    let embeddings = embeddings.as_standard_layout();
-    let products = Products::new(embeddings.view());
-    let depth = recall_at.iter().copied().max().unwrap_or(1);
-    let block = |queries: &[usize]| {
-        let asked = embeddings.select(Axis(0), queries);
-        let mut halves = Array2::zeros((queries.len(), labels.len()));
-        let left = products.queries(asked.view());
-        products.halves(left.view(), 0, halves.view_mut());
-        let score = |(i, &query): (usize, &usize)| {
-            let class = classes[query];
-            let n_mates = sizes[class as usize] - 1;
-            let row = halves.row(i);
-            let row = row.as_slice().expect("standard layout");
-            let slack = products.slack(left.row(i));
-            let found = ranked(embeddings.view(), query, row, slack, n_mates.max(depth));
-            Scored::of(found.iter().map(|&id| classes[id as usize] == class), n_mates)
+    let block = |queries: &[Query]| {
+        let score = |(query, found): (&Query, Vec<u32>)| {
+            let class = classes[query.row];
+            Scored::of(found.iter().map(|&id| classes[id as usize] == class), n_mates(query.row))
         };
-        queries.iter().enumerate().map(score).collect::<Vec<_>>()
+        queries.iter().zip(ranked(queries)).map(score).collect::<Vec<_>>()
     };
     let scored: Vec<Scored> = queries.par_chunks(N_QUERIES).flat_map_iter(block).collect();
     let mean = |score: &dyn Fn(&Scored) -> f64| scored.iter().map(score).sum::<f64>() / scored.len() as f64;
@@ -143,6 +193,7 @@ mod tests {
 
     use super::*;
     use crate::random::generator;
+    use crate::readout::euclidean;
 
     /// The definitions as they stand in the paper, one query after another.
     fn for_loop(embeddings: &Array2<f32>, labels: &[u16], ks: &[usize]) -> (Vec<f64>, f64, f64) {
@@ -192,6 +243,25 @@ mod tests {
             assert!((found.r_precision - r_precision).abs() < 1e-12, "n = {n}");
             assert!((found.map_at_r - map_at_r).abs() < 1e-12, "n = {n}");
         }
+    }
+
+    #[test]
+    fn along_ways_scores_are_those_of_all_shortest_lengths() {
+        let (n, mut rng) = (80, generator(5, "along"));
+        let embeddings = Array2::from_shape_simple_fn((n, 2), || rng.gen_range(0..1 << 20) as f32 / 64.0);
+        let labels: Vec<u16> = (0..n).map(|_| rng.gen_range(0..4)).collect();
+        // In two dimensions ways are as long as straight lines, once every row is joined with all.
+        let all = Ways::between(embeddings.view(), n - 1, &euclidean);
+        let along = retrieval_along(&all, embeddings.view(), &labels, &[1, 4]).unwrap();
+        assert_eq!(along, retrieval(embeddings.view(), &labels, &[1, 4]).unwrap());
+        // Where there are ways to the two nearest alone, others come by way of them.
+        let few = Ways::between(embeddings.view(), 2, &euclidean);
+        let along = retrieval_along(&few, embeddings.view(), &labels, &[1]).unwrap();
+        assert_ne!(along, retrieval(embeddings.view(), &labels, &[1]).unwrap());
+        // And without any way it is as if there were no graph.
+        let none = Ways::between(embeddings.view(), 2, &|from, _| vec![f64::INFINITY; from.nrows()]);
+        let along = retrieval_along(&none, embeddings.view(), &labels, &[1, 4]).unwrap();
+        assert_eq!(along, retrieval(embeddings.view(), &labels, &[1, 4]).unwrap());
     }
 
     #[test]

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 use dml_data::{Dataset, Split};
 use dml_eval::clustering::GaussianMixture;
 use dml_eval::propagation::{Affinity, Poisson, SoftCentres};
-use dml_eval::readout::{Lengths, Readout};
-use dml_eval::{Embedded, EvalError, Evaluation, LARGEST_COORDINATE, Protocol};
+use dml_eval::readout::{Lengths, Readout, euclidean};
+use dml_eval::{Answers, Embedded, EvalError, Evaluation, LARGEST_COORDINATE, Protocol};
 use dml_models::{FittedMixture, PseudoLabels, PseudoLabelsConfig};
 use dml_store::{Hits, Scores};
 use ndarray::{Array2, ArrayView2, Axis};
@@ -112,13 +112,11 @@ pub(crate) fn score(
     for &protocol in &trial.evaluation.protocols {
         for &readout in &trial.evaluation.readouts {
             say(&name(protocol, readout));
-            let answers = match lengths.filter(|_| readout == Readout::GeodesicKnn) {
-                Some(lengths) => evaluation.geodesic_answers(protocol, lengths)?,
-                None => evaluation.answers(protocol, readout)?,
-            };
-            scored.scores.extend(answers.scores());
-            if trial.evaluation.hits.contains(&answers.name) {
-                scored.hits.insert(answers.name, Hits(answers.hits));
+            for answers in ask(&evaluation, protocol, readout, lengths)? {
+                scored.scores.extend(answers.scores());
+                if trial.evaluation.hits.contains(&answers.name) {
+                    scored.hits.insert(answers.name, Hits(answers.hits));
+                }
             }
         }
     }
@@ -129,8 +127,30 @@ pub(crate) fn score(
     if trial.evaluation.retrieval {
         say("retrieval");
         scored.scores.extend(evaluation.retrieval()?);
+        if trial.evaluation.readouts.contains(&Readout::GeodesicKnn) {
+            say("geodesic retrieval");
+            scored.scores.extend(evaluation.geodesic_retrieval(lengths.unwrap_or(&euclidean))?);
+        }
     }
     Ok(scored)
+}
+
+/// What a read-out says; along the decoder, where it has one, and by the same graph without it.
+fn ask(
+    evaluation: &Evaluation<i32>,
+    protocol: Protocol,
+    readout: Readout,
+    lengths: Option<&Lengths>,
+) -> Result<Vec<Answers>, EvalError> {
+    let answers = evaluation.answers(protocol, readout)?;
+    if readout != Readout::GeodesicKnn {
+        return Ok(vec![answers]);
+    }
+    let along = match lengths {
+        Some(lengths) => evaluation.geodesic_answers(protocol, lengths)?,
+        None => answers.clone(),
+    };
+    Ok(vec![along, Answers { name: format!("{}.graph_knn", protocol.name()), ..answers }])
 }
 
 /// The mixture of the staged routine, fitted on embeddings.

@@ -78,6 +78,34 @@ impl Ways {
         found
     }
 
+    /// The `k` other rows that the shortest ways from a row lead to, nearest first, the smallest row
+    /// first of equally near ones; fewer where no way leads to so many (Dijkstra 1959).
+    pub fn nearest_others(&self, row: usize, k: usize) -> Vec<u32> {
+        let mut shortest = vec![f64::INFINITY; self.ways.len()];
+        shortest[row] = 0.0;
+        let (mut open, mut found) = (BinaryHeap::from([Reverse((0_u64, row as u32))]), Vec::new());
+        while let Some(Reverse((bits, here))) = open.pop() {
+            let length = f64::from_bits(bits);
+            if length > shortest[here as usize] {
+                continue;
+            }
+            if here as usize != row {
+                found.push(here);
+            }
+            if found.len() == k {
+                break;
+            }
+            for &(other, further) in &self.ways[here as usize] {
+                let through = length + further;
+                if through < shortest[other as usize] {
+                    shortest[other as usize] = through;
+                    open.push(Reverse((through.to_bits(), other)));
+                }
+            }
+        }
+        found
+    }
+
     /// The class of each of the rows `asked`, by the vote of the `k` nearest sources, each of which
     /// has its class; of the nearest in Euclidean distance where no way leads to one.
     pub(crate) fn vote(
@@ -104,8 +132,11 @@ impl Ways {
     }
 }
 
-/// Lengths of straight lines in the space of embeddings.
-pub(crate) fn euclidean(from: ArrayView2<f32>, to: ArrayView2<f32>) -> Vec<f64> {
+/// [`Lengths`] of straight lines in the space of embeddings.
+///
+/// # Panics
+/// With rows of different numbers or dimensions.
+pub fn euclidean(from: ArrayView2<f32>, to: ArrayView2<f32>) -> Vec<f64> {
     let (from, to) = (from.as_standard_layout(), to.as_standard_layout());
     let row = |rows: &ndarray::CowArray<f32, ndarray::Ix2>, i: usize| rows.row(i).to_vec();
     (0..from.nrows()).map(|i| squared_distance(&row(&from, i), &row(&to, i)).sqrt()).collect()
@@ -172,6 +203,18 @@ mod tests {
                     lengths[i][j] = lengths[i][j].min(lengths[i][k] + lengths[k][j]);
                 }
             }
+        }
+        for (row, of_row) in lengths.iter().enumerate() {
+            let mut expected: Vec<u32> = (0..60).filter(|&j| j as usize != row).collect();
+            expected.retain(|&j| of_row[j as usize].is_finite());
+            expected.sort_by(|&a, &b| of_row[a as usize].total_cmp(&of_row[b as usize]));
+            let found = ways.nearest_others(row, 60);
+            assert_eq!(found.len(), expected.len());
+            for (&j, &expected) in found.iter().zip(&expected) {
+                let [got, expected] = [j, expected].map(|j| of_row[j as usize]);
+                assert!((got - expected).abs() < 1e-9, "row {row}: {got} is not {expected}");
+            }
+            assert_eq!(ways.nearest_others(row, 7), found[..7]);
         }
         for (row, found) in ways.nearest_sources(&sources, 3).iter().enumerate() {
             let mut expected: Vec<f64> = sources.iter().map(|&source| lengths[row][source]).collect();

@@ -46,9 +46,9 @@ fn every_mistake_of_a_file_has_a_line_that_names_file_and_place() {
     let (code, complaint) = complaint_of(&["check", text(&path)]);
     assert_eq!(code, Some(1));
     insta::assert_snapshot!(complaint.replace(text(&path), "FILE"), @r#"
-    error: FILE: line 35: `kl` has no `beta`
-    FILE: line 36: there is no key `beto`; `beta` is the nearest
-    FILE: line 53: `epochs` is the string "three"; an integer from 0 to 4294967295 would be right
+    error: FILE: line 36: `kl` has no `beta`
+    FILE: line 37: there is no key `beto`; `beta` is the nearest
+    FILE: line 54: `epochs` is the string "three"; an integer from 0 to 4294967295 would be right
     "#);
 }
 

@@ -57,6 +57,16 @@ fn trials_that_differ_in_labels_alone_are_trained_once_and_have_the_results_that
 }
 
 #[test]
+fn what_was_trained_in_a_stack_is_trained_again_for_a_trial_that_is_run_alone() {
+    let store = Store::new();
+    let stacked = [0, 1].map(|seed| add(&store, "autoencoder", 10.0, seed));
+    run(&["--stack=2"], &stacked).well();
+    let trial = add(&store, "autoencoder", 20.0, 0);
+    assert_eq!(run(&[], &[&trial]).well().events_of(&trial)[0], "started with 0 of 3");
+    assert!(outcome(&trial) == alone("autoencoder", 20.0, 0));
+}
+
+#[test]
 fn trials_that_differ_in_what_is_scored_alone_are_trained_once_and_have_the_results_that_they_have_alone() {
     let scored = ["'sample'", "'mean'", "'mean'\nevaluation.clustering = true"];
     let add = |store: &Store, scored: &str| {

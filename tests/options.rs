@@ -45,6 +45,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "seed = 1",
             "data.labelled_percent = 20.0",
             "data.labelled_sampling = 'stratified'",
+            "data.labelled_sampling = 'balanced'",
             "data.labelled_sampling = 'given'\ndata.labelled_percent = 100.0",
             "data.validation = 90",
             "data.binarize = false",
@@ -183,6 +184,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "distance.nodes = 50",
             "distance.neighbours = 6",
             "distance.uncertainty = 0.0",
+            "model.decoders = 2",
         ],
     ),
     (

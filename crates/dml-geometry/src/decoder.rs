@@ -33,8 +33,11 @@ impl<'a> Decoder<'a> {
     ///
     /// # Panics
     /// Without a decoder.
-    pub fn ensemble(members: Vec<Self>) -> Self {
+    pub fn ensemble(mut members: Vec<Self>) -> Self {
         assert!(!members.is_empty(), "an ensemble has a decoder at least");
+        if members.len() == 1 {
+            return members.remove(0);
+        }
         let scale = 1.0 / (members.len() as f64).sqrt();
         let side_by_side =
             move |z: &Tensor| members.iter().map(|member| member.decode(z) * scale).collect::<Vec<_>>();

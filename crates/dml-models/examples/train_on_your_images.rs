@@ -56,6 +56,7 @@ pub(crate) fn config() -> TrainConfig {
             length: Length::Free,
             encoder: network.clone(),
             decoder: network,
+            decoders: 1,
         },
         loss: Triplet { margin: 0.2, mining: Mining::All, distance: Distance::Euclidean, normalized: false }
             .into(),

@@ -82,7 +82,7 @@ mod tests {
         let network = NetworkConfig::Mlp { hidden: vec![] };
         let (encoder, decoder) = (network.clone(), network);
         let (embedding, length) = (Embedding::Mean, Length::Free);
-        let config = ModelConfig { system, latent_dim, embedding, length, encoder, decoder };
+        let config = ModelConfig { system, latent_dim, embedding, length, encoder, decoder, decoders: 1 };
         Baseline::fit(&config, 3, images)
     }
 

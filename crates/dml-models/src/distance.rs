@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::rc::Rc;
+
 use dml_geometry::{Decoder, Graph, Rbf, RbfSettings, Refinement, lines_between};
 use dml_losses::LossConfig;
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,7 @@ pub(crate) const ENTRIES: i64 = 3;
 /// Pairs of a batch that [`Way::Geodesic`] refines: those that move the loss most.
 const REFINED: i64 = 32;
 /// Segments of a geodesic for one of a line.
-const FINER: i64 = 4;
+const FINER: i64 = 2;
 /// How far a geodesic is refined in a step.
 const REFINEMENT: Refinement = Refinement { iterations: 12, tolerance: 1e-2 };
 /// Centres of the uncertainty, at most; one for four nodes where these are few.
@@ -49,8 +51,8 @@ pub struct PullBackConfig {
     /// Segments of a straight line, between whose ends images are compared, 1 to 64. With 1 the
     /// distance is that of the decoded images themselves.
     pub segments: i64,
-    /// Training images whose embeddings make the graph and say where the data lie, renewed in each
-    /// epoch, 2 to 2000.
+    /// Training images whose embeddings make the graph and say where the data lie, 2 to 2000: others
+    /// in each epoch, and eight times in it looked at again.
     pub nodes: i64,
     /// Nearest nodes that a node of the graph is joined with, 1 to 100.
     pub neighbours: i64,
@@ -106,7 +108,7 @@ impl PullBackConfig {
     }
 }
 
-/// The distances of an epoch.
+/// The distances of a part of an epoch.
 #[derive(Debug)]
 pub(crate) struct Geometry {
     pub(crate) config: PullBackConfig,
@@ -142,9 +144,12 @@ impl Geometry {
     }
 
     pub(crate) fn decoder<'a>(&'a self, model: &'a Model, parameters: &[Tensor]) -> Decoder<'a> {
-        let fixed: Vec<Tensor> = parameters.iter().map(Tensor::detach).collect();
-        let decode = move |z: &Tensor| model.decode(&fixed, z).expect("checked: there is a decoder");
-        let decoder = Decoder::new(decode);
+        let fixed: Rc<[Tensor]> = parameters.iter().map(Tensor::detach).collect();
+        let one = |number: usize| {
+            let fixed = Rc::clone(&fixed);
+            Decoder::new(move |z| model.decode_by(number, &fixed, z))
+        };
+        let decoder = Decoder::ensemble((0..model.n_decoders()).map(one).collect());
         match &self.unsure {
             None => decoder,
             Some(unsure) => decoder.with_deviation(|z| unsure.deviation(z)),

@@ -26,6 +26,10 @@ pub struct ModelConfig {
     pub encoder: NetworkConfig,
     /// Network from the latent space to an image; systems without a decoder ignore it.
     pub decoder: NetworkConfig,
+    /// Decoders of the one latent space, 1 to 16, alike but for their initial weights: all of them
+    /// learn to reconstruct, distances along the decoder take each of them for as likely as the
+    /// others, and the first draws images.
+    pub decoders: i64,
 }
 
 /// What represents an image at evaluation, for systems with a posterior. In training the point is
@@ -56,11 +60,12 @@ pub enum Length {
 impl ModelConfig {
     /// Checks every range.
     pub(crate) fn check(&self) -> Checks {
-        let latent_dim = self.latent_dim;
+        let Self { latent_dim, decoders, .. } = *self;
         let mut checks = self.encoder.check(["model.encoder.hidden", "model.encoder.channels"]);
         checks.extend(self.decoder.check(["model.decoder.hidden", "model.decoder.channels"]));
         checks.extend([
             in_range("model.latent_dim", latent_dim, (1..=4096).contains(&latent_dim), "1 to 4096"),
+            in_range("model.decoders", decoders, (1..=16).contains(&decoders), "1 to 16"),
             refuse(
                 self.length == Length::Unit && self.system.has_posterior(),
                 "model.length = \"unit\" is for systems without a posterior, whose prior says where embeddings lie: use \"free\"",
@@ -108,7 +113,7 @@ pub struct Model {
     centre: Linear,
     length: Length,
     logvar: Option<Linear>,
-    decoder: Option<Network>,
+    decoders: Vec<Network>,
     /// Shape of the images.
     pub shape: ImageShape,
 }
@@ -118,12 +123,17 @@ impl Model {
         let (encoder, features) = Network::encoder(builder, &config.encoder, shape);
         let latent = config.latent_dim;
         let has = config.system;
+        let decoder = |builder: &mut Builder, number: i64| {
+            let name = if number == 0 { "decoder".into() } else { format!("decoder-{number}") };
+            Network::decoder((builder, &name), &config.decoder, latent, shape)
+        };
+        let decoders = if has.has_decoder() { config.decoders } else { 0 };
         Self {
             encoder,
             centre: Linear::new(builder, "head.mean", features, latent),
             length: config.length,
             logvar: has.has_posterior().then(|| Linear::new(builder, "head.logvar", features, latent)),
-            decoder: has.has_decoder().then(|| Network::decoder(builder, &config.decoder, latent, shape)),
+            decoders: (0..decoders).map(|number| decoder(builder, number)).collect(),
             shape,
         }
     }
@@ -162,13 +172,28 @@ impl Model {
     /// g before its sigmoid: latent points `[M, b, latent_dim]` to logits `[M, b, pixels]`; `None`
     /// without a decoder.
     pub fn decode_logits(&self, parameters: &[Tensor], z: &Tensor) -> Option<Tensor> {
-        Some(self.decoder.as_ref()?.forward(parameters, z, Activation::Identity))
+        self.logits_of_all(parameters, z).next()
+    }
+
+    /// The same of each decoder, the first one first.
+    pub(crate) fn logits_of_all(&self, parameters: &[Tensor], z: &Tensor) -> impl Iterator<Item = Tensor> {
+        self.decoders.iter().map(|decoder| decoder.forward(parameters, z, Activation::Identity))
+    }
+
+    /// How many decoders there are.
+    pub(crate) fn n_decoders(&self) -> usize {
+        self.decoders.len()
     }
 
     /// g: latent points `[M, b, latent_dim]` to images in [0, 1], `[M, b, pixels]`; `None` without
     /// a decoder.
     pub fn decode(&self, parameters: &[Tensor], z: &Tensor) -> Option<Tensor> {
-        self.decode_logits(parameters, z).map(|logits| logits.sigmoid())
+        (self.n_decoders() > 0).then(|| self.decode_by(0, parameters, z))
+    }
+
+    /// The same by the decoder of this number.
+    pub(crate) fn decode_by(&self, number: usize, parameters: &[Tensor], z: &Tensor) -> Tensor {
+        self.decoders[number].forward(parameters, z, Activation::Identity).sigmoid()
     }
 }
 

@@ -77,7 +77,7 @@ impl Network {
 
     /// From the latent space to logits of pixels.
     pub(crate) fn decoder(
-        builder: &mut Builder,
+        (builder, name): (&mut Builder, &str),
         config: &NetworkConfig,
         latent: i64,
         shape: ImageShape,
@@ -87,7 +87,7 @@ impl Network {
             NetworkConfig::Mlp { hidden } => {
                 let widths: Vec<i64> =
                     [latent].into_iter().chain(hidden.iter().copied()).chain([pixels]).collect();
-                Self::Mlp(mlp(builder, "decoder", &widths))
+                Self::Mlp(mlp(builder, name, &widths))
             }
             NetworkConfig::Conv { channels, hidden } => {
                 let mut sides = vec![(shape.height as i64, shape.width as i64)];
@@ -98,11 +98,11 @@ impl Network {
                 let (height, width) = sides[sides.len() - 1];
                 let first = channels.first().copied().unwrap_or(shape.channels as i64);
                 let from = [first, height, width];
-                let dense = mlp(builder, "decoder.dense", &[latent, *hidden, from.iter().product()]);
+                let dense = mlp(builder, &format!("{name}.dense"), &[latent, *hidden, from.iter().product()]);
                 let outputs = channels.iter().skip(1).copied().chain([shape.channels as i64]);
                 let layers = channels.iter().zip(outputs).zip(sides.iter().rev().skip(1)).enumerate();
                 let convolutions = layers.map(|(i, ((&from, to), &sides))| {
-                    Conv::new(builder, &format!("decoder.{i}"), from, to, Some(sides))
+                    Conv::new(builder, &format!("{name}.{i}"), from, to, Some(sides))
                 });
                 let convolutions = convolutions.collect();
                 Self::Decoder { from, dense, convolutions }
@@ -168,7 +168,7 @@ mod tests {
             let shape = ImageShape { channels, height, width };
             let mut builder = Builder::default();
             let (encoder, features) = Network::encoder(&mut builder, &config(&[4, 6, 8]), shape);
-            let decoder = Network::decoder(&mut builder, &config(&[8, 6, 4]), features, shape);
+            let decoder = Network::decoder((&mut builder, "decoder"), &config(&[8, 6, 4]), features, shape);
             let parameters = Parameters::draw(&builder.declarations, &[1, 2]).tensors;
             let images = normal(3, "images", 0, &[2, 5, shape.pixels() as i64]);
             let features = encoder.forward(&parameters, &images, Activation::Relu);

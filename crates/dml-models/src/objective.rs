@@ -113,8 +113,8 @@ impl Objective {
             }
         };
         let weight = self.reconstruction.weight;
-        let logits = (weight > 0.0).then(|| model.decode_logits(parameters, &z)).flatten();
-        let reconstruction = logits.map(|logits| reconstruct(&self.reconstruction, &logits, images));
+        let reconstruction =
+            (weight > 0.0).then(|| self.reconstruction(model, parameters, &z, images)).flatten();
         let instance = (self.instance.weight > 0.0).then(|| self.instance.term(&z));
         // A weight of 1 costs no operation.
         let weigh = |term: &Option<Tensor>, weight: f64| {
@@ -128,6 +128,21 @@ impl Objective {
         ];
         let unsupervised = weighted.into_iter().flatten().reduce(|sum, term| sum + term);
         Terms { supervised: None, reconstruction, kl, instance, unsupervised }
+    }
+
+    /// The mean over the decoders; `None` without one.
+    fn reconstruction(
+        &self,
+        model: &Model,
+        parameters: &[Tensor],
+        z: &Tensor,
+        images: &Tensor,
+    ) -> Option<Tensor> {
+        let logits = model.logits_of_all(parameters, z);
+        let losses = logits.map(|logits| reconstruct(&self.reconstruction, &logits, images));
+        let sum = losses.reduce(|sum, loss| sum + loss)?;
+        let n = model.n_decoders();
+        Some(if n == 1 { sum } else { sum / n as f64 })
     }
 
     /// The prior's density under a model with a posterior; `None` where it has yet to be fitted.

@@ -8,6 +8,9 @@ use crate::routine::{Factors, factors};
 use crate::stack::{Member, Stack};
 use crate::training_data::TrainingData;
 
+/// How often distances along the decoder are renewed in an epoch.
+const RENEWALS: usize = 8;
+
 /// An epoch, planned on the host and laid out on the device.
 pub(crate) struct Plan {
     /// Counted from 1.
@@ -67,6 +70,15 @@ impl Plan {
             labelled: supervised.then(|| lay_out(&batches, factors.len(), members, stack.device)),
             widths,
             factors,
+        }
+    }
+
+    /// Looks again, eight times an epoch, at where the embeddings are and what the decoder makes of
+    /// them: in the first epoch above all, both go a long way.
+    pub(crate) fn renew_geometry(&mut self, stack: &Stack, data: &TrainingData, step: usize) {
+        let is_due = step > 0 && step.is_multiple_of(self.factors.len().div_ceil(RENEWALS));
+        if self.geometry.is_some() && is_due {
+            self.geometry = stack.geometry(data, self.epoch);
         }
     }
 

@@ -68,7 +68,7 @@ impl Stack {
 
     fn one_epoch(&mut self, data: &TrainingData) -> EpochLosses {
         let epoch = self.epoch + 1;
-        let plan = Plan::new(self, data, epoch);
+        let mut plan = Plan::new(self, data, epoch);
         // Where a stage without a KL comes first, the warm-up starts after it.
         let since = epoch - self.members[0].config.routine.first_stage().unwrap_or(0).min(epoch);
         let betas: Vec<f32> = self.members.iter().map(|m| m.config.kl.weight(since) as f32).collect();
@@ -80,6 +80,7 @@ impl Stack {
         for step in 0..steps {
             let part = (f64::from(self.epoch) + step as f64 / steps as f64) / epochs;
             self.adam.rate_factor = schedule.factor(part);
+            plan.renew_geometry(self, data, step);
             self.one_step(data, &plan, step, &beta, &mut sums);
         }
         self.epoch = epoch;

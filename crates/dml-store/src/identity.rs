@@ -30,6 +30,7 @@ pub const NEUTRAL: &[(&str, &str)] = &[
     ("views.contrast", "0.0"),
     ("evaluation.hits", "[]"),
     ("evaluation.geodesic_pairs", "0"),
+    ("model.decoders", "1"),
 ];
 
 /// The identity of a trial: the first 16 hex digits of the SHA-256 of its canonical JSON (sorted

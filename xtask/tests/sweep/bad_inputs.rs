@@ -280,7 +280,7 @@ fn bad_sections_of_sweep_files() {
     let texts = texts.map(on_base);
     insta::assert_snapshot!(answers_to_files(&texts.each_ref().map(String::as_str)), @r#"
     2 mine.toml: line 10: there is no key `epoch`; `epochs` is the nearest
-    2 mine.toml: line 10: there is no key `model.layers`; `model` has here `model.dim`, `model.hidden`, `model.length`
+    2 mine.toml: line 10: there is no key `model.layers`; `model` has here `model.decoders`, `model.dim`, `model.hidden`, `model.length`
     2 mine.toml: line 10: `epochs` is given the float 2.0; integer like the base's 20 would be right
     2 mine.toml: line 10: `epochs` is varied over an empty array; give it at least one value
     2 mine.toml: line 10: `seed` is set by `seeds`, not by a grid

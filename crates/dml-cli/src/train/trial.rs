@@ -248,12 +248,12 @@ mod tests {
         insta::assert_snapshot!(told, @r#"
         this has no `seed`
         line 2: there is no key `sede`; `seed` is the nearest
-        line 22: `margin` is the string "wide"; a number would be right
-        line 23: `mining`: there is no `semi`; there are `all`, `semi_hard`, `hard`
-        line 35: `kl` has no `beta`
-        line 36: there is no key `beto`; `beta` is the nearest
-        line 41: `routine` has no `alpha`
-        line 76: there is no key `evalution`; `evaluation` is the nearest
+        line 23: `margin` is the string "wide"; a number would be right
+        line 24: `mining`: there is no `semi`; there are `all`, `semi_hard`, `hard`
+        line 36: `kl` has no `beta`
+        line 37: there is no key `beto`; `beta` is the nearest
+        line 42: `routine` has no `alpha`
+        line 77: there is no key `evalution`; `evaluation` is the nearest
         "#);
         // Of a file without such mistakes, all values that cannot be.
         let text = TRIAL

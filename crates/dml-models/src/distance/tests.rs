@@ -14,6 +14,10 @@ const LABELS: [i64; 7] = [0, 1, 0, -1, 1, 0, 2];
 
 /// A decoder in f64, of two members, whose weights are large enough to bend the latent space.
 fn model() -> (Model, Vec<Tensor>) {
+    model_of(1)
+}
+
+fn model_of(decoders: i64) -> (Model, Vec<Tensor>) {
     let network = NetworkConfig::Mlp { hidden: vec![16] };
     let config = ModelConfig {
         system: System::DmlAutoencoder,
@@ -22,6 +26,7 @@ fn model() -> (Model, Vec<Tensor>) {
         length: Length::Free,
         encoder: network.clone(),
         decoder: network,
+        decoders,
     };
     let mut builder = Builder::default();
     let model = Model::new(&mut builder, &config, ImageShape { channels: 1, height: 5, width: 5 });
@@ -64,6 +69,21 @@ fn gradients_of_lines_and_of_ways_along_the_graph_are_those_of_finite_difference
             }
         }
     }
+}
+
+#[test]
+fn squared_lengths_by_several_decoders_are_the_mean_of_theirs() {
+    let (model, parameters) = model_of(3);
+    let settings = PullBackConfig { uncertainty: 0.0, ..config(Way::Line) };
+    let geometry = Geometry::new(&settings, (&model, &parameters), None);
+    let (from, to) = (points(4), points(8).narrow(1, 4, 4));
+    let curves = dml_geometry::Curves::straight(&from, &to, 4);
+    let by =
+        |number: usize| curves.chords(&Decoder::new(|z| model.decode_by(number, &parameters, z))).square();
+    let expected = (by(0) + by(1) + by(2)) / 3.0;
+    let ours = curves.chords(&geometry.decoder(&model, &parameters)).square();
+    assert!((&ours - &expected).abs().max().double_value(&[]) < 1e-12);
+    assert!((&ours - by(0)).abs().max().double_value(&[]) > 1e-3, "they differ");
 }
 
 #[test]

@@ -1,53 +1,14 @@
 //! The distances of an epoch.
 
-use dml_geometry::{Curves, Decoder};
-use ndarray::{ArrayView2, Axis};
 use rand::seq::index::sample;
-use tch::{Kind, Tensor, no_grad_guard};
+use tch::{Tensor, no_grad_guard};
 
 use super::Stack;
-use crate::convert::{from_array, unit_range};
+use crate::convert::unit_range;
 use crate::distance::Geometry;
 use crate::training_data::TrainingData;
 
-/// Lines that are decoded at once.
-const AT_ONCE: usize = 2000;
-/// Segments of a line that is decoded for a read-out.
-const SEGMENTS: i64 = 8;
-
 impl Stack {
-    /// Decoded lengths of the straight lines of eight segments between latent points
-    /// `[n, latent_dim]` and others, one by one: `[n]`; `None` without a decoder.
-    ///
-    /// # Panics
-    /// On points of another number or dimension.
-    pub fn decoded_lengths(
-        &self,
-        member: usize,
-        from: ArrayView2<f32>,
-        to: ArrayView2<f32>,
-    ) -> Option<Vec<f64>> {
-        let _guard = no_grad_guard();
-        if !self.members[member].config.model.system.has_decoder() {
-            return None;
-        }
-        let latent = self.members[member].config.model.latent_dim as usize;
-        assert!(
-            from.dim() == to.dim() && from.ncols() == latent,
-            "as many points of {latent} dimensions each"
-        );
-        let parameters = self.of_member(member);
-        let decoder = Decoder::new(|z| self.model.decode(&parameters, z).expect("a decoder"));
-        let block = |(from, to): (ArrayView2<f32>, ArrayView2<f32>)| {
-            let ends = [from_array(from), from_array(to)];
-            let [from, to] = ends.map(|points| points.to_device(self.device).unsqueeze(0));
-            let lengths = Curves::straight(&from, &to, SEGMENTS).length(&decoder);
-            Vec::<f64>::try_from(lengths.squeeze_dim(0).to_kind(Kind::Double)).expect("a flat tensor")
-        };
-        let blocks = from.axis_chunks_iter(Axis(0), AT_ONCE).zip(to.axis_chunks_iter(Axis(0), AT_ONCE));
-        Some(blocks.flat_map(block).collect())
-    }
-
     /// What the metric loss takes for distances in an epoch; `None` for those of the latent space.
     pub(crate) fn geometry(&self, data: &TrainingData, epoch: u32) -> Option<Geometry> {
         let config = self.members[0].config.distance.pull_back()?;

@@ -13,21 +13,23 @@ use crate::training_data::TrainingData;
 
 /// Segments of a way.
 const SEGMENTS: i64 = 32;
+/// Segments of one line of many.
+const OF_MANY: i64 = 8;
 /// How far a geodesic is refined, where no step waits for it.
 const REFINEMENT: Refinement = Refinement { iterations: 200, tolerance: 1e-4 };
-/// Points whose volume is computed at once.
+/// Points whose volume is computed at once, and lines that are measured.
 const AT_ONCE: usize = 1000;
 /// Labelled images between which distances are compared, as many as a batch often has.
 const BATCH: usize = 64;
 
 /// For a model that was trained by Euclidean distances.
 const UNASKED: PullBackConfig =
-    PullBackConfig { by: Way::Geodesic, segments: 2, nodes: 300, neighbours: 10, uncertainty: 0.0 };
+    PullBackConfig { by: Way::Geodesic, segments: 4, nodes: 300, neighbours: 10, uncertainty: 0.0 };
 
 /// The geometry that a trained model's decoder gives to its latent space, by the settings of its
 /// `[distance]`, and as the next epoch would have it: with nodes among the training images.
 ///
-/// Where that is Euclidean, a line has 2 segments and the graph 300 nodes with 10 neighbours each,
+/// Where that is Euclidean, a line has 4 segments and the graph 300 nodes with 10 neighbours each,
 /// and the decoder is sure everywhere.
 #[derive(Debug)]
 pub struct LatentGeometry<'a> {
@@ -115,6 +117,23 @@ impl LatentGeometry<'_> {
         let decoder = self.decoder();
         let block = |points: ArrayView2<f32>| numbers(&volume(&decoder, &self.tensor(points)));
         points.axis_chunks_iter(Axis(0), AT_ONCE).flat_map(block).collect()
+    }
+
+    /// Decoded lengths of the straight lines of eight segments between points `[n, latent_dim]` and
+    /// others, one by one: `[n]`. For many of them, such as the ways of a graph.
+    ///
+    /// # Panics
+    /// On points of another number or dimension.
+    pub fn line_lengths(&self, from: ArrayView2<f32>, to: ArrayView2<f32>) -> Vec<f64> {
+        let _guard = no_grad_guard();
+        assert!(from.dim() == to.dim(), "as many points of as many dimensions");
+        let decoder = self.decoder();
+        let block = |(from, to)| {
+            let curves = Curves::straight(&self.tensor(from), &self.tensor(to), OF_MANY);
+            numbers(&curves.length(&decoder))
+        };
+        let blocks = from.axis_chunks_iter(Axis(0), AT_ONCE).zip(to.axis_chunks_iter(Axis(0), AT_ONCE));
+        blocks.flat_map(block).collect()
     }
 
     /// The straight lines between points `[n, latent_dim]` and others, one by one.

@@ -2,7 +2,7 @@
 
 use dml_losses::{Contrastive, Nca, SupCon, Triplet};
 use dml_models::{
-    DistanceConfig, Length, PullBackConfig, RoutineConfig, Stack, System, TrainConfig, Way, Ways,
+    DistanceConfig, Length, ModelConfig, PullBackConfig, RoutineConfig, Stack, System, TrainConfig, Way, Ways,
 };
 use ndarray::{Array2, Axis, s};
 
@@ -36,7 +36,7 @@ fn every_way_trains_both_systems_with_a_decoder_and_makes_a_difference() {
             along(Way::Geodesic, 0.0),
         ] {
             let config = TrainConfig { distance, ..trial(Way::Line) };
-            let config = TrainConfig { model: dml_models::ModelConfig { system, ..config.model }, ..config };
+            let config = TrainConfig { model: ModelConfig { system, ..config.model }, ..config };
             let stack = trained(&config);
             assert!(stack.members[0].diverged.is_none());
             let curve: Vec<f64> = stack.members[0].curves["supervised"].iter().flatten().copied().collect();
@@ -48,11 +48,30 @@ fn every_way_trains_both_systems_with_a_decoder_and_makes_a_difference() {
 }
 
 #[test]
+fn all_decoders_learn_and_the_first_draws_images() {
+    let config = |decoders| {
+        let config = sure_trial();
+        TrainConfig { model: ModelConfig { decoders, ..config.model }, ..config }
+    };
+    let [one, three] = [1, 3].map(|decoders| trained(&config(decoders)));
+    let fresh = stack(vec![config(3)], &[rows(40)]);
+    let [of_one, of_three] = [&one, &three].map(|stack| stack.parameters.tensors.len());
+    assert_eq!(of_three, of_one + 2 * 4, "two layers of a decoder have four tensors");
+    let mut pairs = three.parameters.tensors.iter().zip(&fresh.parameters.tensors);
+    assert!(pairs.all(|(after, before)| !after.equal(before)), "each has learned");
+    let error = |stack: &Stack| {
+        let truth = images().mapv(|pixel| f32::from(pixel) / 255.0);
+        (stack.reconstruct(0, images().view()).unwrap() - truth).mapv(|x| x * x).mean().unwrap()
+    };
+    assert!(error(&three) < 0.95 * error(&fresh), "{} of {}", error(&three), error(&fresh));
+}
+
+#[test]
 fn decoded_lengths_are_those_of_images_along_the_lines() {
-    let stack = trained(&trial(Way::Line));
+    let stack = sure();
     let embeddings = stack.embed(0, images().view());
     let (from, to) = (embeddings.slice(s![..3, ..]), embeddings.slice(s![3..6, ..]));
-    let lengths = stack.decoded_lengths(0, from, to).unwrap();
+    let lengths = stack.latent_geometry(0, &data(stack.device)).unwrap().line_lengths(from, to);
     for (i, length) in lengths.iter().enumerate() {
         let point = |t: f32| &from.row(i) * (1.0 - t) + &to.row(i) * t;
         let line = Array2::from_shape_fn((9, 2), |(s, k)| point(s as f32 / 8.0)[k]);
@@ -62,13 +81,15 @@ fn decoded_lengths_are_those_of_images_along_the_lines() {
         let expected: f64 = (0..8).map(step).sum();
         assert!((length - expected).abs() < 1e-4 * expected, "{length} is not {expected}: f32 rounding");
     }
-    let without = trained(&any_trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 }));
-    assert_eq!(without.decoded_lengths(0, from, to), None);
 }
 
 /// A trained model that is sure everywhere.
 fn sure() -> Stack {
-    trained(&TrainConfig { distance: along(Way::Line, 0.0), ..trial(Way::Line) })
+    trained(&sure_trial())
+}
+
+fn sure_trial() -> TrainConfig {
+    TrainConfig { distance: along(Way::Line, 0.0), ..trial(Way::Line) }
 }
 
 fn assert_measured(stack: &Stack, ways: &Ways) {
@@ -133,6 +154,8 @@ fn the_volume_is_that_of_differences_between_decoded_images_and_more_where_the_d
     let decoded = [&near.slice(s![..1, ..]).to_owned(), &far].map(|z| unsure.decode(0, z.view()).unwrap());
     let apart = (&decoded[0] - &decoded[1]).mapv(|x| f64::from(x).powi(2)).sum().sqrt();
     assert!(way_out > apart.hypot(1.0), "{way_out} of images that are {apart} apart");
+    let many = geometry.line_lengths(near.slice(s![..1, ..]), far.view())[0];
+    assert!(many > apart.hypot(1.0), "{many} of images that are {apart} apart, also for read-outs");
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub(super) fn stop(session: &Session, rung: &Rung, job: &Job, mask: &Mask, membe
     let embed = |images: ArrayView2<u8>| member.stack.embed(member.index, images);
     let queries = embed(evaluated_split(&trial, data)?.images.view());
     let value = if can_be_scored(&queries) {
-        let lengths = member.decoded_lengths();
+        let lengths = member.decoded_lengths(&session.loaded().training);
         match score(&trial, data, mask.rows(), &queries, &embed, lengths.as_deref(), &say) {
             Ok(mut scored) => scored.scores.remove(name),
             Err(error) => has_diverged(&error).map(|_| None).ok_or(error)?,

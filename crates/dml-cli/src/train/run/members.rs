@@ -285,7 +285,7 @@ impl Trained<'_> {
         if job.trial.evaluation.split == EvaluatedSplit::None {
             return Ok(Outcome::scored(Scores::new()));
         }
-        let lengths = member.and_then(Member::decoded_lengths);
+        let lengths = member.and_then(|member| member.decoded_lengths(&session.loaded().training));
         let scored = score(&job.trial, data, mask.rows(), queries, embed, lengths.as_deref(), say);
         let Scored { mut scores, hits } = match scored {
             Ok(scored) => scored,
@@ -324,7 +324,9 @@ impl Trained<'_> {
     fn write(self, outcome: Outcome) -> Result<()> {
         let Self { session, job, mask, curves, taken_from, member, .. } = self;
         let (ending, seconds) = (outcome.ending(), self.timer.seconds());
-        let is_new = member.is_some() && ending == Ending::Scored && taken_from.is_none();
+        // Weights of a stack are those that a trial has alone but for rounding: not to the byte.
+        let is_alone = member.is_some_and(|member| member.stack.members.len() == 1);
+        let is_new = is_alone && ending == Ending::Scored && taken_from.is_none();
         artifacts::write_provenance(session, job, seconds, taken_from)?;
         job.log.line(&format!("{ending} after {seconds:.1} s"));
         let (id, trial) = (job.id.clone(), job.table.clone());

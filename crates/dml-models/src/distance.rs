@@ -51,8 +51,8 @@ pub struct PullBackConfig {
     /// Segments of a straight line, between whose ends images are compared, 1 to 64. With 1 the
     /// distance is that of the decoded images themselves.
     pub segments: i64,
-    /// Training images whose embeddings make the graph and say where the data lie, 2 to 2000: others
-    /// in each epoch, and eight times in it looked at again.
+    /// Training images whose embeddings make the graph and say where the data lie, 2 to 2000: other
+    /// images in each epoch, whose embeddings are renewed eight times in it.
     pub nodes: i64,
     /// Nearest nodes that a node of the graph is joined with, 1 to 100.
     pub neighbours: i64,

@@ -15,7 +15,7 @@
 //! # let config = serde_json::from_value(serde_json::json!({
 //! #     "seed": 0,
 //! #     "model": {"system": "dml_autoencoder", "latent_dim": 2, "embedding": "mean",
-//! #         "length": "free", "encoder": mlp, "decoder": mlp},
+//! #         "length": "free", "encoder": mlp, "decoder": mlp, "decoders": 1},
 //! #     "loss": {"kind": "triplet", "margin": 0.2, "mining": "all", "distance": "euclidean",
 //! #         "normalized": false},
 //! #     "reconstruction": {"kind": "squared_error", "reduction": "sum", "weight": 1.0},

@@ -96,7 +96,8 @@ fn png_url(path: &Path) -> Result<String, ReportError> {
     Ok(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(&png)))
 }
 
-/// Points as 16-bit x and y within their ranges, a 32-bit row and a 16-bit class each, little-endian.
+/// Points as 16-bit x and y within their ranges, a 32-bit row and a 16-bit class each, all of them
+/// little-endian.
 fn pack(latent: &Latent, sheet: Option<usize>) -> Value {
     let d = latent.embeddings.ncols();
     let points = if d > 2 { principal_plane(&latent.embeddings) } else { plane(&latent.embeddings) };

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use divan::Bencher;
-use dml_priors::{Density, Gaussian, Hypercube, Prior, Unit, Vamp};
+use dml_priors::{Density, Estimator, Gaussian, Hypercube, Mixture, Prior, Unit, Vamp};
 use tch::{Device, Kind, Tensor};
 
 const ROWS: i64 = 128;
@@ -21,10 +21,16 @@ impl fmt::Display for Named {
     }
 }
 
-const PRIORS: [Named; 3] = [
+const PRIORS: [Named; 5] = [
     Named("unit", || density(&Unit {})),
     Named("hypercube", || density(&Hypercube::default())),
+    Named("hypercube, exact", || density(&Hypercube { estimator: Estimator::Exact, ..Hypercube::default() })),
     Named("vamp", || density(&Vamp::default())),
+    Named("mixture", || {
+        let components = posteriors(Mixture::default().components);
+        let log_weights = Tensor::randn([components.mean.size()[0]], FLOATS).log_softmax(-1, Kind::Float);
+        Some(Density::Mixture { log_weights: Some(log_weights), components })
+    }),
 ];
 
 /// The density of a prior; what it learns are images of one pixel, whose posteriors are drawn.

@@ -6,7 +6,7 @@ use std::path::Path;
 use dml_data::npz::Npz;
 use ndarray::Array2;
 
-use crate::arrays::{TINY_WITHOUT_VALIDATION, images};
+use crate::arrays::{TINY, TINY_WITHOUT_VALIDATION, images};
 use crate::call::{complaint_of, stdout_of, text};
 use crate::store::{Store, run};
 
@@ -52,6 +52,20 @@ fn it_gives_the_embeddings_that_were_scored() {
         assert_eq!(scored.read_f32("embeddings").unwrap(), embeddings);
         assert_eq!(scored.read_labels("labels").unwrap(), labels);
     }
+}
+
+#[test]
+fn its_own_data_is_known_by_any_path_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(TINY.parent().unwrap(), folder.path().join("link")).unwrap();
+    let other_path = folder.path().join("link").join(TINY.file_name().unwrap());
+    let store = Store::new();
+    let trial = store.add(&format!("training.epochs = 1\ndata.name = {:?}", text(&other_path)));
+    run(&[], &[&trial]).well();
+    let out = folder.path().join("out.npz");
+    stdout_of(&["embed", text(&trial), text(&TINY), "--split", "train", "--out", text(&out)]);
+    let labelled = Npz::open(&out).unwrap().read_labels("labelled").unwrap();
+    assert_eq!(labelled.iter().sum::<i64>(), 30, "the labels that it was trained with");
 }
 
 #[test]

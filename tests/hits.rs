@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use dml_data::npz::Npz;
 use dml_eval::protocol::folds;
+use dml_eval::readout::euclidean;
+use dml_eval::{Embedded, Evaluation, Protocol, Readout};
 use dml_store::{Hits, Outcome, Scores};
 
 use crate::call::text;
@@ -61,5 +64,34 @@ fn the_images_that_a_read_out_was_right_about_give_its_accuracy() {
             // So far a mean over images can be from that: by the shares' spread, at most 1.
             assert!((share(hits_of_folds) - accuracy).abs() < 1.0 / 3.0 - 26.0 / 80.0);
         }
+    }
+}
+
+#[test]
+fn along_a_decoder_reads_and_retrieves_otherwise_than_the_same_graph_without_it() {
+    let store = Store::new();
+    let trials = ["random_projection", "dml_autoencoder"].map(|system| {
+        store.add(&format!(
+            "model.system = '{system}'\nmodel.latent_dim = 1\ntraining.epochs = 1\ntraining.learning_rate = 1e-6\n\
+             evaluation.protocols = ['test_folds']\nevaluation.readouts = ['geodesic_knn']\nevaluation.retrieval = true"
+        ))
+    });
+    run(&[], &trials).well();
+    for (trial, has_decoder) in trials.iter().zip([false, true]) {
+        let (scores, _) = scored(trial);
+        let mut npz = Npz::open(&trial.join("latent.npz")).unwrap();
+        let embeddings = npz.read_f32("embeddings").unwrap();
+        let labels: Vec<i32> =
+            npz.read_labels("labels").unwrap().into_iter().map(|label| label as i32).collect();
+        let test = Embedded { embeddings: embeddings.view(), labels: &labels };
+        let evaluation = Evaluation { train: test, labelled: &[], test, seed: 0 };
+        let plain = evaluation.answers(Protocol::TestFolds, Readout::GeodesicKnn).unwrap();
+        let same = |a: f64, b: f64| (a - b).abs() < 1e-12;
+        assert!(same(scores["test_folds.graph_knn.accuracy"], plain.accuracy));
+        let retrieval = evaluation.geodesic_retrieval(&euclidean).unwrap();
+        let name = "geodesic_retrieval.map_at_r";
+        assert_eq!(same(scores[name], retrieval[name]), !has_decoder, "{} {}", scores[name], retrieval[name]);
+        let ami = |readout: &str| scores[&format!("test_folds.{readout}.ami")];
+        assert!(has_decoder || same(ami("graph_knn"), ami("geodesic_knn")));
     }
 }

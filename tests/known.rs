@@ -64,6 +64,14 @@ fn what_was_trained_in_a_stack_is_trained_again_for_a_trial_that_is_run_alone() 
     let trial = add(&store, "autoencoder", 20.0, 0);
     assert_eq!(run(&[], &[&trial]).well().events_of(&trial)[0], "started with 0 of 3");
     assert!(outcome(&trial) == alone("autoencoder", 20.0, 0));
+
+    // Nor what was trained in a stack for a while.
+    let store = Store::new();
+    let stacked = [0, 1].map(|seed| add(&store, "autoencoder", 10.0, seed));
+    run(&["--stack=2", "--until-epoch=1"], &stacked).well();
+    assert_eq!(run(&[], &stacked[..1]).well().events_of(&stacked[0])[0], "started with 1 of 3");
+    let trial = add(&store, "autoencoder", 20.0, 0);
+    assert_eq!(run(&[], &[&trial]).well().events_of(&trial)[0], "started with 0 of 3");
 }
 
 #[test]

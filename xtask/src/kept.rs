@@ -18,7 +18,8 @@ use crate::experiment::Sweep;
 /// Where results are kept, in the checkout.
 pub(crate) const FOLDER: &str = "results";
 
-fn path(folder: &Path, name: &str) -> PathBuf {
+/// Of one sweep.
+pub(crate) fn path(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.jsonl"))
 }
 
@@ -100,6 +101,11 @@ mod tests {
         fs::write(path(&kept, "quick"), "{}\n").unwrap();
         let damaged = take(&kept, &sweep, &store("third")).unwrap_err();
         assert!(format!("{damaged:#}").contains("quick.jsonl, line 1: missing field"), "{damaged:#}");
+    }
+
+    #[test]
+    fn a_sweep_with_a_dot_in_its_name_has_a_file_of_its_own() {
+        assert_eq!(path(Path::new("results"), "quick.v2"), Path::new("results/quick.v2.jsonl"));
     }
 
     #[test]

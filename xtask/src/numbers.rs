@@ -249,7 +249,7 @@ It **held**<!-- s predictions.csv; prediction=p; fate -->, 0.123.
     /// Makes the report of a sweep from `results/NAME.jsonl` alone.
     fn report_of_kept(root: &Path, sweep: &str, folder: &Path) -> Result<()> {
         let kept = root.join(kept::FOLDER);
-        ensure!(kept.join(sweep).with_extension("jsonl").is_file(), "no results of {sweep} are kept");
+        ensure!(kept::path(&kept, sweep).is_file(), "no results of {sweep} are kept");
         let of = Sweep::find(root, sweep, None)?;
         let store = RunStore::open(&folder.join("store"))?;
         kept::take(&kept, &of, &store)?;

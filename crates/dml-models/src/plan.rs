@@ -73,11 +73,14 @@ impl Plan {
         }
     }
 
-    /// Looks again, eight times an epoch, at where the embeddings are and what the decoder makes of
-    /// them: in the first epoch above all, both go a long way.
+    /// Looks again, eight times on the way over all images, at where the embeddings are and what
+    /// the decoder makes of them: in the first epoch above all, both go a long way.
     pub(crate) fn renew_geometry(&mut self, stack: &Stack, data: &TrainingData, step: usize) {
-        let is_due = step > 0 && step.is_multiple_of(self.factors.len().div_ceil(RENEWALS));
-        if self.geometry.is_some() && is_due {
+        // Of other members' labels it must not depend.
+        let every = data.len().div_ceil(self.batch_size as usize).div_ceil(RENEWALS);
+        let is_due = step > 0 && step.is_multiple_of(every);
+        let is_asked = || self.factors[step..].iter().flatten().any(|f| f.supervised != 0.0);
+        if self.geometry.is_some() && is_due && is_asked() {
             self.geometry = stack.geometry(data, self.epoch);
         }
     }
@@ -144,4 +147,55 @@ fn lay_out(batches: &[Vec<Rows>], steps: usize, members: &[Member], device: Devi
     }
     let on_device = |values: &[i64]| Tensor::from_slice(values).reshape(shape).to_device(device);
     (on_device(&rows), on_device(&labels))
+}
+
+#[cfg(test)]
+mod tests {
+    use dml_data::ImageShape;
+    use ndarray::Array2;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn distances_along_the_decoder_are_renewed_on_the_way_over_all_images() {
+        let mlp = json!({"kind": "mlp", "hidden": [8]});
+        let config = serde_json::from_value(json!({
+            "seed": 0,
+            "model": {"system": "dml_autoencoder", "latent_dim": 2, "embedding": "mean", "length": "free",
+                "encoder": mlp, "decoder": mlp, "decoders": 1},
+            "loss": {"kind": "contrastive", "margin": 1.0, "normalized": false},
+            "reconstruction": {"kind": "squared_error", "reduction": "sum", "weight": 1.0},
+            "prior": {"kind": "unit"},
+            "kl": {"beta": 1.0, "warm_up_epochs": 0, "free_bits": 0.0, "samples": 1},
+            "routine": {"kind": "joint_alpha", "alpha": 0.5},
+            "sampling": {"batch_size": 8, "labelled": {"kind": "uniform"}, "labelled_epoch": "cycle", "memory": 0},
+            "training": {"epochs": 2, "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
+                "precision": "f32", "schedule": "constant"},
+            "views": {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "brightness": 0.0, "contrast": 0.0},
+            "instance": {"weight": 0.0, "loss": {"kind": "sup_con", "temperature": 0.2}},
+            "pseudo_labels": {"kind": "none"},
+            "distance": {"kind": "pull_back", "by": "graph", "segments": 2, "nodes": 20, "neighbours": 3,
+                "uncertainty": 0.0},
+        }));
+        let images = Array2::from_shape_fn((128, 16), |(i, p)| (i * 7 + p * 13) as u8);
+        let labels = [0, 1].repeat(64);
+        let shape = ImageShape { channels: 1, height: 4, width: 4 };
+        let data = TrainingData::new(images.view(), &labels, shape, 2, Device::Cpu);
+        let mut stack = Stack::new(vec![config.unwrap()], &[&[0, 1, 2, 3]], &data, Device::Cpu).unwrap();
+        let mut plan = Plan::new(&stack, &data, 1);
+        let nodes = |plan: &Plan| plan.geometry.as_ref().unwrap().graph.as_ref().unwrap().nodes.copy();
+        let mut renewed = Vec::new();
+        for step in 0..16 {
+            for weights in &mut stack.parameters.tensors {
+                let _ = weights.g_add_scalar_(0.01);
+            }
+            let before = nodes(&plan);
+            plan.renew_geometry(&stack, &data, step);
+            if !nodes(&plan).equal(&before) {
+                renewed.push(step);
+            }
+        }
+        assert_eq!(renewed, [2, 4, 6, 8, 10, 12, 14], "the first look is the plan's own");
+    }
 }

@@ -142,15 +142,15 @@ fn ask(
     readout: Readout,
     lengths: Option<&Lengths>,
 ) -> Result<Vec<Answers>, EvalError> {
-    let answers = evaluation.answers(protocol, readout)?;
     if readout != Readout::GeodesicKnn {
-        return Ok(vec![answers]);
+        return Ok(vec![evaluation.answers(protocol, readout)?]);
     }
+    let plain = evaluation.geodesic_answers(protocol, &euclidean)?;
     let along = match lengths {
         Some(lengths) => evaluation.geodesic_answers(protocol, lengths)?,
-        None => answers.clone(),
+        None => plain.clone(),
     };
-    Ok(vec![along, Answers { name: format!("{}.graph_knn", protocol.name()), ..answers }])
+    Ok(vec![along, Answers { name: format!("{}.graph_knn", protocol.name()), ..plain }])
 }
 
 /// The mixture of the staged routine, fitted on embeddings.

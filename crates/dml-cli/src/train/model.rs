@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use dml_data::files::is_path;
 use dml_data::{Dataset, Mask, Source};
 use dml_eval::NearestOfClasses;
 use dml_models::{Baseline, Stack, TrainingData, load_weights};
@@ -59,7 +60,8 @@ impl Model {
     pub(crate) fn is_of(&self, images: &str) -> bool {
         let own = &self.trial.data.name;
         let place = |path: &str| Path::new(path).canonicalize().ok();
-        images == own || place(images).is_some_and(|path| place(own) == Some(path))
+        // A name is no path, whatever lies in this folder.
+        images == own || (is_path(own, "npz") && place(own).is_some_and(|own| place(images) == Some(own)))
     }
 
     /// Embeddings of images. `[n, pixels]` to `[n, d]`

@@ -46,9 +46,9 @@ pub(crate) fn search(arguments: &SearchArguments) -> Result<ExitCode> {
         None => Images::of_training_data(Split::Train, &model)?,
     };
     let (query, embeddings) = (model.embed(query.pixels.view()), model.embed(images.pixels.view()));
-    crate::print("  distance  class  file")?;
     // Checked, as `nearest` asks for: weights that diverged give such numbers, too.
     NearestOfClasses::of(query.view(), &[0], 1, embeddings.view())?;
+    crate::print("  distance  class  file")?;
     for &row in &nearest(embeddings.view(), query.view(), arguments.k.into()) {
         let row = row as usize;
         let one = embeddings.select(ndarray::Axis(0), &[row]);

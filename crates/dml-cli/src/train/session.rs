@@ -109,9 +109,11 @@ pub(crate) struct Member<'a> {
 impl<'a> Member<'a> {
     /// How long its decoder finds ways between embeddings; `None` without a decoder.
     pub(crate) fn decoded_lengths(self, data: &'a TrainingData) -> Option<Box<Lengths<'a>>> {
+        // Made when it is asked for, and once.
+        let geometry = OnceCell::new();
+        let made = move || self.stack.latent_geometry(self.index, data).expect("there is a decoder");
         let lengths = move |from: ArrayView2<f32>, to: ArrayView2<f32>| {
-            let geometry = self.stack.latent_geometry(self.index, data).expect("there is a decoder");
-            geometry.line_lengths(from, to)
+            geometry.get_or_init(made).line_lengths(from, to)
         };
         let system = self.stack.members[self.index].config.model.system;
         system.has_decoder().then(|| Box::new(lengths) as Box<Lengths>)

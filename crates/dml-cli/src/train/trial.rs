@@ -78,10 +78,13 @@ impl Whole {
 pub(crate) struct EvaluationConfig {
     pub(crate) split: EvaluatedSplit,
     pub(crate) protocols: Vec<Protocol>,
+    /// What reads classes from embeddings. `geodesic_knn` goes by the lengths that a decoder gives
+    /// to a graph, where there is one, and has `graph_knn` beside it, the same graph without.
     pub(crate) readouts: Vec<Readout>,
     /// Whether k-means on the evaluated embeddings is compared with the labels.
     pub(crate) clustering: bool,
-    /// Whether retrieval among the evaluated embeddings is scored.
+    /// Whether retrieval among the evaluated embeddings is scored, with `geodesic_knn` along its
+    /// graph, too.
     pub(crate) retrieval: bool,
     /// Samples an image for the importance-sampled log-likelihood of a VAE; 0 for none.
     pub(crate) likelihood_samples: usize,

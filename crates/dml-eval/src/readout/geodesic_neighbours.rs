@@ -78,8 +78,8 @@ impl Ways {
         found
     }
 
-    /// The `k` other rows that the shortest ways from a row lead to, nearest first, of equally near
-    /// ones the smallest row first; fewer where no way leads to so many (Dijkstra 1959).
+    /// The `k` other rows that the shortest ways from a row lead to, nearest first; fewer where no
+    /// way leads to so many (Dijkstra 1959). The same rows come in the same order.
     pub fn nearest_others(&self, row: usize, k: usize) -> Vec<u32> {
         let mut shortest = vec![f64::INFINITY; self.ways.len()];
         shortest[row] = 0.0;

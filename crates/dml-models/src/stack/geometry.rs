@@ -1,4 +1,4 @@
-//! The distances of an epoch.
+//! The distances of a part of an epoch.
 
 use rand::seq::index::sample;
 use tch::{Tensor, no_grad_guard};

@@ -144,6 +144,15 @@ mod tests {
     }
 
     #[test]
+    fn a_recipe_without_training_has_rounds_too() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "pseudo_labels = { kind = 'none', rounds = { first = 8, every = 2 } }")
+            .unwrap();
+        let table = Recipe::read(Some(file.path()), &[]).unwrap().training(100, Some(3)).unwrap();
+        assert_eq!(["training.epochs", "pseudo_labels.rounds.first"].map(|key| integer(&table, key)), [3, 8]);
+    }
+
+    #[test]
     fn the_default_recipe_follows_the_number_of_images() {
         let recipe = Recipe::read(None, &[]).unwrap();
         let expected = [

@@ -3,9 +3,10 @@
 //! Trials that differ only in what is scored have one training between them: in `[evaluation]`, and
 //! in whether an embedding is the mean or a sample, where no step between epochs looks at
 //! embeddings. Where no label takes part in a training (an autoencoder's, a VAE's, any with the
-//! weight of its metric loss at 0), so have those that differ in their labels. The first to end
-//! leaves its weights and its name under that of the training; the others take the weights and are
-//! only scored. Each has its own result, with the bytes that it has alone.
+//! weight of its metric loss at 0), so have those that differ in their labels. The first to end of
+//! those that were trained alone and in one go leaves its weights and its name under that of the
+//! training; the others take the weights and are only scored. Each has its own result, with the
+//! bytes that it has alone.
 
 use std::path::Path;
 

@@ -46,6 +46,7 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
         let epochs = job.trial.train.training.epochs;
         session.say(&Event::Started { id: job.id.clone(), epochs, resumed_at: stack.epoch });
     }
+    let is_new = jobs.len() == 1 && stack.epoch == 0;
     let mut spent = Spent::read(jobs, |member| stack.seconds(member));
     let epochs = run_epochs(session, jobs, &mut stack, &mut spent)?;
     let shares: Vec<f64> = (0..jobs.len()).map(|member| spent.of(member, stack.seconds(member))).collect();
@@ -64,7 +65,7 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
         let timer = Timer::after(shares[index]);
         let (member, curves) = (Some(Member { stack: &stack, index }), stack.members[index].curves.clone());
         let taken_from = taken_from.clone();
-        let trained = Trained { session, job, mask, timer, curves, member, taken_from };
+        let trained = Trained { session, job, mask, timer, curves, member, taken_from, is_new };
         if let Some((epoch, reason)) = stack.members[index].diverged.clone() {
             trained.write(Outcome::Diverged { epoch, reason })?;
             continue;
@@ -84,7 +85,8 @@ fn run_baselines(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()> 
         let baseline = Baseline::fit(&train.model, train.seed, session.loaded().dataset.train.images.view());
         let embed = |images: ArrayView2<u8>| baseline.embed(images);
         let curves = Curves::new();
-        Trained { session, job, mask, timer, curves, member: None, taken_from: None }.finish(&embed)?;
+        let (member, taken_from, is_new) = (None, None, false);
+        Trained { session, job, mask, timer, curves, member, taken_from, is_new }.finish(&embed)?;
     }
     Ok(())
 }
@@ -244,6 +246,9 @@ struct Trained<'a> {
     member: Option<Member<'a>>,
     /// Whose training this was.
     taken_from: Option<String>,
+    /// Whether others may have it: it was trained here, alone and in one go. Weights of a stack are
+    /// those of a trial alone but for rounding, and a checkpoint does not say of which stack it is.
+    is_new: bool,
 }
 
 impl Trained<'_> {
@@ -322,18 +327,15 @@ impl Trained<'_> {
     }
 
     fn write(self, outcome: Outcome) -> Result<()> {
-        let Self { session, job, mask, curves, taken_from, member, .. } = self;
+        let Self { session, job, mask, curves, taken_from, is_new, .. } = self;
         let (ending, seconds) = (outcome.ending(), self.timer.seconds());
-        // Weights of a stack are those that a trial has alone but for rounding: not to the byte.
-        let is_alone = member.is_some_and(|member| member.stack.members.len() == 1);
-        let is_new = is_alone && ending == Ending::Scored && taken_from.is_none();
         artifacts::write_provenance(session, job, seconds, taken_from)?;
         job.log.line(&format!("{ending} after {seconds:.1} s"));
         let (id, trial) = (job.id.clone(), job.table.clone());
         let data_sha256 = session.loaded().dataset.sha256.clone();
         let result = TrialResult { format: FORMAT, id, trial, data_sha256, outcome, curves };
         session.store.finish(&result)?;
-        if is_new {
+        if is_new && ending == Ending::Scored {
             known::remember(session, job, mask, &result.curves);
         }
         session.say(&Event::Finished { id: job.id.clone(), outcome: ending, seconds });

@@ -15,8 +15,8 @@ use crate::engine::worker::how;
 use crate::experiment::Sweep;
 use crate::kept;
 use crate::program::Program;
+use crate::say;
 use crate::selected::Selected;
-use crate::{WrongCall, say};
 
 /// Makes reports; apart from xtask, so that no trial waits until charts and fonts are built.
 const PROGRAM: Program = Program { package: "dml-report", name: "dml-report", minutes: "2 minutes" };
@@ -58,7 +58,7 @@ pub(crate) struct ReportArguments {
 
 /// Writes the report again; trials without a result are holes in it.
 pub(crate) fn run(root: &Path, arguments: &ReportArguments) -> Result<ExitCode> {
-    let (sweep, store) = arguments.selected.open(root).context(WrongCall)?;
+    let (sweep, store) = arguments.selected.open(root)?;
     let ended =
         write(&program(root, false)?, &folder(root, arguments.out.as_deref(), &sweep), &sweep, &store)?;
     if ended == Ended::Written && arguments.keep {

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use dml_store::RunStore;
 
+use crate::WrongCall;
 use crate::experiment::Sweep;
 use crate::kept;
 
@@ -28,8 +29,9 @@ impl Selected {
     /// Reads the sweep and opens the store, which takes in what the checkout keeps of the sweep's
     /// results.
     pub(crate) fn open(&self, root: &Path) -> Result<(Sweep, RunStore)> {
-        let sweep = Sweep::find(root, &self.name, self.seeds)?;
-        let store = RunStore::open(&self.store.clone().unwrap_or_else(|| root.join("runs")))?;
+        let sweep = Sweep::find(root, &self.name, self.seeds).context(WrongCall)?;
+        let store = self.store.clone().unwrap_or_else(|| root.join("runs"));
+        let store = RunStore::open(&store).context(WrongCall)?;
         if self.store.is_none() {
             kept::take(&root.join(kept::FOLDER), &sweep, &store)?;
         }

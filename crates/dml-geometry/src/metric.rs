@@ -13,25 +13,25 @@ pub fn jacobian(decoder: &Decoder, points: &Tensor) -> Tensor {
     tch::with_grad(|| {
         let points = points.detach().set_requires_grad(true);
         let images = decoder.decode(&points);
-        if !images.requires_grad() {
-            // A constant decoder.
-            let mut size = images.size();
-            size.extend(points.size().last());
-            return Tensor::zeros(size, (points.kind(), points.device()));
-        }
         let cotangent = images.detach().zeros_like().set_requires_grad(true);
-        let product = (images * &cotangent).sum(None);
+        let product = (images * &cotangent).sum(None) + nothing_of(&points);
         let [pulled_back] = &Tensor::run_backward(&[product], &[&points], true, true)[..] else {
             unreachable!("one gradient for one input")
         };
         let dim = *points.size().last().expect("points are [..., n, d]");
         let column = |k: i64| {
             // Points do not mix, so the sum over them leaves each its own.
-            let of_dimension = pulled_back.select(-1, k).sum(None);
+            let of_dimension = pulled_back.select(-1, k).sum(None) + nothing_of(&cotangent);
             Tensor::run_backward(&[of_dimension], &[&cotangent], true, false).remove(0)
         };
         Tensor::stack(&(0..dim).map(column).collect::<Vec<_>>(), -1)
     })
+}
+
+/// Zero, of which a gradient by the tensor can be asked: also where nothing else depends on it, as
+/// with a constant decoder.
+fn nothing_of(tensor: &Tensor) -> Tensor {
+    tensor.narrow(-1, 0, 0).sum(None)
 }
 
 /// The pull-back metric G = Jᵀ J at points `[..., n, d]`: `[..., n, d, d]`, without a graph.

@@ -190,7 +190,10 @@ impl Geometry {
         weights: &Tensor,
     ) -> Tensor {
         let n = points.size()[1];
-        let weights = (weights + weights.transpose(-2, -1)).tril(-1).flatten(-2, -1);
+        // What fills up the number of pairs, where fewer move the loss, is a pair as well, and no
+        // mirror of one that is refined.
+        let mirrors = weights.ones_like().triu(0);
+        let weights = ((weights + weights.transpose(-2, -1)).tril(-1) - mirrors).flatten(-2, -1);
         // [M, pairs]
         let (weights, places) = weights.topk(REFINED.min(n * (n - 1) / 2), -1, true, false);
         let (row, column) = (places.divide_scalar_mode(n, "floor"), places.remainder(n));
@@ -201,7 +204,6 @@ impl Geometry {
         let lengths = self.refined_lengths(decoder, graph, [&from, &to]);
         let flat = distances.flatten(-2, -1);
         let before = flat.gather(-1, &places, false);
-        // What fills up the number of pairs, where fewer move the loss, stays.
         let shorter = lengths.minimum(&before).where_self(&weights.gt(0.0), &before);
         let mirrored = &column * n + row;
         flat.scatter(-1, &places, &shorter).scatter(-1, &mirrored, &shorter).unflatten(-1, [n, n])

@@ -38,4 +38,7 @@ fn the_metric_of_latitude_and_longitude_and_its_volume_are_those_of_a_map() {
 fn a_constant_decoder_has_no_volume() {
     let constant = Decoder::new(|z| z.new_zeros([3, 5], DOUBLE));
     assert_eq!(values(&volume(&constant, &numbers(1, &[3, 2]))), [0.0; 3]);
+    let weight = numbers(2, &[5]).set_requires_grad(true);
+    let of_weights = Decoder::new(move |z| weight.expand([z.size()[0], 5], false));
+    assert_eq!(values(&volume(&of_weights, &numbers(1, &[3, 2]))), [0.0; 3]);
 }

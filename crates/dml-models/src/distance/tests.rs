@@ -120,4 +120,15 @@ fn ways_along_the_graph_are_no_shorter_than_the_geodesics_they_lead_to() {
     assert!(refined.equal(&refined.transpose(-2, -1)));
     let diagonal = refined.diagonal(0, -2, -1).abs().max().double_value(&[]);
     assert!(diagonal <= 0.0);
+
+    // Of one pair alone, whichever half of the matrix names it: that which is shortened most.
+    let place = saved.get(0).argmax(None, false).int64_value(&[]);
+    for (row, column) in [(place / 7, place % 7), (place % 7, place / 7)] {
+        let of_one = Tensor::zeros_like(&distances);
+        let _ = of_one.select(1, row).select(1, column).fill_(1.0);
+        let one = geometry.refined(&decoder, graph, &at, &distances, &of_one);
+        let chosen = (&of_one + of_one.transpose(-2, -1)).gt(0.0);
+        let apart = (one - refined.where_self(&chosen, &distances)).abs().max().double_value(&[]);
+        assert!(apart < 1e-9, "{row}, {column}: {apart}");
+    }
 }

@@ -79,6 +79,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "evaluation.readouts = ['propagation']",
             "evaluation.readouts = ['geodesic_knn']",
             "evaluation.clustering = true",
+            "evaluation.train_clustering = true",
             "evaluation.retrieval = false",
             "evaluation.likelihood_samples = 5",
             "evaluation.posterior = true",

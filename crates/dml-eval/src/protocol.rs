@@ -2,6 +2,7 @@
 //! different names and are never mixed in one number.
 
 mod answers;
+mod clusters;
 mod fold;
 
 use std::collections::BTreeMap;
@@ -10,10 +11,6 @@ use ndarray::{ArrayView2, Axis, concatenate};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::agreement::{
-    adjusted_mutual_information, adjusted_rand, clustering_accuracy, normalized_mutual_information,
-};
-use crate::clustering::{GaussianMixture, KMeans};
 use crate::error::{EvalError, check_enough, check_labelled, check_width};
 use crate::label::{Classes, Label};
 use crate::readout::{GeodesicNeighbours, Lengths, Readout, Ways};
@@ -158,57 +155,6 @@ impl<L: Label> Evaluation<'_, L> {
         };
         let parts: Vec<Part> = parts.into_par_iter().map(ask).collect();
         Ok(Answers::of(protocol, Readout::GeodesicKnn, &parts))
-    }
-
-    /// [`k_means`](Self::k_means) and [`gaussian_mixture`](Self::gaussian_mixture).
-    ///
-    /// # Errors
-    /// Those of the two.
-    pub fn clustering(&self) -> Result<Scores, EvalError> {
-        let mut scores = self.k_means()?;
-        scores.extend(self.gaussian_mixture()?);
-        Ok(scores)
-    }
-
-    /// Agreement of the test labels with clusters of the test embeddings, as many as there are test
-    /// classes, the best of ten starts: `clustering.k_means.clustering_accuracy`, `….ami`, `….nmi`,
-    /// `….ari`.
-    ///
-    /// # Errors
-    /// Test embeddings that are not finite or too large; labels that are negative or not one an
-    /// embedding; no points.
-    pub fn k_means(&self) -> Result<Scores, EvalError> {
-        let n_classes = self.check_clusters()?;
-        let clusters = KMeans::fit(self.test.embeddings, n_classes, 10, self.seed)?.clusters;
-        Ok(self.agreement("k_means", &clusters))
-    }
-
-    /// The same of the components of a mixture of Gaussians: `clustering.gaussian_mixture.…`.
-    ///
-    /// # Errors
-    /// Those of [`k_means`](Self::k_means); more memory than a score may take.
-    pub fn gaussian_mixture(&self) -> Result<Scores, EvalError> {
-        let (n_classes, embeddings) = (self.check_clusters()?, self.test.embeddings);
-        let components = GaussianMixture::fit(embeddings, n_classes, self.seed)?.predict(embeddings)?;
-        Ok(self.agreement("gaussian_mixture", &components))
-    }
-
-    /// How many classes the test labels have, where there is something to cluster.
-    fn check_clusters(&self) -> Result<usize, EvalError> {
-        check_enough(self.test.embeddings.nrows(), 1, "to cluster")?;
-        self.check_test()?;
-        Ok(Classes::of(self.test.labels).n())
-    }
-
-    fn agreement(&self, name: &str, clusters: &[u32]) -> Scores {
-        let labels = self.test.labels;
-        let scores = [
-            ("clustering_accuracy", clustering_accuracy(labels, clusters)),
-            ("ami", adjusted_mutual_information(labels, clusters)),
-            ("nmi", normalized_mutual_information(labels, clusters)),
-            ("ari", adjusted_rand(labels, clusters)),
-        ];
-        scores.map(|(score, value)| (format!("clustering.{name}.{score}"), value)).into()
     }
 
     /// Leave-one-out retrieval among the test embeddings: `retrieval.recall_at_1`,

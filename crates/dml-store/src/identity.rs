@@ -31,6 +31,7 @@ pub const NEUTRAL: &[(&str, &str)] = &[
     ("evaluation.hits", "[]"),
     ("evaluation.geodesic_pairs", "0"),
     ("model.decoders", "1"),
+    ("evaluation.train_clustering", "false"),
 ];
 
 /// The identity of a trial: the first 16 hex digits of the SHA-256 of its canonical JSON (sorted

@@ -93,8 +93,8 @@ pub(crate) fn score(
     let queries = queries.select(Axis(0), &with_label);
     let test = Embedded { embeddings: queries.view(), labels: test_labels.as_slice() };
     // The `labelled` protocol needs only the labelled rows: everything else stays unembedded unless
-    // `train` asks for it.
-    let (images, labels, labelled) = if asks(Protocol::Train) {
+    // `train` or clusters ask for it.
+    let (images, labels, labelled) = if asks(Protocol::Train) || trial.evaluation.train_clustering {
         let rows = data.train.labelled_rows();
         let place = |row| rows.binary_search(row).expect("a mask has rows with a label");
         let labelled: Vec<usize> = labelled.iter().map(place).collect();
@@ -120,19 +120,35 @@ pub(crate) fn score(
             }
         }
     }
+    scored.scores.extend(without_read_out(trial, &evaluation, lengths, say)?);
+    Ok(scored)
+}
+
+/// Clusters and retrieval, where they are asked for.
+fn without_read_out(
+    trial: &Trial,
+    evaluation: &Evaluation<i32>,
+    lengths: Option<&Lengths>,
+    say: &dyn Fn(&str),
+) -> Result<Scores> {
+    let mut scores = Scores::new();
     if trial.evaluation.clustering {
         say("clustering");
-        scored.scores.extend(evaluation.clustering()?);
+        scores.extend(evaluation.clustering()?);
+    }
+    if trial.evaluation.train_clustering {
+        say("clustering of the training set");
+        scores.extend(evaluation.train_k_means()?);
     }
     if trial.evaluation.retrieval {
         say("retrieval");
-        scored.scores.extend(evaluation.retrieval()?);
+        scores.extend(evaluation.retrieval()?);
         if trial.evaluation.readouts.contains(&Readout::GeodesicKnn) {
             say("geodesic retrieval");
-            scored.scores.extend(evaluation.geodesic_retrieval(lengths.unwrap_or(&euclidean))?);
+            scores.extend(evaluation.geodesic_retrieval(lengths.unwrap_or(&euclidean))?);
         }
     }
-    Ok(scored)
+    Ok(scores)
 }
 
 /// What a read-out says; along the decoder, where it has one, and by the same graph without it.

@@ -69,6 +69,7 @@ impl Rung {
             protocols: vec![self.score.protocol],
             readouts: vec![self.score.readout],
             clustering: false,
+            train_clustering: false,
             retrieval: false,
             likelihood_samples: 0,
             posterior: false,

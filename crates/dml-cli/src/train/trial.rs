@@ -75,6 +75,7 @@ impl Whole {
 /// What is scored of the trained model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, a key of a trial file")]
 pub(crate) struct EvaluationConfig {
     pub(crate) split: EvaluatedSplit,
     pub(crate) protocols: Vec<Protocol>,
@@ -83,6 +84,9 @@ pub(crate) struct EvaluationConfig {
     pub(crate) readouts: Vec<Readout>,
     /// Whether k-means on the evaluated embeddings is compared with the labels.
     pub(crate) clustering: bool,
+    /// Whether k-means on the training embeddings is compared with the training labels, the hidden
+    /// ones among them: over all rows, and without the labelled ones.
+    pub(crate) train_clustering: bool,
     /// Whether retrieval among the evaluated embeddings is scored, with `geodesic_knn` along its
     /// graph, too.
     pub(crate) retrieval: bool,
@@ -122,7 +126,8 @@ impl EvaluationConfig {
                 "evaluation.geodesic_pairs = {pairs} is out of range; it must be 0 to {MOST_GEODESIC_PAIRS}"
             ));
         }
-        let scores_something = read_outs || self.clustering || self.retrieval || samples > 0;
+        let clusters = self.clustering || self.train_clustering;
+        let scores_something = read_outs || clusters || self.retrieval || samples > 0;
         if self.split == EvaluatedSplit::None && (scores_something || self.posterior || pairs > 0) {
             wrong.push(
                 "evaluation.split = \"none\" has no images to score; ask for no score, or take the split \"validation\" or \"test\""

@@ -35,6 +35,21 @@ fn a_mask_of_one_class_predicts_it() {
     assert!(scores["labelled.knn.ami"].abs() < 1e-12);
 }
 
+#[test]
+fn clusters_of_the_training_set_are_counted_with_and_without_the_rows_that_had_a_label() {
+    let (embeddings, mut labels) = line(10);
+    labels[0] = 1;
+    let score = |labelled: &[usize]| {
+        let data = Embedded { embeddings: embeddings.view(), labels: &labels };
+        let scores = Evaluation { train: data, labelled, test: data, seed: 1 }.train_k_means().unwrap();
+        ["train", "unlabelled"]
+            .map(|rows| scores.get(&format!("{rows}_clustering.k_means.clustering_accuracy")).copied())
+    };
+    assert_eq!(score(&[0, 1]), [Some(0.9), Some(1.0)]);
+    assert_eq!(score(&[1, 3]), [Some(0.9), Some(0.875)]);
+    assert_eq!(score(&(0..10).collect::<Vec<_>>()), [Some(0.9), None]);
+}
+
 /// Forty sound rows and everything that can be wrong with them.
 struct Sets {
     good: Array2<f32>,
@@ -116,7 +131,12 @@ fn a_bad_training_set_is_an_error_that_names_set_and_row_as_the_caller_counts() 
         (sound, &[], &[Labelled], too_few),
         (sets.first(0), &[], both, too_few),
     ] {
-        is_refused(&Evaluation { train, labelled, test: sound, seed: 1 }, protocols, expected);
+        let evaluation = Evaluation { train, labelled, test: sound, seed: 1 };
+        is_refused(&evaluation, protocols, expected);
+        if protocols == both && train.embeddings.dim() == (40, 1) {
+            let error = evaluation.train_k_means().unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}, not {expected}");
+        }
     }
     let evaluation = Evaluation { train: sound, labelled: &[], test: sets.first(2), seed: 1 };
     is_refused(&evaluation, &[TestFolds], "2 points are too few for three folds");

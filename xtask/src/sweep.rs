@@ -129,7 +129,7 @@ impl Session<'_> {
     }
 
     fn estimate(&self, standings: &[Standing]) -> Estimate {
-        Estimate::of(standings, self.sweep.file.seconds_per_trial)
+        Estimate::of(&self.sweep.trials, standings, self.sweep.file.seconds_per_trial)
     }
 
     /// What `--plan` and `--dry-run` print.

@@ -15,7 +15,7 @@ use crate::experiment::Trial;
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// Counts and measured times of a running sweep.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tally {
     pub total: usize,
     pub done: usize,
@@ -27,18 +27,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Takes a trial's time into the mean.
-    fn measure(&mut self, seconds: f64) {
-        let Estimate { seconds_per_trial, measured } = &mut self.estimate;
-        *seconds_per_trial = (*seconds_per_trial * *measured as f64 + seconds) / (*measured as f64 + 1.0);
-        *measured += 1;
-    }
-
     /// Seconds to the end, with `fraction` trials' worth of work done of the running ones.
     fn eta(&self, fraction: f64) -> f64 {
         let left = self.total.saturating_sub(self.done + self.failed + self.stopped);
         let busy = self.workers.min(left).max(1);
-        self.estimate.seconds_per_trial * (left as f64 - fraction).max(0.0) / busy as f64
+        self.estimate.seconds_per_trial() * (left as f64 - fraction).max(0.0) / busy as f64
     }
 }
 
@@ -152,7 +145,7 @@ impl Progress {
 
     pub(crate) fn finished(&mut self, trial: &Trial, outcome: Ending, seconds: f64) {
         self.tally.done += 1;
-        self.tally.measure(seconds);
+        self.tally.estimate.over(trial, Some(seconds));
         self.idle(&trial.id);
         let diverged = if outcome == Ending::Diverged { " (diverged)" } else { "" };
         self.line(&format!("{}{diverged}, {}", trial.label, duration(seconds)));
@@ -175,6 +168,7 @@ impl Progress {
     /// Another process finished the trial.
     pub(crate) fn found_done(&mut self, trial: &Trial) {
         self.tally.done += 1;
+        self.tally.estimate.over(trial, None);
         self.line(&format!("{}, by another process", trial.label));
     }
 
@@ -185,6 +179,7 @@ impl Progress {
             return self.note(&format!("failed, and is tried again: {label}: {reason}"));
         }
         self.tally.failed += 1;
+        self.tally.estimate.over(trial, None);
         self.note(&format!("failed: {label}: {reason}"));
     }
 
@@ -199,7 +194,7 @@ impl Progress {
     fn line(&mut self, text: &str) {
         if matches!(self.output, Output::Lines { .. }) {
             let state = self.state();
-            let Tally { total, done, .. } = self.tally;
+            let (total, done) = (self.tally.total, self.tally.done);
             self.note(&format!("{done}/{total} done, {state}: {text}"));
         }
         self.tick();
@@ -241,7 +236,7 @@ impl Progress {
 
     fn state(&self) -> String {
         let fraction = self.running.values().map(|r| f64::from(r.epoch) / f64::from(r.epochs.max(1))).sum();
-        let Tally { failed, .. } = self.tally;
+        let failed = self.tally.failed;
         format!("{} running, {failed} failed, ETA {}", self.running.len(), duration(self.tally.eta(fraction)))
     }
 }
@@ -306,7 +301,7 @@ mod tests {
     fn the_line_of_a_running_trial_is_cut_to_the_width_of_the_terminal() {
         let terminal = Narrow::default();
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 200);
-        let estimate = Estimate { seconds_per_trial: 1.0, measured: 0 };
+        let estimate = Estimate::of(&[], &[], 1.0);
         let tally = Tally { total: 2, done: 0, failed: 0, stopped: 0, workers: 1, estimate };
         let output = Output::table(MultiProgress::with_draw_target(target), 2);
         let mut progress = Progress::on(output, tally);
@@ -325,12 +320,13 @@ mod tests {
 
     #[test]
     fn the_eta_is_the_work_left_over_the_workers_that_have_work() {
-        let estimate = Estimate { seconds_per_trial: 99.0, measured: 0 };
+        let trial = Trial { id: "a".into(), table: toml::Table::new(), label: String::new() };
+        let estimate = Estimate::of(&[], &[], 99.0);
         let mut tally = Tally { total: 11, done: 2, failed: 1, stopped: 1, workers: 2, estimate };
-        tally.measure(10.0);
+        tally.estimate.over(&trial, Some(10.0));
         assert_eq!(duration(tally.eta(0.0)), "35 s");
         assert_eq!(duration(tally.eta(1.0)), "30 s");
-        tally.measure(20.0);
+        tally.estimate.over(&trial, Some(20.0));
         tally.done = 8;
         assert_eq!(duration(tally.eta(0.0)), "15 s");
     }

@@ -19,6 +19,7 @@ mod selected;
 mod setup;
 mod sweep;
 mod test;
+mod written;
 
 use std::env;
 use std::fmt;

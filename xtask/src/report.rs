@@ -17,6 +17,7 @@ use crate::kept;
 use crate::program::Program;
 use crate::say;
 use crate::selected::Selected;
+use crate::written;
 
 /// Makes reports; apart from xtask, so that no trial waits until charts and fonts are built.
 const PROGRAM: Program = Program { package: "dml-report", name: "dml-report", minutes: "2 minutes" };
@@ -87,7 +88,7 @@ pub(crate) fn folder(root: &Path, asked: Option<&Path>, sweep: &Sweep) -> PathBu
 /// Has the report of a sweep written. The program prints the tables if they are short, what became
 /// of predictions, and where everything is.
 pub(crate) fn write(program: &Path, out: &Path, sweep: &Sweep, store: &RunStore) -> Result<Ended> {
-    let request = toml::to_string(&request(sweep, n_stopped(store, &sweep.trials)))?;
+    let request = toml::to_string(&request(sweep, store))?;
     let mut child = Command::new(program)
         .args([store.root().as_os_str(), out.as_os_str()] as [&OsStr; 2])
         .stdin(Stdio::piped())
@@ -101,7 +102,7 @@ pub(crate) fn write(program: &Path, out: &Path, sweep: &Sweep, store: &RunStore)
 }
 
 /// What the program is told of a sweep.
-fn request(sweep: &Sweep, stopped: usize) -> Request {
+fn request(sweep: &Sweep, store: &RunStore) -> Request {
     let file = &sweep.file;
     let specs = ReportSpecs {
         ignore: file.ignore.clone().unwrap_or_default(),
@@ -122,7 +123,8 @@ fn request(sweep: &Sweep, stopped: usize) -> Request {
         claim: file.claim.clone(),
         command,
         file: sweep.path.display().to_string(),
-        stopped,
+        stopped: n_stopped(store, &sweep.trials),
+        written: written::words(sweep, store),
         specs,
         expected: sweep.trials.iter().map(|trial| trial.table.clone()).collect(),
     }
@@ -131,10 +133,10 @@ fn request(sweep: &Sweep, stopped: usize) -> Request {
 /// Makes the report in this process, with what tests alone are built with.
 #[cfg(test)]
 pub(crate) fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<dml_report::ReportPaths> {
-    let request = request(sweep, n_stopped(store, &sweep.trials));
-    let Request { name, claim, command, specs, expected, stopped, .. } = &request;
+    let request = request(sweep, store);
+    let Request { name, claim, command, written, specs, expected, stopped, .. } = &request;
     let (specs, stopped) = (specs.clone(), *stopped);
-    let report = dml_report::Report { name, claim, command, specs, expected, stopped };
+    let report = dml_report::Report { name, claim, command, written, specs, expected, stopped };
     dml_report::write_report(&report, store, out).with_context(|| request.file.clone())
 }
 

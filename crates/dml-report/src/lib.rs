@@ -11,8 +11,8 @@
 //! # let folder = folder.path();
 //! let store = RunStore::open(&folder.join("store"))?;
 //! let (expected, specs) = (["seed = 1".parse()?], ReportSpecs::default());
-//! let (name, claim, command) = ("first", "One trial, not run yet.", "cargo run");
-//! let report = Report { name, claim, command, specs, expected: &expected, stopped: 0 };
+//! let (name, claim, command, written) = ("first", "One trial, not run yet.", "cargo run", "");
+//! let report = Report { name, claim, command, written, specs, expected: &expected, stopped: 0 };
 //! let written = write_report(&report, &store, &folder.join("report"))?;
 //! assert_eq!((written.trials, written.results), (1, 0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -42,6 +42,7 @@ fn run(store: &Path, out: &Path) -> Result<()> {
         name: &request.name,
         claim: &request.claim,
         command: &request.command,
+        written: &request.written,
         specs: request.specs,
         expected: &request.expected,
         stopped: request.stopped,

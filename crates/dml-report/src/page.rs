@@ -51,6 +51,8 @@ pub(crate) fn page(parts: &Parts, store: &RunStore) -> Result<String, ReportErro
         "claim" => escape_html(report.claim.trim()),
         "progress" => progress(parts),
         "command" => escape_html(report.command),
+        "written" if report.written.is_empty() => String::new(),
+        "written" => format!("<p>{}</p>\n", escape_html(report.written)),
         "verdicts" => or_none(verdicts(parts), "verdict"),
         "predictions" => predictions(parts.predictions),
         "effects" => effects(parts.effects),

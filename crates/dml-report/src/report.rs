@@ -12,6 +12,8 @@ pub struct Report<'a> {
     pub claim: &'a str,
     /// The command that runs the sweep and then writes this report.
     pub command: &'a str,
+    /// When what is compared was written down, one paragraph; empty where nothing is said of it.
+    pub written: &'a str,
     /// Tables, verdicts and figures.
     pub specs: ReportSpecs,
     /// Every trial of the sweep, all seeds.

@@ -59,6 +59,7 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
     write_parts(&parts, &mut folder)?;
     let all_tables = tables.iter().map(Table::markdown).chain(effects.iter().map(Effects::markdown));
     let all_tables = all_tables.collect::<Vec<_>>().join("\n");
+    let written = if report.written.is_empty() { String::new() } else { format!("{}\n\n", report.written) };
     let paths = ReportPaths {
         page: folder.write("index.html", page(&parts, store)?)?,
         tables: folder.write("tables.md", all_tables)?,
@@ -68,7 +69,8 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
         },
         verdicts: folder.write(
             "verdicts.md",
-            unjudged.map_or_else(|| verdict::markdown(&judged), |sentence| format!("{sentence}\n")),
+            written
+                + &unjudged.map_or_else(|| verdict::markdown(&judged), |sentence| format!("{sentence}\n")),
         )?,
         figures: out.join("figures"),
         results_csv: folder.write("results.csv", interchange::csv(&trials))?,

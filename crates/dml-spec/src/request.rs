@@ -17,6 +17,8 @@ pub struct Request {
     pub command: String,
     /// The sweep file, as it is named where something is wrong with it.
     pub file: String,
+    /// When what the report compares was written down, one paragraph; empty of nothing.
+    pub written: String,
     /// Trials that have no result because they were stopped early.
     pub stopped: usize,
     /// Tables, verdicts and figures.
@@ -92,6 +94,7 @@ mod tests {
             claim: "two\nlines".into(),
             command: "cargo xtask sweep 'a b'".into(),
             file: "a b.toml".into(),
+            written: "All before.".into(),
             stopped: 3,
             specs: toml::from_str(SPECS).unwrap(),
             expected: vec![trial.parse().unwrap(), "seed = 1".parse().unwrap()],

@@ -21,6 +21,8 @@ pub(crate) struct Sweep {
     /// The file's stem: it names reports and Slurm jobs.
     pub name: String,
     pub path: PathBuf,
+    /// It and the files that it includes.
+    pub sources: Vec<PathBuf>,
     pub file: SweepFile,
     /// Every trial with every seed, each once.
     pub trials: Vec<Trial>,
@@ -94,7 +96,9 @@ impl Reader<'_> {
             mistakes.sort();
             bail!(in_lines(&path, &mistakes));
         }
+        let mut sources = vec![path.clone()];
         for other in others {
+            sources.extend(other.sources);
             let known: HashSet<String> = trials.iter().map(|trial| trial.id.clone()).collect();
             trials.extend(other.trials.into_iter().filter(|trial| !known.contains(&trial.id)));
             let context = || format!("{}: included by {}", other.path.display(), path.display());
@@ -109,7 +113,7 @@ impl Reader<'_> {
             file.figure.extend(other.file.figure);
         }
         label(&mut trials, file.ignore.as_ref().unwrap_or(&Ignore::new()));
-        Ok(Sweep { name, path, file, trials })
+        Ok(Sweep { name, path, sources, file, trials })
     }
 
     /// Reads the sweeps that a file names: that which it extends, then those that it includes. None

@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         name: "synthetic",
         claim: "Made-up numbers that look like the paper’s grid. They show how a report looks, and nothing else.",
         command: "cargo run -p dml-report --example synthetic_report",
+        written: "",
         specs: toml::from_str(include_str!("specs.toml"))?,
         expected: &trials,
         stopped: 0,

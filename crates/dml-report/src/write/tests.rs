@@ -36,6 +36,7 @@ fn report(expected: &[toml::Table]) -> Report<'_> {
         name: "little",
         claim: "Made up </script>.",
         command: "cargo xtask sweep little",
+        written: "All < after.",
         specs: specs(),
         expected,
         stopped: 0,
@@ -66,6 +67,7 @@ fn a_report_with_holes_divergences_and_a_latent_space_is_the_same_twice() {
     let text = |path: &Path| String::from_utf8(first[path].clone()).unwrap();
     let page = text(&paths.page);
     assert!(!page.contains("<!--slot ") && !page.contains("http:") || page.contains("http-equiv"));
+    assert!(page.contains("<p>All &lt; after.</p>") && text(&paths.verdicts).starts_with("All < after.\n\n"));
     assert!(page.contains("Made up &lt;/script&gt;.") && page.contains("A &lt;decoder&gt;"));
     assert!(page.contains("23 of 24 trials have a result; of these 2 diverged."));
     let csv = text(&paths.results_csv);
@@ -196,7 +198,7 @@ fn nothing_is_judged_where_trials_were_stopped_because_they_looked_bad() {
     assert!(folder.path().join("report/predictions.md").exists());
     let [verdicts, page] = written(2);
     assert!(!folder.path().join("report/predictions.md").exists(), "an earlier one went away");
-    assert_eq!(verdicts, format!("{UNJUDGED}\n"));
+    assert_eq!(verdicts, format!("All < after.\n\n{UNJUDGED}\n"));
     assert!(page.contains(UNJUDGED) && !page.contains("class=verdict>"));
     assert!(page.contains("2 of 24 trials were stopped early: they have no result."));
 }

@@ -1,0 +1,138 @@
+use std::path::PathBuf;
+use std::process::Command;
+
+use dml_store::{FORMAT, Provenance};
+
+use super::*;
+
+/// A repository of one sweep.
+struct Repository {
+    folder: tempfile::TempDir,
+    comparisons: Vec<String>,
+}
+
+impl Repository {
+    fn new() -> Self {
+        let repository = Self { folder: tempfile::tempdir().unwrap(), comparisons: vec![] };
+        repository.git(&["init", "--quiet"]);
+        repository.git(&["commit", "--quiet", "--allow-empty", "--message", "m"]);
+        repository
+    }
+
+    fn git(&self, arguments: &[&str]) {
+        let who = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+        let status = Command::new("git").arg("-C").arg(self.folder.path()).args(who).args(arguments).status();
+        assert!(status.unwrap().success(), "git {arguments:?}");
+    }
+
+    /// All that is there, as of that second.
+    fn commit(&self, seconds: u32) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", "m", "--date", &format!("@{seconds} +0000")]);
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("xtask/sweeps/s.toml")
+    }
+
+    /// A verdict on system b against a, or on c.
+    fn compare(&mut self, name: &str, says: &str, treatment: &str) {
+        self.comparisons.push(format!(
+            "[[verdict]]\nname = '{name}'\nproposal = '{says}'\ntreatment = {{ 'model.system' = '{treatment}' }}\n\
+             control = {{ 'model.system' = 'a' }}\neach = []\nscore = 'x'\n"
+        ));
+        let text = format!(
+            "claim = 'c'\ncommand = 'x'\nseeds = 1\nseconds_per_trial = 1.0\n[base]\nseed = 0\n\
+             [base.model]\nsystem = 'a'\n[[grid]]\n'model.system' = ['a', 'b', 'c']\n{}",
+            self.comparisons.concat()
+        );
+        fs::create_dir_all(self.path().parent().unwrap()).unwrap();
+        fs::write(self.path(), text).unwrap();
+    }
+
+    fn sweep(&self) -> Sweep {
+        Sweep::find(self.folder.path(), "s", None).unwrap()
+    }
+
+    /// Keeps a result of the nth system.
+    fn keep(&self, n: usize) {
+        let path = self.folder.path().join("results/s.jsonl");
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let line = format!("{{\"format\":1,\"id\":\"{}\"}}\n", self.sweep().trials[n].id);
+        fs::write(path, before + &line).unwrap();
+    }
+
+    fn store(&self) -> RunStore {
+        RunStore::open(&self.folder.path().join("runs")).unwrap()
+    }
+
+    fn words(&self) -> String {
+        let words = words(&self.sweep(), &self.store());
+        // Hashes hold what the machine says of its time.
+        let is_hash = |word: &str| word.len() == 9 && word.chars().all(|c| c.is_ascii_hexdigit());
+        let words = words.split(' ').map(|word| if is_hash(word) { "H" } else { word });
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+const DAY: u32 = 86_400;
+
+#[test]
+fn a_comparison_is_late_once_both_of_its_sides_have_a_kept_result_and_its_prose_may_change() {
+    let mut repository = Repository::new();
+    repository.compare("b", "It", "b");
+    assert!(repository.words().contains("is not known: the sweep file is in no git repository"));
+    repository.git(&["add", "--all"]);
+    assert_eq!(repository.words(), "What is compared here is in no commit yet, and has no result.");
+    repository.commit(DAY);
+    let before = "All that is compared here was written down before its first results, the last of 1 in commit H of 1970-01-02.";
+    assert_eq!(repository.words(), before);
+    repository.keep(0);
+    repository.keep(1);
+    repository.commit(2 * DAY);
+    assert_eq!(repository.words(), before);
+
+    // The prose is another; and of what is added one has no result on one of its sides.
+    repository.comparisons.clear();
+    repository.compare("b", "That", "b");
+    repository.compare("c", "It", "c");
+    repository.commit(3 * DAY);
+    assert_eq!(
+        repository.words(),
+        before.replace("of 1 in commit H of 1970-01-02", "of 2 in commit H of 1970-01-04")
+    );
+    repository.compare("again", "It", "b");
+    repository.commit(4 * DAY);
+    repository.compare("once-more", "It", "b");
+    assert_eq!(
+        repository.words(),
+        "Of 4 things compared here 1 got their present form after their first results, so take them as found, not as foretold: \
+         verdict again, commit H of 1970-01-05. In no commit yet, so whether it is older than its results nobody can tell: verdict once-more."
+    );
+}
+
+#[test]
+fn what_the_store_ran_counts_from_the_second_in_which_its_training_began() {
+    let mut repository = Repository::new();
+    repository.compare("b", "It", "b");
+    repository.commit(DAY);
+    let run = |n: usize, began: u32| {
+        let provenance = Provenance {
+            format: FORMAT,
+            finished_at: u64::from(began) + 50,
+            seconds: 50.0,
+            ..toml::from_str("format = 1\nversion = ''\nlibtorch = ''\ndevice = ''\nthreads = 1\nhost = ''\nfinished_at = 0\nseconds = 0.0").unwrap()
+        };
+        let trial = &repository.sweep().trials[n];
+        let store = repository.store();
+        store.add(&trial.table).unwrap();
+        store.write_provenance(&trial.id, &provenance).unwrap();
+    };
+    run(0, DAY - 10);
+    assert!(repository.words().starts_with("All that"), "the other side has none");
+    run(1, DAY + 10);
+    assert!(repository.words().starts_with("All that"));
+    run(1, DAY - 10);
+    assert!(repository.words().ends_with("verdict b, commit H of 1970-01-02."));
+}

@@ -11,6 +11,9 @@ use super::{Name, comparisons};
 use crate::experiment::Sweep;
 use crate::kept;
 
+/// Variables by which git's hooks name their repository.
+pub(super) const ELSEWHERE: [&str; 3] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"];
+
 /// One commit.
 #[derive(Debug, Clone)]
 pub(super) struct Commit {
@@ -119,8 +122,13 @@ fn contents(folder: &Path, blobs: &[&str]) -> Option<Vec<String>> {
     Some(texts)
 }
 
-/// What git prints; `None` where it fails or is not there.
+/// What git prints; `None` where it fails or is not there. The folder alone says which repository,
+/// also where a hook of another one calls us.
 fn git(folder: &Path, arguments: &[&str], input: Stdio) -> Option<Vec<u8>> {
-    let output = Command::new("git").arg("-C").arg(folder).args(arguments).stdin(input).output().ok()?;
+    let mut git = Command::new("git");
+    for name in ELSEWHERE {
+        git.env_remove(name);
+    }
+    let output = git.arg("-C").arg(folder).args(arguments).stdin(input).output().ok()?;
     output.status.success().then_some(output.stdout)
 }

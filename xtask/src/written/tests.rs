@@ -21,7 +21,11 @@ impl Repository {
 
     fn git(&self, arguments: &[&str]) {
         let who = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
-        let status = Command::new("git").arg("-C").arg(self.folder.path()).args(who).args(arguments).status();
+        let mut git = Command::new("git");
+        for name in history::ELSEWHERE {
+            git.env_remove(name);
+        }
+        let status = git.arg("-C").arg(self.folder.path()).args(who).args(arguments).status();
         assert!(status.unwrap().success(), "git {arguments:?}");
     }
 

@@ -11,6 +11,7 @@ claim = 'One trial, not run yet.'
 command = 'cargo run'
 file = 'my sweeps/first.toml'
 stopped = 0
+written = ''
 expected = [{ seed = 1 }]
 [specs]
 ";

@@ -61,7 +61,7 @@ impl Pairs {
 
 impl Classes {
     /// Every row of a batch with every other.
-    fn of_batch(labels: &Tensor) -> Self {
+    pub(crate) fn of_batch(labels: &Tensor) -> Self {
         Self::of(labels, labels).without_self()
     }
 

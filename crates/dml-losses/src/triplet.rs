@@ -1,5 +1,8 @@
 //! Triplet loss.
 
+mod active;
+
+use active::Active;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -108,27 +111,11 @@ impl Triplet {
     ///
     /// The sum of D(a, p) + margin - D(a, n) over the active triplets takes each D(a, p) + margin
     /// once for each active negative of (a, p), and each D(a, n) once for each active positive of
-    /// (a, n). The counts come from sorted rows, and are constants to the gradient.
+    /// (a, n).
     fn every_active(&self, distances: &Tensor, classes: &Classes) -> Tensor {
-        let fixed = distances.detach();
-        let reach = &fixed + self.margin;
-        let negatives = to_negatives(&fixed, classes).sort(-1, false).0;
-        let positives = to_positives(&fixed, classes).sort(-1, false).0;
-        // What is no pair lies infinitely far beyond, or before, all others, and so falls out of
-        // the counts.
-        let mut n_negatives = n_below(&negatives, &reach);
-        let mut n_positives = -n_up_to(&(&positives + self.margin), &fixed);
-        match self.mining {
-            Mining::SemiHard => {
-                n_negatives -= n_up_to(&negatives, &fixed);
-                n_positives += n_below(&positives, &fixed);
-            }
-            Mining::All | Mining::Hard => n_positives += fixed.size().last().copied().unwrap_or(0),
-        }
-        let n_negatives = n_negatives * &classes.positive; // [..., batch, candidates]
-        let n_positives = n_positives * &classes.negative;
-        let sum = (distances + self.margin) * &n_negatives - distances * n_positives;
-        total(&sum) / total(&n_negatives).clamp_min(1)
+        let Active { counts, number } = Active::of(&distances.detach(), classes, self);
+        let margins = classes.positive.to_kind(distances.kind()) * self.margin;
+        total(&((distances + margins) * counts)) / number.clamp_min(1)
     }
 }
 
@@ -140,16 +127,6 @@ fn to_positives(distances: &Tensor, classes: &Classes) -> Tensor {
 /// Distances to negatives, and infinity elsewhere.
 fn to_negatives(distances: &Tensor, classes: &Classes) -> Tensor {
     distances.masked_fill(&classes.negative.logical_not(), f64::INFINITY)
-}
-
-/// For each value, how many numbers in its sorted row are below it.
-fn n_below(sorted: &Tensor, values: &Tensor) -> Tensor {
-    values.searchsorted(sorted, false, false, "left", None::<&Tensor>)
-}
-
-/// For each value, how many numbers in its sorted row are below or equal to it.
-fn n_up_to(sorted: &Tensor, values: &Tensor) -> Tensor {
-    values.searchsorted(sorted, false, true, "right", None::<&Tensor>)
 }
 
 fn total(matrix: &Tensor) -> Tensor {

@@ -102,8 +102,8 @@ impl Stack {
         let at = (u64::from(plan.epoch) << 32) | step as u64;
         let unlabelled = unsupervised.contains(&true).then(|| {
             let rows = plan.unlabelled_rows(step);
-            let views = if self.objective.instance.weight > 0.0 { 2 } else { 1 };
-            rows.repeat([1, views]) // [M, b], or [M, 2 b] for two views of each
+            // [M, b], or [M, 2 b] for two views of each
+            if self.objective.instance.weight > 0.0 { rows.repeat([1, 2]) } else { rows }
         });
         // Only a single model has a memory, whose places padding would take.
         let labelled = supervised.contains(&true).then(|| plan.labelled_rows(step, self.memory.is_some()));

@@ -128,14 +128,14 @@ impl Session<'_> {
         both.filter(|(_, standing)| is_to_run(standing)).map(|(trial, _)| trial.clone()).collect()
     }
 
-    fn estimate(&self, standings: &[Standing]) -> Estimate {
-        Estimate::of(&self.sweep.trials, standings, self.sweep.file.seconds_per_trial)
+    fn estimate(&self, standings: &[Standing], to_run: &[Trial]) -> Estimate {
+        Estimate::of(&self.sweep.trials, standings, to_run, self.sweep.file.seconds_per_trial)
     }
 
     /// What `--plan` and `--dry-run` print.
     fn say_plan(&self, to_run: &[Trial], standings: &[Standing]) {
         let (name, workers) = (self.sweep.name.as_str(), self.arguments.jobs());
-        let (n_to_run, estimate) = (to_run.len(), self.estimate(standings));
+        let (n_to_run, estimate) = (to_run.len(), self.estimate(standings, to_run));
         say(&Plan { name, standings, to_run: n_to_run, workers, estimate }.to_string());
         if self.arguments.stop_early && n_to_run > 0 {
             say("--stop-early ends some of them sooner\n");
@@ -159,7 +159,7 @@ impl Session<'_> {
             failed: total - done - to_run.len(),
             stopped: if early.is_some() { stopped } else { 0 },
             workers: self.arguments.jobs(),
-            estimate: self.estimate(standings),
+            estimate: self.estimate(standings, &to_run),
         };
         let begin = |settings| Tournament::begin(settings, &self.sweep.name, &self.store, &to_run);
         let tournament = early.map(begin).transpose()?;

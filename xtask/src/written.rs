@@ -2,8 +2,10 @@
 //! later. The history of the repository says it, by commit.
 //!
 //! A comparison is a verdict, an equivalence, a prediction or an analysis of effects, as the sweep
-//! file has it now but for its prose: one that was changed is another. What it judges is known as
-//! soon as each of its sides has a result, in the store or kept in `results/`.
+//! file has it now but for its prose: one that was changed is another. Not looked at are the number
+//! of seeds, and a `[select]` that comes from a file which this one extends. What a comparison
+//! judges is known as soon as each of its sides has a result: in the store, which knows the second,
+//! or in a commit of `results/`. Of a result that was somewhere else before, no commit tells.
 
 mod history;
 
@@ -11,10 +13,10 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 
 use dml_spec::Selection;
-use dml_store::RunStore;
+use dml_store::{RunStore, lookup};
 use toml::{Table, Value};
 
-use crate::experiment::Sweep;
+use crate::experiment::{Sweep, Trial};
 use history::{Commit, History};
 
 /// Parts of a sweep file that compare.
@@ -35,52 +37,51 @@ pub(crate) fn words(sweep: &Sweep, store: &RunStore) -> String {
         return String::new();
     }
     let Some(history) = History::read(sweep) else {
-        return "Whether what is compared here was written down before its first results is not known: the sweep file is in no git repository that has its whole history.".into();
+        return "Whether what is compared here was written down before its first results is not known: the sweep's files are in no git repository with its whole history.".into();
     };
     let sides = sides(sweep);
-    let (mut late, mut open, mut last) = (Vec::new(), Vec::new(), None::<&Commit>);
+    let (mut late, mut open, mut new, mut last) = (vec![], vec![], vec![], None::<&Commit>);
     for (name, comparison) in &now {
         let sides = sides.get(name).map_or(&[][..], Vec::as_slice);
         let kept = last_of_firsts(sides, |id| history.kept(id).map(|commit| commit.place as f64));
-        let began = |id: &str| store.provenance(id).map(|run| run.finished_at as f64 - run.seconds);
-        let began = last_of_firsts(sides, began);
-        let is_at = |first: Option<f64>, written: f64| first.is_some_and(|first| first <= written);
+        let done = last_of_firsts(sides, |id| store.provenance(id).map(|run| run.finished_at as f64));
+        let has_results = kept.is_some() || done.is_some();
         let written = history.written(name, comparison);
         let (kind, name) = name;
+        let words = format!("{kind} {name}");
         match written {
             Some(written) => {
-                if is_at(kept, written.place as f64) || is_at(began, written.time) {
-                    late.push(format!("{kind} {name}, {}", written.words()));
+                let place = written.place as f64;
+                if kept.is_some_and(|kept| kept < place) || done.is_some_and(|done| done <= written.time) {
+                    late.push(format!("{words}, {}", written.words()));
+                } else if kept.is_some_and(|kept| kept <= place) {
+                    open.push(words);
                 }
                 last = last.into_iter().chain([written]).max_by_key(|commit| commit.place);
             }
-            None if kept.is_some() || began.is_some() => open.push(format!("{kind} {name}")),
-            None => {}
+            None if has_results => open.push(words),
+            None => new.push(words),
         }
     }
-    let mut sentences = Vec::new();
-    if !late.is_empty() {
-        sentences.push(format!(
-            "Of {n} things compared here {} got their present form after their first results, so take them as found, not as foretold: {}.",
-            late.len(),
-            late.join("; ")
-        ));
-    }
-    if !open.is_empty() {
-        let open = open.join("; ");
-        sentences.push(format!(
-            "In no commit yet, so whether it is older than its results nobody can tell: {open}."
-        ));
-    }
+    let sentence = |which: &[String], words: &str| {
+        (!which.is_empty()).then(|| format!("{words}: {}.", which.join("; ")))
+    };
+    let of_late = format!(
+        "Of {n} things compared here {} got their present form after their first results, so take them as found, not as foretold",
+        late.len()
+    );
+    let of_open = "In no commit yet, or in the one that kept their first results, so whether they are older than these nobody can tell";
+    let of_new = "In no commit yet, and without a result";
+    let sentences = [sentence(&late, &of_late), sentence(&open, of_open), sentence(&new, of_new)];
+    let sentences: Vec<String> = sentences.into_iter().flatten().collect();
     match last {
-        _ if !sentences.is_empty() => sentences.join(" "),
-        None => "What is compared here is in no commit yet, and has no result.".into(),
-        Some(last) => {
+        Some(last) if sentences.is_empty() => {
             let last = last.words();
             format!(
-                "All that is compared here was written down before its first results, the last of {n} in {last}."
+                "All that is compared here was committed before its first results were, the last of {n} in {last}."
             )
         }
+        _ => sentences.join(" "),
     }
 }
 
@@ -105,22 +106,28 @@ fn comparisons(text: &str) -> Vec<(Name, Table)> {
 
 /// Of each comparison, the ids of the trials on each of its sides.
 fn sides(sweep: &Sweep) -> HashMap<Name, Vec<HashSet<&str>>> {
-    let ids = |all: &[&Selection]| -> HashSet<&str> {
-        let met = sweep.trials.iter().filter(|trial| all.iter().all(|select| select.matches(&trial.table)));
-        met.map(|trial| trial.id.as_str()).collect()
+    let met = |all: &[&Selection]| -> Vec<&Trial> {
+        sweep.trials.iter().filter(|trial| all.iter().all(|select| select.matches(&trial.table))).collect()
     };
+    let ids = |all: &[&Selection]| met(all).into_iter().map(|trial| trial.id.as_str()).collect();
     let file = &sweep.file;
     let [verdict, equivalence, prediction, effects] = KINDS;
     let of_verdicts = file.verdict.iter().map(|v| {
         let sides = [&v.treatment, &v.control].map(|side| ids(&[&v.select, side]));
         ((verdict, v.name.clone()), sides.into())
     });
-    let equivalences = file.equivalence.iter().map(|e| (equivalence, e.name.as_str(), &e.select));
+    let equivalences = file.equivalence.iter().map(|e| {
+        let mut sides: HashMap<String, HashSet<&str>> = HashMap::new();
+        for trial in met(&[&e.select]) {
+            let value = e.across.as_ref().and_then(|key| lookup(&trial.table, key)).map(Value::to_string);
+            sides.entry(value.unwrap_or_default()).or_default().insert(trial.id.as_str());
+        }
+        ((equivalence, e.name.clone()), sides.into_values().collect())
+    });
     let predictions = file.prediction.iter().map(|p| (prediction, p.name(), p.select()));
-    let effects = file.effects.iter().map(|e| (effects, e.name.as_str(), &e.select));
-    let others = equivalences.chain(predictions).chain(effects);
+    let others = predictions.chain(file.effects.iter().map(|e| (effects, e.name.as_str(), &e.select)));
     let of_others = others.map(|(kind, name, select)| ((kind, name.to_owned()), vec![ids(&[select])]));
-    of_verdicts.chain(of_others).collect()
+    of_verdicts.chain(equivalences).chain(of_others).collect()
 }
 
 /// When the first trial of the last side came, by what says it of a trial; `None` while a side has

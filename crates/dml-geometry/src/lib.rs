@@ -58,7 +58,8 @@
 //!
 //! # What there is
 //! - [`Curves`]: many curves at once, their length and energy, with gradients at their ends.
-//! - [`lines_between`]: the same of the straight lines between all points of a batch.
+//! - [`lines_between`]: the same of the straight lines between all points of a batch;
+//!   [`lines_of_pairs`]: between some of them.
 //! - [`Refinement`]: makes geodesics of them.
 //! - [`Graph`]: shortest paths along neighbours, a start for geodesics that does not get caught in
 //!   a long way round, and a distance of its own.
@@ -86,7 +87,7 @@ mod uncertainty;
 pub use curves::Curves;
 pub use decoder::Decoder;
 pub use graph::{Entries, Graph};
-pub use lines::lines_between;
+pub use lines::{lines_between, lines_of_pairs};
 pub use metric::{jacobian, metric, volume};
 pub use refine::Refinement;
 pub use tch;

@@ -14,6 +14,11 @@ use crate::{Curves, Decoder};
 pub fn lines_between(decoder: &Decoder, points: &Tensor, segments: i64) -> Tensor {
     let [.., n, _] = points.size()[..] else { panic!("points are [..., n, d]") };
     let pairs = Tensor::tril_indices(n, n, -1, (Kind::Int64, points.device())); // [2, lines]
+    square(&lines_of_pairs(decoder, points, &pairs, segments), n)
+}
+
+/// The same of some pairs alone, `[2, lines]` numbers of points: `[..., lines]`.
+pub fn lines_of_pairs(decoder: &Decoder, points: &Tensor, pairs: &Tensor, segments: i64) -> Tensor {
     let [from, to] = [0, 1].map(|end| pairs.get(end));
     let curves = {
         let [from, to] = [&from, &to].map(|numbers| points.index_select(-2, numbers));
@@ -26,8 +31,7 @@ pub fn lines_between(decoder: &Decoder, points: &Tensor, segments: i64) -> Tenso
     } else {
         Tensor::cat(&[first, decode(decoder, &curves.points.narrow(-2, 1, segments - 1)), last], -2)
     };
-    let lengths = chords(&images).sum_dim_intlist(-1, false, None::<Kind>); // [..., lines]
-    square(&lengths, n)
+    chords(&images).sum_dim_intlist(-1, false, None::<Kind>)
 }
 
 /// The lower triangle of a symmetric matrix, row by row, as the whole of it; zero on the diagonal.

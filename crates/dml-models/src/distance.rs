@@ -5,10 +5,10 @@ mod tests;
 
 use std::rc::Rc;
 
-use dml_geometry::{Decoder, Graph, Rbf, RbfSettings, Refinement, lines_between};
+use dml_geometry::{Decoder, Graph, Rbf, RbfSettings, Refinement, lines_between, lines_of_pairs};
 use dml_losses::LossConfig;
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Kind, Tensor, no_grad};
 
 use crate::error::{Checks, in_range};
 use crate::model::Model;
@@ -168,16 +168,26 @@ impl Geometry {
             |distances: &Tensor| loss.of_distances(distances, labels).expect("checked: a loss of distances");
         let decoder = self.decoder(model, parameters);
         let Some(graph) = &self.graph else {
-            return of(&lines_between(&decoder, points, self.config.segments));
+            return self.along_lines(&decoder, &of, points);
         };
         let distances = graph.lengths_between(&decoder, points, &labels.ge(0), ENTRIES);
         if self.config.by == Way::Graph || points.size()[1] < 2 {
             return of(&distances);
         }
-        // Mining is what gives a pair a gradient.
-        let fixed = distances.detach().set_requires_grad(true);
-        let gradient = Tensor::run_backward(&[of(&fixed).sum(None)], &[&fixed], false, false).remove(0);
-        of(&self.refined(&decoder, graph, points, &distances, &gradient.abs()))
+        let (_, weights) = weighed(&of, &distances);
+        of(&self.refined(&decoder, graph, points, &distances, &weights.abs()))
+    }
+
+    /// The loss of straight lines, of which those are decoded again for their gradient that the
+    /// loss changes with: few, as most triplets are soon far enough apart.
+    fn along_lines(&self, decoder: &Decoder, of: &dyn Fn(&Tensor) -> Tensor, points: &Tensor) -> Tensor {
+        let (n, segments) = (points.size()[1], self.config.segments);
+        let (loss, weights) = weighed(of, &no_grad(|| lines_between(decoder, points, segments)));
+        let weights = (&weights + weights.transpose(-2, -1)).tril(-1); // [M, n, n]
+        let pairs = weights.ne(0.0).any_dim(0, false).nonzero().transpose(0, 1); // [2, pairs]
+        let lengths = lines_of_pairs(decoder, points, &pairs, segments); // [M, pairs]
+        let weights = weights.flatten(-2, -1).index_select(-1, &(pairs.get(0) * n + pairs.get(1)));
+        loss + (weights * (&lengths - lengths.detach())).sum_dim_intlist(-1, false, None::<Kind>)
     }
 
     /// The distances, with those of the pairs of most weight by geodesics where these are shorter.
@@ -217,4 +227,12 @@ impl Geometry {
         let start = graph.paths(decoder, [&a, &b], ENTRIES, FINER * self.config.segments);
         REFINEMENT.refine(decoder, &start).joining(from, to).length(decoder)
     }
+}
+
+/// A loss of fixed distances, and its derivative by each of them: mining is what gives a pair any.
+fn weighed(of: &dyn Fn(&Tensor) -> Tensor, distances: &Tensor) -> (Tensor, Tensor) {
+    let fixed = distances.detach().set_requires_grad(true);
+    let loss = of(&fixed);
+    let weights = Tensor::run_backward(&[loss.sum(None)], &[&fixed], false, false).remove(0);
+    (loss.detach(), weights)
 }

@@ -14,26 +14,28 @@ use crate::experiment::trial::SEED_KEY;
 pub(crate) struct Estimate {
     /// Measured seconds of each kind, and of how many trials.
     known: HashMap<String, (f64, usize)>,
-    /// Trials of each kind that have no result.
+    /// Trials of each kind that are to run.
     left: HashMap<String, usize>,
     /// What the sweep file says of a trial.
     of_file: f64,
 }
 
 impl Estimate {
-    /// From the trials that are done, or else from what the sweep file says.
-    pub(crate) fn of(trials: &[Trial], standings: &[Standing], of_file: f64) -> Self {
+    /// From those of the sweep's trials that are done, or else from what its file says.
+    pub(crate) fn of(trials: &[Trial], standings: &[Standing], to_run: &[Trial], of_file: f64) -> Self {
         let mut estimate = Self { known: HashMap::new(), left: HashMap::new(), of_file };
         for (trial, standing) in trials.iter().zip(standings) {
-            match standing {
-                Standing::Done { seconds } => estimate.know(trial, *seconds),
-                _ => *estimate.left.entry(kind(trial)).or_default() += 1,
+            if let Standing::Done { seconds } = standing {
+                estimate.know(trial, *seconds);
             }
+        }
+        for trial in to_run {
+            *estimate.left.entry(kind(trial)).or_default() += 1;
         }
         estimate
     }
 
-    /// A trial that had no result is done, or will have none; its seconds, where it was measured.
+    /// A trial that was to run is done, or will have no result; its seconds, where it was measured.
     pub(crate) fn over(&mut self, trial: &Trial, seconds: Option<f64>) {
         self.left.entry(kind(trial)).and_modify(|left| *left = left.saturating_sub(1));
         self.know(trial, seconds);
@@ -51,7 +53,7 @@ impl Estimate {
         self.known.values().map(|(_, n)| n).sum()
     }
 
-    /// Seconds of one of the trials that have no result, in the mean.
+    /// Seconds of one of the trials that are to run, in the mean.
     pub(crate) fn seconds_per_trial(&self) -> f64 {
         let of_kind = |(sum, n): &(f64, usize)| sum / *n as f64;
         let of_any = mean(self.known.values().map(|known| (of_kind(known), 1)));
@@ -118,25 +120,25 @@ mod tests {
     use super::super::state::{survey, tests::*};
     use super::*;
 
-    fn plan(trials: &[Trial], standings: &[Standing], to_run: usize, workers: usize) -> String {
-        let estimate = Estimate::of(trials, standings, 10.0);
-        Plan { name: "quick", standings, to_run, workers, estimate }.to_string()
+    fn plan(trials: &[Trial], standings: &[Standing], to_run: &[Trial], workers: usize) -> String {
+        let estimate = Estimate::of(trials, standings, to_run, 10.0);
+        Plan { name: "quick", standings, to_run: to_run.len(), workers, estimate }.to_string()
     }
 
     #[test]
     fn the_estimate_comes_from_done_trials_and_before_any_from_the_file() {
         let (_folder, store, trials) = four_trials();
-        insta::assert_snapshot!(plan(&trials, &survey(&store, &trials), 4, 2), @r"
+        insta::assert_snapshot!(plan(&trials, &survey(&store, &trials), &trials, 2), @r"
         sweep quick: 4 trials: 0 done, 0 running, 0 failed, 4 missing
         to run: 4 trials, about 20 s with 2 workers (10.0 s a trial, the sweep file's number)
         ");
         finish(&store, &trials[0], 100.0);
         finish(&store, &trials[1], 200.0);
-        insta::assert_snapshot!(plan(&trials, &survey(&store, &trials), 2, 1), @r"
+        insta::assert_snapshot!(plan(&trials, &survey(&store, &trials), &trials[2..], 1), @r"
         sweep quick: 4 trials: 2 done, 0 running, 0 failed, 2 missing
         to run: 2 trials, about 5 min 0 s with 1 worker (150.0 s a trial, as 2 done took)
         ");
-        assert!(plan(&[], &[], 0, 2).ends_with("to run: nothing\n"));
+        assert!(plan(&[], &[], &[], 2).ends_with("to run: nothing\n"));
     }
 
     #[test]
@@ -145,15 +147,20 @@ mod tests {
             let table = format!("seed = {seed}\nsystem = '{system}'").parse().unwrap();
             Trial { id: format!("{system}{seed}"), table, label: String::new() }
         };
-        let trials = [trial("a", 0), trial("b", 0), trial("a", 1), trial("b", 1), trial("c", 0)];
+        let trials =
+            [trial("a", 0), trial("b", 0), trial("a", 1), trial("b", 1), trial("c", 0), trial("a", 2)];
         let done = |seconds| Standing::Done { seconds: Some(seconds) };
-        let standings = [done(10.0), done(100.0), done(20.0), Standing::Missing, Standing::Missing];
-        let mut estimate = Estimate::of(&trials, &standings, 7.0);
-        let seconds = |estimate: &Estimate| estimate.seconds_per_trial();
-        assert!((seconds(&estimate) - f64::midpoint(100.0, 57.5)).abs() < 1e-9, "{estimate:?}");
+        let standings =
+            [done(10.0), done(100.0), done(20.0), Standing::Missing, Standing::Missing, Standing::Missing];
+        // The last one is not to run, as one that has failed too often.
+        let mut estimate = Estimate::of(&trials, &standings, &trials[3..5], 7.0);
+        let is_now = |estimate: &Estimate, seconds: f64| {
+            assert!((estimate.seconds_per_trial() - seconds).abs() < 1e-9, "{seconds}: {estimate:?}");
+        };
+        is_now(&estimate, f64::midpoint(100.0, 57.5));
         estimate.over(&trials[3], Some(50.0));
-        assert!((seconds(&estimate) - f64::midpoint(75.0, 15.0)).abs() < 1e-9, "one of a new kind is left");
-        estimate.over(&trials[4], None);
-        assert!((seconds(&estimate) - f64::midpoint(75.0, 15.0)).abs() < 1e-9, "none is left");
+        is_now(&estimate, f64::midpoint(75.0, 15.0));
+        estimate.over(&trials[4], Some(30.0));
+        is_now(&estimate, (15.0 + 75.0 + 30.0) / 3.0);
     }
 }

@@ -301,7 +301,7 @@ mod tests {
     fn the_line_of_a_running_trial_is_cut_to_the_width_of_the_terminal() {
         let terminal = Narrow::default();
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 200);
-        let estimate = Estimate::of(&[], &[], 1.0);
+        let estimate = Estimate::of(&[], &[], &[], 1.0);
         let tally = Tally { total: 2, done: 0, failed: 0, stopped: 0, workers: 1, estimate };
         let output = Output::table(MultiProgress::with_draw_target(target), 2);
         let mut progress = Progress::on(output, tally);
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn the_eta_is_the_work_left_over_the_workers_that_have_work() {
         let trial = Trial { id: "a".into(), table: toml::Table::new(), label: String::new() };
-        let estimate = Estimate::of(&[], &[], 99.0);
+        let estimate = Estimate::of(&[], &[], &[], 99.0);
         let mut tally = Tally { total: 11, done: 2, failed: 1, stopped: 1, workers: 2, estimate };
         tally.estimate.over(&trial, Some(10.0));
         assert_eq!(duration(tally.eta(0.0)), "35 s");

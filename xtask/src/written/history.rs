@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{Seek as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use toml::Table;
@@ -19,7 +19,7 @@ pub(super) const ELSEWHERE: [&str; 3] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_
 pub(super) struct Commit {
     /// In the order of history.
     pub place: usize,
-    /// Seconds since 1970.
+    /// Seconds since 1970, when it was made or made anew.
     pub time: f64,
     hash: String,
     day: String,
@@ -41,27 +41,34 @@ pub(super) struct History {
 }
 
 impl History {
-    /// `None` where the sweep's file is in no repository, or in one without its whole history, and
-    /// where there is no git.
+    /// `None` where the sweep's files are not in one repository, or in one without commits or
+    /// without its whole history, and where there is no git.
     pub(super) fn read(sweep: &Sweep) -> Option<Self> {
         let path = sweep.path.canonicalize().ok()?;
         let folder = path.parent()?;
-        git(folder, &["ls-files", "--error-unmatch", "--", path.to_str()?], Stdio::null())?;
-        let is_shallow = git(folder, &["rev-parse", "--is-shallow-repository"], Stdio::null())?;
-        if is_shallow.trim_ascii() == b"true" {
+        let answer = |question: &str| {
+            let answer = git(folder, &["rev-parse", question], Stdio::null())?;
+            Some(String::from_utf8(answer).ok()?.trim_end().to_owned())
+        };
+        let root = Path::new(&answer("--show-toplevel")?).canonicalize().ok()?;
+        let is_inside = |path: &PathBuf| path.canonicalize().is_ok_and(|path| path.starts_with(&root));
+        if answer("--is-shallow-repository")? == "true" || !sweep.sources.iter().all(is_inside) {
             return None;
         }
         let commits = log(folder, sweep)?;
-        let blobs: Vec<&str> = commits.iter().flat_map(|(_, blobs)| blobs).map(String::as_str).collect();
+        let blobs: Vec<&str> = commits.iter().flat_map(|(_, blobs)| blobs).map(|(_, b)| b.as_str()).collect();
         let mut texts = contents(folder, &blobs)?.into_iter();
         let mut history = Self::default();
         for (commit, blobs) in commits {
-            for text in texts.by_ref().take(blobs.len()) {
+            for ((is_kept, _), text) in blobs.iter().zip(texts.by_ref()) {
+                if !is_kept {
+                    history.versions.push((commit.clone(), comparisons(&text)));
+                    continue;
+                }
                 let ids = text.lines().filter_map(|line| line.split_once("\"id\":\"")?.1.split('"').next());
                 for id in ids {
                     history.kept.entry(id.to_owned()).or_insert_with(|| commit.clone());
                 }
-                history.versions.push((commit.clone(), comparisons(&text)));
             }
         }
         Some(history)
@@ -79,26 +86,34 @@ impl History {
     }
 }
 
+/// Whether it is a file of kept results, and its name in git.
+type Blob = (bool, String);
+
 /// Each commit, the first one first, with the versions that it has of the sweep's files and of kept
 /// results. A file that was moved is known by its name.
-fn log(folder: &Path, sweep: &Sweep) -> Option<Vec<(Commit, Vec<String>)>> {
+fn log(folder: &Path, sweep: &Sweep) -> Option<Vec<(Commit, Vec<Blob>)>> {
     let mut arguments: Vec<String> =
-        ["log", "--reverse", "--raw", "--no-abbrev", "--no-renames", "--format=commit %H %at %as", "--"]
+        ["log", "--reverse", "--raw", "--no-abbrev", "--no-renames", "--format=commit %H %ct %cs", "--"]
             .map(String::from)
             .into();
     let names = sweep.sources.iter().filter_map(|path| path.file_name()?.to_str());
-    arguments.extend(names.map(|name| format!(":(top,glob)**/{name}")));
+    let literal = |name: &str| name.replace(['\\', '*', '?', '['], "?");
+    arguments.extend(names.map(|name| format!(":(top,glob)**/{}", literal(name))));
     arguments.push(format!(":(top,glob){}/*.jsonl", kept::FOLDER));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let mut commits: Vec<(Commit, Vec<String>)> = Vec::new();
+    let mut commits: Vec<(Commit, Vec<Blob>)> = Vec::new();
     for line in String::from_utf8(git(folder, &arguments, Stdio::null())?).ok()?.lines() {
         match line.split_whitespace().collect::<Vec<_>>()[..] {
             ["commit", hash, time, day] => {
                 let (place, time) = (commits.len(), time.parse().ok()?);
                 commits.push((Commit { place, time, hash: hash.get(..9)?.into(), day: day.into() }, vec![]));
             }
-            // Of a file: modes and blobs before and after, then what was done to it.
-            [_, _, _, blob, "A" | "M", ..] => commits.last_mut()?.1.push(blob.into()),
+            // Of a file: modes and blobs before and after, then what was done to it, and its path.
+            [_, _, _, blob, "A" | "M", ..] => {
+                // Git quotes a path that has other than printable characters.
+                let is_kept = line.trim_end_matches('"').ends_with(".jsonl");
+                commits.last_mut()?.1.push((is_kept, blob.into()));
+            }
             _ => {}
         }
     }

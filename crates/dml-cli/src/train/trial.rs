@@ -84,8 +84,9 @@ pub(crate) struct EvaluationConfig {
     pub(crate) readouts: Vec<Readout>,
     /// Whether k-means on the evaluated embeddings is compared with the labels.
     pub(crate) clustering: bool,
-    /// Whether k-means on the training embeddings is compared with the training labels, the hidden
-    /// ones among them: over all rows, and without the labelled ones.
+    /// Whether k-means on the embeddings of the training images that have a label is compared with
+    /// the labels, the hidden ones among them: over all of these images, and, where some are hidden
+    /// from training, over those alone.
     pub(crate) train_clustering: bool,
     /// Whether retrieval among the evaluated embeddings is scored, with `geodesic_knn` along its
     /// graph, too.

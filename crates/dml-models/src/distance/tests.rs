@@ -1,5 +1,5 @@
 use dml_data::ImageShape;
-use dml_losses::{Contrastive, LossConfig, Nca};
+use dml_losses::{Contrastive, LossConfig, Mining, Nca, Triplet};
 use tch::Kind;
 
 use super::*;
@@ -69,6 +69,41 @@ fn gradients_of_lines_and_of_ways_along_the_graph_are_those_of_finite_difference
             }
         }
     }
+}
+
+#[test]
+fn of_lines_it_is_the_loss_of_all_lengths_though_few_are_decoded_for_a_gradient() {
+    let (model, parameters) = model();
+    let settings = PullBackConfig { uncertainty: 0.0, ..config(Way::Line) };
+    let geometry = Geometry::new(&settings, (&model, &parameters), None);
+    let decoder = geometry.decoder(&model, &parameters);
+    for margin in [1e-9, 0.5, 100.0] {
+        let loss = LossConfig::from(Triplet {
+            margin,
+            mining: Mining::All,
+            normalized: false,
+            ..Triplet::default()
+        });
+        let [ours, all] = [0, 1].map(|_| points(7).set_requires_grad(true));
+        let value = geometry.loss((&model, &parameters), &loss, &ours, &labels());
+        let expected = loss.of_distances(&lines_between(&decoder, &all, 4), &labels()).expect("distances");
+        value.sum(None).backward();
+        expected.sum(None).backward();
+        assert!((&value - &expected).abs().max().double_value(&[]) < 1e-12, "{margin}: {value} {expected}");
+        let apart = (ours.grad() - all.grad()).abs().max().double_value(&[]);
+        assert!(apart < 1e-12 * (1.0 + all.grad().abs().max().double_value(&[])), "{margin}: {apart}");
+    }
+}
+
+#[test]
+fn a_batch_without_a_pair_that_moves_the_loss_has_a_gradient_of_zero() {
+    let (model, parameters) = model();
+    let geometry =
+        Geometry::new(&PullBackConfig { uncertainty: 0.0, ..config(Way::Line) }, (&model, &parameters), None);
+    let at = points(7).set_requires_grad(true);
+    let unknown = Tensor::full([2, 7], -1, (Kind::Int64, tch::Device::Cpu));
+    geometry.loss((&model, &parameters), &Nca::default().into(), &at, &unknown).sum(None).backward();
+    assert!(at.grad().abs().max().double_value(&[]) <= 0.0);
 }
 
 #[test]

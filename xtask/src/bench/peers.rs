@@ -18,8 +18,8 @@ const PACKAGES: [&str; 4] =
 /// What `cargo xtask bench peers` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PeersArguments {
-    /// Only these parts: trial, steps, sweep
-    #[arg(value_parser = ["trial", "steps", "sweep"])]
+    /// Only these parts: trial, steps, adam, sweep
+    #[arg(value_parser = ["trial", "steps", "adam", "sweep"])]
     parts: Vec<String>,
     /// Turns of each; on two quiet cores one takes about 1½ minutes of trials, 1½ of steps and 5 of
     /// sweeps

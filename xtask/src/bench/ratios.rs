@@ -38,7 +38,7 @@ struct Goal {
 }
 
 /// Those of issue 13.
-const GOALS: [Goal; 5] = [
+const GOALS: [Goal; 6] = [
     Goal { work: "trial", who: "ours", against: "usual", at_least: 3.5 },
     Goal { work: "trial", who: "ours in bf16", against: "usual", at_least: 5.0 },
     Goal { work: "trial", who: "ours", against: "tuned", at_least: 1.4 },
@@ -49,6 +49,8 @@ const GOALS: [Goal; 5] = [
         against: "products alone",
         at_least: 0.8,
     },
+    // At most 0.8 of the time of a fused one.
+    Goal { work: "step of Adam", who: "ours", against: "tuned", at_least: 1.25 },
 ];
 
 /// How far a peer's accuracy may lie from ours: further away it has not learned the same. Seeds of

@@ -10,6 +10,7 @@ margin 0.2 over all active triplets, squared errors summed over the pixels of an
 
 {"do": "trial", "percent": 10.0, "alpha": 0.5, "epochs": 2}: a DML autoencoder, alternating by epoch, from files to scores.
 {"do": "step", "system": "metric_vae", "network": "conv", "batch": 64, "steps": 20}: as many steps more of such a model.
+{"do": "adam", "steps": 100}: Adam's part alone of as many steps of a DML autoencoder's MLP.
 """
 
 import gzip
@@ -244,7 +245,7 @@ def score(embeddings, labels):
 
 class Answers:
     def __init__(self, peer, folder):
-        self.peer, self.folder, self.trainings = peer, folder, {}
+        self.peer, self.folder, self.trainings, self.optimiser = peer, folder, {}, None
 
     def trial(self, percent, alpha, epochs):
         (images, labels), (test_images, test_labels) = mnist(self.folder, "train"), mnist(self.folder, "t10k")
@@ -269,6 +270,16 @@ class Answers:
             labelled = self.peer.some(data, np.arange(n // 10))
             self.trainings[name] = Training(self.peer, Model(system, network), data, labelled, batch, n)
         self.trainings[name].epoch(*{"dml": (1.0, 0.0)}.get(system, (0.5, 0.5)))
+        return {}
+
+    def adam(self, steps):
+        """With a gradient that stays."""
+        if self.optimiser is None:
+            parameters = list(Model("dml_autoencoder", "mlp").parameters())
+            sum(parameter.square().sum() for parameter in parameters).backward()
+            self.optimiser = self.peer.optimiser(parameters)
+        for _ in range(steps):
+            self.optimiser.step()
         return {}
 
     def __call__(self, request):

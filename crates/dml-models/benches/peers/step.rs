@@ -14,7 +14,7 @@ use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use dml_data::{Dataset, Source};
-use dml_models::{NetworkConfig, Precision, Stack, System, TrainConfig, TrainingData};
+use dml_models::{Adam, NetworkConfig, Parameters, Precision, Stack, System, TrainConfig, TrainingData};
 use dml_priors::{PriorConfig, PseudoInputs, Vamp};
 use ndarray::s;
 use serde::Deserialize;
@@ -33,7 +33,16 @@ enum Network {
 }
 
 #[derive(Debug, Deserialize)]
-struct Request {
+#[serde(tag = "do", rename_all = "snake_case")]
+enum Request {
+    /// Steps of a model.
+    Step(Steps),
+    /// Adam's part of those of the DML autoencoder, alone.
+    Adam { steps: usize },
+}
+
+#[derive(Debug, Deserialize)]
+struct Steps {
     system: System,
     network: Network,
     batch: usize,
@@ -44,19 +53,53 @@ struct Request {
 fn main() -> Result<(), Box<dyn Error>> {
     tch::set_num_threads(1);
     let dataset = dml_data::load("mnist", &Source::from_env(true)?, false)?;
-    let mut trainings: HashMap<String, Training> = HashMap::new();
+    let (mut trainings, mut adam) = (HashMap::new(), None);
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
         let line = line?;
-        let request: Request = serde_json::from_str(&line)?;
-        let training = match trainings.entry(line) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(Training::new(&request, &dataset)?),
+        let answer = match serde_json::from_str(&line)? {
+            Request::Step(steps) => match trainings.entry(line) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(Training::new(&steps, &dataset)?),
+            }
+            .more(&steps)?,
+            Request::Adam { steps } => {
+                let alone = match adam.take() {
+                    Some(alone) => alone,
+                    None => AdamAlone::new(&dataset)?,
+                };
+                adam.insert(alone).more(steps)?
+            }
         };
-        writeln!(out, "{}", training.more(&request)?)?;
+        writeln!(out, "{answer}")?;
         out.flush()?;
     }
     Ok(())
+}
+
+/// Adam with weights and a gradient that stays.
+struct AdamAlone {
+    adam: Adam,
+    parameters: Parameters,
+    leaves: Vec<Tensor>,
+}
+
+impl AdamAlone {
+    fn new(dataset: &Dataset) -> Result<Self, Box<dyn Error>> {
+        let (system, network, precision) = (System::DmlAutoencoder, Network::Mlp, Precision::F32);
+        let model = Training::new(&Steps { system, network, batch: 64, steps: 10, precision }, dataset)?;
+        let (stack, config) = (model.stack, settings::config().training);
+        let adam = Adam::new(&stack.parameters, &config, vec![config.learning_rate]);
+        let leaves = stack.parameters.leaves();
+        let squares = leaves.iter().map(|leaf| leaf.square().sum(Kind::Float));
+        squares.reduce(|sum, square| sum + square).ok_or("nothing is learned")?.backward();
+        Ok(Self { adam, parameters: stack.parameters, leaves })
+    }
+
+    fn more(&mut self, steps: usize) -> Result<Value, Box<dyn Error>> {
+        let Self { adam, parameters, leaves } = self;
+        timed(|| (0..steps).for_each(|_| adam.step(parameters, leaves, &|_| &[true])))
+    }
 }
 
 /// A model between two requests.
@@ -68,7 +111,7 @@ struct Training {
 
 impl Training {
     /// As many images as the steps take, of which the first tenth have a label.
-    fn new(request: &Request, dataset: &Dataset) -> Result<Self, Box<dyn Error>> {
+    fn new(request: &Steps, dataset: &Dataset) -> Result<Self, Box<dyn Error>> {
         let n = request.steps * request.batch;
         let images = dataset.train.images.slice(s![..n, ..]);
         let data = TrainingData::new(images, &dataset.train.labels[..n], dataset.shape, 10, Device::Cpu);
@@ -79,7 +122,7 @@ impl Training {
     }
 
     /// An epoch of these steps, and as often the products of a step.
-    fn more(&mut self, request: &Request) -> Result<Value, Box<dyn Error>> {
+    fn more(&mut self, request: &Steps) -> Result<Value, Box<dyn Error>> {
         let mut trained = Ok(None);
         let mut answer = timed(|| trained = self.stack.train_epoch(&self.data))?;
         trained?.ok_or("the training is over")?;
@@ -91,7 +134,7 @@ impl Training {
     }
 }
 
-fn config(request: &Request) -> TrainConfig {
+fn config(request: &Steps) -> TrainConfig {
     let mut config = settings::config();
     let mlp = |hidden: &[i64]| NetworkConfig::Mlp { hidden: hidden.into() };
     let conv = |channels: &[i64]| NetworkConfig::Conv { channels: channels.into(), hidden: 128 };
@@ -128,7 +171,7 @@ impl Product {
 
 /// The products of a step: labelled and unlabelled images go through the encoder as one batch, the
 /// pseudo-inputs, which learn, by themselves, and unlabelled images through the decoder.
-fn products(request: &Request) -> Vec<Product> {
+fn products(request: &Steps) -> Vec<Product> {
     let batch = request.batch as i64;
     let [has_posterior, has_decoder] = [request.system == System::MetricVae, request.system != System::Dml];
     let layers = |rows: i64, widths: &[i64], learns_input: bool| -> Vec<Product> {

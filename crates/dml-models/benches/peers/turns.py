@@ -1,11 +1,12 @@
 """Runs the work of this project and that of its peers in turn, and says what each took: one JSON object a line.
 
-    turns.py --dml DML --xtask XTASK --step STEP --mnist FOLDER [--rounds 3] [trial] [steps] [sweep]
+    turns.py --dml DML --xtask XTASK --step STEP --mnist FOLDER [--rounds 3] [trial] [steps] [adam] [sweep]
 
 `cargo xtask bench peers` calls it, and makes ratios of what it says. Everything computes with one thread; a sweep has two processes.
 
 trial: a DML autoencoder, 2 epochs, MLP [512, 256], batch 64, 10 dimensions, 6,000 labels, kNN on folds.
 steps: of DML, its autoencoder and MetricVAE with 50 pseudo-inputs; an MLP or convolutions; batches of 64, 128, 256; with both losses in each step.
+adam: Adam's part of the steps of that DML autoencoder, alone.
 sweep: the 12 trials of table 1's DML autoencoder at 10 dimensions, each of 2 epochs.
 
 Processor seconds are user and system together. Those of `dml` are of the whole process; those of a peer begin after its imports, but in the sweep.
@@ -28,6 +29,7 @@ ROOT = HERE.parents[3]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 EPOCHS, PERCENTS, ALPHAS = 2, [0.01, 0.1, 10.0], [0.25, 0.5, 0.75, 1.0]
 IMAGES_A_STEP_COUNT = 2560  # in each measurement of steps: 40 of 64 images, 10 of 256
+STEPS_OF_ADAM = 200  # in each measurement of Adam alone
 HAS_AMX = "amx_bf16" in pathlib.Path("/proc/cpuinfo").read_text()
 
 
@@ -133,10 +135,10 @@ def steps(arguments):
                 for system in ["dml", "dml_autoencoder", "metric_vae"]:
                     for batch in [64, 128, 256]:
                         n = IMAGES_A_STEP_COUNT // batch
-                        request = {"system": system, "network": network, "batch": batch, "steps": n}
+                        request = {"do": "step", "system": system, "network": network, "batch": batch, "steps": n}
                         answers = {names[p]: ours(**request, precision=p) for p in precisions}
-                        answers["usual"] = usual(do="step", **request)
-                        answers["tuned"] = tuned(do="step", **request)
+                        answers["usual"] = usual(**request)
+                        answers["tuned"] = tuned(**request)
                         products = answers["ours"].get("products")
                         if products:
                             answers["products alone"] = products
@@ -144,6 +146,16 @@ def steps(arguments):
                         for who, answer in answers.items() if turn else ():
                             of_step = {key: answer[key] / n for key in ["seconds", "processor"]}
                             say(f"step of {system}, {network}, batch {batch}", who, of_step)
+
+
+def adam(arguments):
+    with Server(arguments.step) as ours, peer(arguments, "usual") as usual, peer(arguments, "tuned") as tuned:
+        for turn in range(1 + arguments.rounds):
+            for who, ask in {"ours": ours, "usual": usual, "tuned": tuned}.items():
+                answer = ask(do="adam", steps=STEPS_OF_ADAM)
+                # The first turn makes the weights and warms up.
+                if turn:
+                    say("step of Adam", who, {key: answer[key] / STEPS_OF_ADAM for key in ["seconds", "processor"]})
 
 
 SWEEP = f"""
@@ -211,7 +223,7 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("parts", nargs="*")
     arguments = parser.parse_args()
-    parts = {"trial": trial, "steps": steps, "sweep": sweep}
+    parts = {"trial": trial, "steps": steps, "adam": adam, "sweep": sweep}
     try:
         for name in arguments.parts or parts:
             parts[name](arguments)

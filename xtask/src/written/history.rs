@@ -111,7 +111,7 @@ fn log(folder: &Path, sweep: &Sweep) -> Option<Vec<(Commit, Vec<Blob>)>> {
             // Of a file: modes and blobs before and after, then what was done to it, and its path.
             [_, _, _, blob, "A" | "M", ..] => {
                 // Git quotes a path that has other than printable characters.
-                let is_kept = line.trim_end_matches('"').ends_with(".jsonl");
+                let is_kept = line.trim_end_matches('"').rsplit('.').next() == Some("jsonl");
                 commits.last_mut()?.1.push((is_kept, blob.into()));
             }
             _ => {}

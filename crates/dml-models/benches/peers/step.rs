@@ -36,13 +36,13 @@ enum Network {
 #[serde(tag = "do", rename_all = "snake_case")]
 enum Request {
     /// Steps of a model.
-    Step(Steps),
+    Step(OfModel),
     /// Adam's part of those of the DML autoencoder, alone.
     Adam { steps: usize },
 }
 
 #[derive(Debug, Deserialize)]
-struct Steps {
+struct OfModel {
     system: System,
     network: Network,
     batch: usize,
@@ -58,11 +58,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let answer = match serde_json::from_str(&line)? {
-            Request::Step(steps) => match trainings.entry(line) {
+            Request::Step(asked) => match trainings.entry(line) {
                 Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => entry.insert(Training::new(&steps, &dataset)?),
+                Entry::Vacant(entry) => entry.insert(Training::new(&asked, &dataset)?),
             }
-            .more(&steps)?,
+            .more(&asked)?,
             Request::Adam { steps } => {
                 let alone = match adam.take() {
                     Some(alone) => alone,
@@ -87,7 +87,7 @@ struct AdamAlone {
 impl AdamAlone {
     fn new(dataset: &Dataset) -> Result<Self, Box<dyn Error>> {
         let (system, network, precision) = (System::DmlAutoencoder, Network::Mlp, Precision::F32);
-        let model = Training::new(&Steps { system, network, batch: 64, steps: 10, precision }, dataset)?;
+        let model = Training::new(&OfModel { system, network, batch: 64, steps: 10, precision }, dataset)?;
         let (stack, config) = (model.stack, settings::config().training);
         let adam = Adam::new(&stack.parameters, &config, vec![config.learning_rate]);
         let leaves = stack.parameters.leaves();
@@ -111,7 +111,7 @@ struct Training {
 
 impl Training {
     /// As many images as the steps take, of which the first tenth have a label.
-    fn new(request: &Steps, dataset: &Dataset) -> Result<Self, Box<dyn Error>> {
+    fn new(request: &OfModel, dataset: &Dataset) -> Result<Self, Box<dyn Error>> {
         let n = request.steps * request.batch;
         let images = dataset.train.images.slice(s![..n, ..]);
         let data = TrainingData::new(images, &dataset.train.labels[..n], dataset.shape, 10, Device::Cpu);
@@ -122,7 +122,7 @@ impl Training {
     }
 
     /// An epoch of these steps, and as often the products of a step.
-    fn more(&mut self, request: &Steps) -> Result<Value, Box<dyn Error>> {
+    fn more(&mut self, request: &OfModel) -> Result<Value, Box<dyn Error>> {
         let mut trained = Ok(None);
         let mut answer = timed(|| trained = self.stack.train_epoch(&self.data))?;
         trained?.ok_or("the training is over")?;
@@ -134,7 +134,7 @@ impl Training {
     }
 }
 
-fn config(request: &Steps) -> TrainConfig {
+fn config(request: &OfModel) -> TrainConfig {
     let mut config = settings::config();
     let mlp = |hidden: &[i64]| NetworkConfig::Mlp { hidden: hidden.into() };
     let conv = |channels: &[i64]| NetworkConfig::Conv { channels: channels.into(), hidden: 128 };
@@ -171,7 +171,7 @@ impl Product {
 
 /// The products of a step: labelled and unlabelled images go through the encoder as one batch, the
 /// pseudo-inputs, which learn, by themselves, and unlabelled images through the decoder.
-fn products(request: &Steps) -> Vec<Product> {
+fn products(request: &OfModel) -> Vec<Product> {
     let batch = request.batch as i64;
     let [has_posterior, has_decoder] = [request.system == System::MetricVae, request.system != System::Dml];
     let layers = |rows: i64, widths: &[i64], learns_input: bool| -> Vec<Product> {

@@ -115,7 +115,10 @@ fn a_trial_learns_from_the_labels_that_are_given_and_its_outputs_have_the_number
 fn a_percentage_draws_among_the_labels_that_are_given() {
     let (folder, store) = (tempfile::tempdir().unwrap(), Store::new());
     let path = data_set(&folder, true);
-    let drawn = given(&path).replace("'given'", "'stratified'").replace("100.0", "50.0");
+    let drawn = given(&path)
+        .replace("'given'", "'stratified'")
+        .replace("100.0", "50.0")
+        .replace("retrieval", "train_clustering = true, retrieval");
     let trial = store.add(&drawn);
     run(&[], &[&trial]).well();
     let out = folder.path().join("train-embedded.npz");
@@ -124,6 +127,17 @@ fn a_percentage_draws_among_the_labels_that_are_given() {
     let (labels, labelled) = (npz.read_labels("labels").unwrap(), npz.read_mask("labelled").unwrap());
     assert_eq!(labelled.iter().filter(|&&is_seen| is_seen).count(), 30);
     assert!(labels.iter().zip(&labelled).all(|(&label, &is_seen)| !is_seen || label >= 0));
+
+    // Clusters of the training set are those of its rows that have a label.
+    let Outcome::Scored { scores, .. } = result(&trial).outcome else { panic!("it has diverged") };
+    let scored: Value =
+        serde_json::from_str(&stdout_of(&["score", text(&out), "--only", "clustering", "--json"])).unwrap();
+    for score in ["clustering_accuracy", "ami", "nmi", "ari"] {
+        let (clusters, unseen) =
+            (format!("train_clustering.k_means.{score}"), format!("unlabelled_clustering.k_means.{score}"));
+        assert_eq!(Some(scores[&clusters]), scored["clustering"]["k_means"][score].as_f64(), "{score}");
+        assert_ne!(scores[&clusters].to_bits(), scores[&unseen].to_bits(), "{score} of all and of half");
+    }
 }
 
 #[test]

@@ -112,6 +112,11 @@ fn a_trial_file_that_cannot_be_is_named_with_key_and_value() {
                 "evaluation.hits names \"knn\", which is no read-out of this trial; as it has none, [] would be right",
             ],
         ),
+        ("data.fold = { index = 0, of = 0 }", &["data.fold.of = 0 is out of range; it must be at least 1"]),
+        (
+            "evaluation.likelihood_samples = 1000001",
+            &["likelihood_samples = 1000001 is out of range; it must be 0 to 1000000"],
+        ),
         (
             "evaluation.geodesic_pairs = 1001",
             &["geodesic_pairs = 1001 is out of range; it must be 0 to 1000"],

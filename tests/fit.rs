@@ -261,7 +261,9 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
     refused(&["--set=epochs"], 2, "epochs is no setting; training.epochs=5 would be one");
     refused(&["--set=data.validation=3"], 2, "--set data.validation is for the training");
     refused(&["--set=training.epoch=3"], 1, "there is no key `epoch`");
-    refused(&["--size=0"], 1, "a size of 0 pixels is out of range; it must be 1 to 128");
+    refused(&["--size=0"], 2, "invalid value '0' for '--size <SIZE>': 0 is not in 1..=128");
+    refused(&["--set=training.epochs=2305843009213693952"], 1, "training.epochs");
+    refused(&["--set=sampling.batch_size=2305843009213693952", "--minutes=1"], 1, "batch_size");
 
     let of = |data: &Path| said(&fit(data, &folder.path().join("none"), &[])).2;
     assert!(

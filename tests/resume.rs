@@ -259,3 +259,39 @@ fn a_damaged_checkpoint_is_told_and_not_used() {
         fs::remove_file(trial.join("result.json")).unwrap();
     }
 }
+
+#[test]
+fn guessed_labels_are_the_same_in_a_trial_that_goes_on() {
+    // Rounds after epochs 2 and 4.
+    let add = |store: &Store| {
+        [0, 1].map(|seed| {
+            store.add(&format!(
+                "seed = {seed}
+                data.labelled_sampling = 'uniform'
+                training.epochs = 6
+                model.system = 'dml'
+                views = {{ rotation = 0.3, scale = 0.2, shear = 0.2, shift = 0.1 }}
+                instance.weight = 1.0
+                pseudo_labels = {{ kind = 'propagation', neighbours = 4, \
+                rounds = {{ first = 2, every = 2, share = [0.3, 0.9], balanced = true }} }}"
+            ))
+        })
+    };
+    for options in [&["--stack", "1"], &["--stack", "2"]] {
+        let outcomes_of = |pauses: &[&str]| {
+            let store = Store::new();
+            let trials = add(&store);
+            for epoch in pauses {
+                run(&[&options[..], &["--until-epoch", epoch]].concat(), &trials).well();
+                assert!(trials.iter().all(|trial| is_interrupted(trial)));
+            }
+            run(options, &trials).well();
+            trials.map(|trial| outcome(&trial))
+        };
+        let undisturbed = outcomes_of(&[]);
+        assert!(
+            outcomes_of(&["1", "2", "3"]) == undisturbed,
+            "before a round, at it and after it: {options:?}"
+        );
+    }
+}

@@ -9,6 +9,8 @@ use anyhow::{Context, Result, ensure};
 use clap::builder::PossibleValuesParser;
 use tempfile::TempDir;
 
+use crate::say;
+
 /// The programs of `fuzz/`, of which each reads files of one kind.
 const TARGETS: [&str; 11] =
     ["idx", "idx_gz", "npy", "npz", "score", "pictures", "trial", "sweep", "result", "rungs", "checkpoint"];
@@ -48,7 +50,7 @@ pub(crate) fn run(root: &Path, arguments: &FuzzArguments) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for target in targets {
         match fuzz(&folder, &programs.join(target), target, seconds)? {
-            Ended::Well(told) => println!("{target:<12}{told}"),
+            Ended::Well(told) => say(&format!("{target:<12}{told}\n")),
             Ended::Crashed(log) => {
                 eprintln!("error: {target} crashed; {} says on what", log.display());
                 code = ExitCode::FAILURE;

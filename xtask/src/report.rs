@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use dml_spec::{ReportSpecs, Request};
+use dml_spec::Request;
 use dml_store::RunStore;
 
 use crate::engine::stop_early::n_stopped;
@@ -104,16 +104,6 @@ pub(crate) fn write(program: &Path, out: &Path, sweep: &Sweep, store: &RunStore)
 /// What the program is told of a sweep.
 fn request(sweep: &Sweep, store: &RunStore) -> Request {
     let file = &sweep.file;
-    let specs = ReportSpecs {
-        ignore: file.ignore.clone().unwrap_or_default(),
-        baselines: file.baselines.clone().unwrap_or_default(),
-        table: file.table.clone(),
-        verdict: file.verdict.clone(),
-        equivalence: file.equivalence.clone(),
-        prediction: file.prediction.clone(),
-        effects: file.effects.clone(),
-        figure: file.figure.clone(),
-    };
     let command = match file.seeds {
         n if n > 1 && !file.command.contains("--seeds") => format!("{} --seeds {n}", file.command),
         _ => file.command.clone(),
@@ -125,8 +115,8 @@ fn request(sweep: &Sweep, store: &RunStore) -> Request {
         file: sweep.path.display().to_string(),
         stopped: n_stopped(store, &sweep.trials),
         written: written::words(sweep, store),
-        specs,
-        expected: sweep.trials.iter().map(|trial| trial.table.clone()).collect(),
+        specs: file.report(),
+        expected: sweep.tables(),
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Selected {
     /// says]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub seeds: Option<u32>,
-    /// The run store [default: runs in the checkout]
+    /// The run store [default: runs in the checkout, with the results that it keeps in results/]
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
 }

@@ -28,6 +28,7 @@ use arguments::Executor;
 /// Runs what is missing and writes the report; exit code 1 if a trial has no result in the end.
 pub(crate) fn run(root: &Path, arguments: &SweepArguments) -> Result<ExitCode> {
     let (sweep, mut store) = arguments.selected.open(root)?;
+    arguments.check().context(WrongCall)?;
     if let Some(seconds) = arguments.heartbeat {
         store.claim_by_heartbeat(seconds).context(WrongCall)?;
     }

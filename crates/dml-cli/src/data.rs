@@ -34,8 +34,8 @@ pub(crate) enum DataCommand {
         #[arg(long, value_name = "FILE")]
         png: Option<PathBuf>,
         /// Sample images a class
-        #[arg(long, default_value_t = 10, value_name = "N")]
-        per_class: usize,
+        #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+        per_class: u16,
         /// Only look on this machine
         #[arg(long)]
         offline: bool,
@@ -77,7 +77,7 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
             show(&dataset)?;
             if let Some(path) = png {
                 let (shape, classes) = (dataset.shape, dataset.n_classes());
-                let sheet = sample_sheet(&dataset.train, shape, classes, *per_class, 0)?;
+                let sheet = sample_sheet(&dataset.train, shape, classes, (*per_class).into(), 0)?;
                 write_aside(path, &sheet).with_context(|| path.display().to_string())?;
                 eprintln!("samples: {}", path.display());
             }

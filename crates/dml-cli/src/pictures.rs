@@ -18,7 +18,7 @@ pub(crate) struct PictureArguments {
     #[arg(long, value_name = "FILE", requires = "images")]
     labels: Option<PathBuf>,
     /// Width and height that pictures are resized to, 1 to 128; images of an idx file keep theirs
-    #[arg(long, default_value_t = 28)]
+    #[arg(long, default_value_t = 28, value_parser = clap::value_parser!(u32).range(1..=128))]
     pub(crate) size: u32,
     /// The folder whose pictures have no label
     #[arg(long, default_value = "unlabelled", value_name = "NAME")]

@@ -39,8 +39,8 @@ pub(crate) struct ScoreArguments {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Threads [default: all cores]
-    #[arg(long)]
-    threads: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
 }
 
 /// What can be asked for.
@@ -88,7 +88,7 @@ impl Found {
 
 pub(crate) fn score(arguments: &ScoreArguments) -> Result<ExitCode> {
     if let Some(threads) = arguments.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
     }
     let file = arguments.file.display().to_string();
     let scores = scores(arguments).map_err(|error| {

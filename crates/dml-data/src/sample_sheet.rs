@@ -8,6 +8,9 @@ use crate::{DataError, ImageShape, Split, random};
 /// White pixels between two images.
 const GAP: usize = 2;
 
+/// Images of a picture, at most.
+const MOST_PLACES: usize = 1_000_000;
+
 /// A PNG file with one row a class (class 0 on top) of `per_class` random images of it; places stay
 /// white where a class has fewer. Images without a label are not shown.
 ///
@@ -45,7 +48,13 @@ pub fn sample_sheet(
         })?;
         class.push(row);
     }
-    let mut images = vec![None; n_classes * per_class];
+    let n_places = n_classes.saturating_mul(per_class);
+    if n_places > MOST_PLACES {
+        return Err(DataError::Value(format!(
+            "{per_class} images of {n_classes} classes are more than a picture of {MOST_PLACES} has room for: ask for fewer of each"
+        )));
+    }
+    let mut images = vec![None; n_places];
     for (class, rows) in members.iter().enumerate() {
         let mut generator = random::keyed(seed, "samples", class as u64);
         for (column, &row) in rows.choose_multiple(&mut generator, per_class).enumerate() {
@@ -78,6 +87,19 @@ mod tests {
         assert_eq!(line(2), [255, 255, 10, 20, 255, 255, 255, 255, 255, 255]);
         assert_eq!(line(5), [255, 255, 30, 40, 255, 255, 30, 40, 255, 255]);
         assert!([0, 1, 3, 4, 6, 7].iter().all(|&y| line(y).iter().all(|&value| value == 255)));
+    }
+
+    #[test]
+    fn more_images_than_a_picture_has_room_for_are_refused() {
+        let split = Split { images: array![[1]], labels: vec![0] };
+        let shape = ImageShape { channels: 1, height: 1, width: 1 };
+        for per_class in [600_000, usize::MAX / 2] {
+            let message = sample_sheet(&split, shape, 2, per_class, 0).unwrap_err().to_string();
+            assert!(
+                message.ends_with("more than a picture of 1000000 has room for: ask for fewer of each"),
+                "{message}"
+            );
+        }
     }
 
     #[test]

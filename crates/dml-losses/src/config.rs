@@ -1,6 +1,6 @@
 //! Any loss, by its settings.
 
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use crate::loss::Batch;
 use crate::{CrossBatchMemory, LossConfig, LossError, ParameterShape};
@@ -164,9 +164,7 @@ impl LossConfig {
 
     /// Whether [`LossConfig::of_distances`] has a value.
     pub fn is_of_distances(&self) -> bool {
-        let none = Tensor::zeros([0, 0], (Kind::Double, Device::Cpu));
-        let labels = Tensor::zeros([0], (Kind::Int64, Device::Cpu));
-        self.of_distances(&none, &labels).is_some()
+        self.as_loss().is_of_distances()
     }
 
     /// The loss of each model where a batch row is compared with the rows in `memory` too, not with

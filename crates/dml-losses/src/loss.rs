@@ -22,6 +22,11 @@ pub(crate) trait Loss {
     fn of_distances(&self, _distances: &Tensor, _labels: &Tensor) -> Option<Tensor> {
         None
     }
+
+    /// Whether [`Loss::of_distances`] has a value.
+    fn is_of_distances(&self) -> bool {
+        false
+    }
 }
 
 /// What a loss is taken of.

@@ -98,6 +98,11 @@ pub(crate) trait PairLoss {
     fn of_distances(&self, _distances: &Tensor, _labels: &Tensor) -> Option<Tensor> {
         None
     }
+
+    /// As in [`Loss`].
+    fn is_of_distances(&self) -> bool {
+        false
+    }
 }
 
 impl<P: PairLoss> Loss for P {
@@ -116,5 +121,9 @@ impl<P: PairLoss> Loss for P {
 
     fn of_distances(&self, distances: &Tensor, labels: &Tensor) -> Option<Tensor> {
         PairLoss::of_distances(self, distances, labels)
+    }
+
+    fn is_of_distances(&self) -> bool {
+        PairLoss::is_of_distances(self)
     }
 }

@@ -65,6 +65,10 @@ impl Loss for Weighted {
         terms.reduce(|sum, term| sum + term).expect("a weighted loss has a term")
     }
 
+    fn is_of_distances(&self) -> bool {
+        self.terms.iter().all(|term| term.loss.is_of_distances())
+    }
+
     fn of_distances(&self, distances: &Tensor, labels: &Tensor) -> Option<Tensor> {
         let term = |term: &WeightedTerm| Some(term.loss.of_distances(distances, labels)? * term.weight);
         let terms: Option<Vec<Tensor>> = self.terms.iter().map(term).collect();

@@ -101,6 +101,10 @@ impl TrainConfig {
                 self.pseudo_labels.rounds().is_some() && !system.has_metric_loss(),
                 "pseudo_labels are for systems with a metric loss: set pseudo_labels = { kind = \"none\" }",
             ),
+            refuse(
+                self.pseudo_labels.rounds().is_some_and(|rounds| rounds.first >= self.training.epochs),
+                "pseudo_labels.rounds.first is no epoch before the last, so no label would be guessed: set it below training.epochs, or pseudo_labels = { kind = \"none\" }",
+            ),
             self.check_distance(),
             refuse(
                 staged && system != System::MetricVae,

@@ -101,7 +101,7 @@ fn first_seed(base: &Table, seeds: u32) -> Result<i64, Wrong> {
 fn check_number(grids: &[Table], seeds: u32) -> Result<(), Wrong> {
     let mut without_seeds = 0_usize;
     for (index, grid) in grids.iter().enumerate() {
-        let lengths = grid.values().map(|value| value.as_array().map_or(1, Vec::len));
+        let lengths = grid.values().map(|value| value.as_array().map_or(1, |values| values.len().max(1)));
         let of_grid = lengths.fold(1, usize::saturating_mul);
         if of_grid > MOST_TRIALS {
             let what =

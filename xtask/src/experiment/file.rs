@@ -1,7 +1,8 @@
 //! A sweep file, `xtask/sweeps/NAME.toml`: what it holds.
 
 use dml_spec::{
-    EffectsSpec, EquivalenceSpec, FigureSpec, Ignore, PredictionSpec, Selection, TableSpec, VerdictSpec,
+    EffectsSpec, EquivalenceSpec, FigureSpec, Ignore, PredictionSpec, ReportSpecs, Selection, TableSpec,
+    VerdictSpec,
 };
 use dml_store::{Mistake, line_of, read_toml};
 use serde::Deserialize;
@@ -51,6 +52,22 @@ pub(crate) struct SweepFile {
     pub effects: Vec<EffectsSpec>,
     /// Figures of the report.
     pub figure: Vec<FigureSpec>,
+}
+
+impl SweepFile {
+    /// The parts of the report.
+    pub(crate) fn report(&self) -> ReportSpecs {
+        ReportSpecs {
+            ignore: self.ignore.clone().unwrap_or_default(),
+            baselines: self.baselines.clone().unwrap_or_default(),
+            table: self.table.clone(),
+            verdict: self.verdict.clone(),
+            equivalence: self.equivalence.clone(),
+            prediction: self.prediction.clone(),
+            effects: self.effects.clone(),
+            figure: self.figure.clone(),
+        }
+    }
 }
 
 /// Keys that every sweep file has.

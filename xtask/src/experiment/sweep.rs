@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use dml_data::files::is_path;
 use dml_spec::{FigureSpec, Ignore, PredictionSpec};
 use dml_store::{Mistake, line_of, nearest};
-use toml::Value;
+use toml::{Table, Value};
 
 use super::expand::expand;
 use super::file::{SweepFile, parse};
@@ -43,7 +43,7 @@ impl Sweep {
     ///
     /// # Errors
     /// When there is no such sweep, with the names that there are; when the file is none, with all
-    /// that is wrong with it.
+    /// that is wrong with it; when its report asks for what its trials do not have.
     pub(crate) fn find(root: &Path, name: &str, seeds: Option<u32>) -> Result<Self> {
         let shipped = &root.join("xtask/sweeps");
         let path = if is_path(name, "toml") { name.into() } else { shipped.join(format!("{name}.toml")) };
@@ -51,7 +51,14 @@ impl Sweep {
             let there_are = there_are(name, &names(shipped));
             bail!("there is no sweep {name:?}; {there_are}, and the path of a sweep file would be right too");
         }
-        Reader { shipped, seeds, builders: vec![path] }.read()
+        let sweep = Reader { shipped, seeds, builders: vec![path] }.read()?;
+        sweep.file.report().check(&sweep.tables()).with_context(|| sweep.path.display().to_string())?;
+        Ok(sweep)
+    }
+
+    /// Its trials as they stand in their files.
+    pub(crate) fn tables(&self) -> Vec<Table> {
+        self.trials.iter().map(|trial| trial.table.clone()).collect()
     }
 }
 

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
+use anyhow::{Result, bail};
+
 use crate::engine::slurm::SbatchOptions;
 use crate::selected::Selected;
 
@@ -115,6 +117,23 @@ pub(crate) enum Executor {
 }
 
 impl SweepArguments {
+    /// Whether all that is asked for is of the executor that is asked for.
+    ///
+    /// # Errors
+    /// Names the options that are not.
+    pub(crate) fn check(&self) -> Result<()> {
+        let of_slurm = [("--sbatch", !self.sbatch.is_empty()), ("--at-once", self.at_once.is_some())];
+        let of_this_machine = [("--jobs", self.jobs.is_some()), ("--fail-fast", self.fail_fast)];
+        let (options, place, right) = match self.executor {
+            Executor::Local => (of_slurm, "Slurm", "add --executor slurm, or leave it out"),
+            Executor::Slurm => (of_this_machine, "processes on this machine", "leave it out"),
+        };
+        if let Some((option, _)) = options.into_iter().find(|(_, is_given)| *is_given) {
+            bail!("{option} is for {place}: {right}");
+        }
+        Ok(())
+    }
+
     pub(crate) fn jobs(&self) -> usize {
         self.jobs.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from)
     }

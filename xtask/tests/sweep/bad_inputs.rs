@@ -63,7 +63,7 @@ const VALUES: [&str; 13] = [
     "sweep sweep.toml --executor cloud",
 ];
 
-const CALLS: [&str; 14] = [
+const CALLS: [&str; 17] = [
     "swep",
     "sweep quik",
     "sweep nowhere/mine.toml",
@@ -74,6 +74,9 @@ const CALLS: [&str; 14] = [
     "sweep sweep.toml --store sweep.toml",
     "sweep sweep.toml --store store --stop-early",
     "sweep sweep.toml --store store --stop-early --executor slurm",
+    "sweep sweep.toml --store store --at-once 3",
+    "sweep sweep.toml --store store --sbatch=--time=3",
+    "sweep sweep.toml --store store --executor slurm --jobs 3",
     "sweep sweep.toml --store store --quiet --dml nowhere",
     "report quik",
     "report sweep.toml --store store --out sweep.toml",
@@ -139,6 +142,12 @@ fn bad_calls() {
         2 this cannot be run: sweep.toml: has no [stop_early] with first_epochs, reduction_factor, score and within, which --stop-early needs
     sweep sweep.toml --store store --stop-early --executor slurm
         2 this cannot be run: --stop-early decides on one trial at a time, here: leave out --executor slurm and --stack
+    sweep sweep.toml --store store --at-once 3
+        2 this cannot be run: --at-once is for Slurm: add --executor slurm, or leave it out
+    sweep sweep.toml --store store --sbatch=--time=3
+        2 this cannot be run: --sbatch is for Slurm: add --executor slurm, or leave it out
+    sweep sweep.toml --store store --executor slurm --jobs 3
+        2 this cannot be run: --jobs is for processes on this machine: leave it out
     sweep sweep.toml --store store --quiet --dml nowhere
         1 nowhere: is no dml to run: No such file or directory (os error 2)
     report quik

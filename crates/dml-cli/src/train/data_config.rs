@@ -67,7 +67,9 @@ impl DataConfig {
             ));
         }
         let Fold { index, of } = self.fold;
-        if index >= of {
+        if of == 0 {
+            wrong.push("data.fold.of = 0 is out of range; it must be at least 1".to_owned());
+        } else if index >= of {
             wrong.push(format!(
                 "data.fold.index = {index} is out of range; of {of} folds it must be below {of}"
             ));

@@ -212,6 +212,8 @@ pub(crate) fn pseudo_labels(
 
 #[cfg(test)]
 mod tests {
+    use dml_models::Rounds;
+
     use super::*;
 
     #[test]
@@ -219,6 +221,25 @@ mod tests {
         for (x, expected) in [(-1e15, true), (2e15, false), (f32::NAN, false), (f32::NEG_INFINITY, false)] {
             assert_eq!(can_be_scored(&Array2::from_elem((2, 1), x)), expected, "{x}");
         }
+    }
+
+    #[test]
+    fn classes_without_a_label_keep_their_part_of_the_guesses_from_the_others() {
+        let rounds = Rounds { first: 1, every: 1, share: [0.5, 0.5], balanced: true };
+        let config = PseudoLabelsConfig::Propagation { neighbours: 3, rounds };
+        // Two lines of 20, and labels of two of the four classes.
+        let embeddings = Array2::from_shape_fn(
+            (40, 2),
+            |(row, d)| if d == 0 { row % 20 } else { 100 * (row / 20) } as f32,
+        );
+        let guessed = pseudo_labels(&config, embeddings.view(), &[(0, 0), (20, 2)], 0.8, 4).unwrap();
+        let of_class = |class: i32| guessed.iter().filter(|(_, guess)| *guess == class).count();
+        assert_eq!(
+            [0, 1, 2, 3].map(of_class),
+            [8, 0, 8, 0],
+            "0.8 of 40 images, a quarter of them of each class"
+        );
+        assert!(guessed.iter().all(|&(row, class)| class == if row < 20 { 0 } else { 2 }));
     }
 
     #[test]

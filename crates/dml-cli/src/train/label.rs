@@ -37,7 +37,8 @@ pub(crate) struct LabelArguments {
     #[arg(long, value_name = "CONFIDENCE", default_value_t = 0.0)]
     at_least: f64,
     /// What reads labels from embeddings: nearest, knn, `random_forest`, mlp, linear,
-    /// propagation or `geodesic_knn`
+    /// propagation or `geodesic_knn`, whose edges are Euclidean here (what a
+    /// report calls `graph_knn`)
     #[arg(long, alias = "readout", value_name = "NAME", default_value = "nearest", value_parser = read_out)]
     read_out: Readout,
     /// auto, cpu or cuda:N

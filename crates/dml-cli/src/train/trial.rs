@@ -107,6 +107,9 @@ pub(crate) struct EvaluationConfig {
 /// More would take minutes and tell nothing more.
 const MOST_GEODESIC_PAIRS: usize = 1000;
 
+/// Far more than the literature takes (Burda et al. 2016: 5,000).
+const MOST_LIKELIHOOD_SAMPLES: usize = 1_000_000;
+
 /// Which images are scored. Settings are chosen on the validation split; the test split is for the
 /// numbers reported; a model that is only to be used is scored on none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,9 +130,15 @@ impl EvaluationConfig {
                 "evaluation.geodesic_pairs = {pairs} is out of range; it must be 0 to {MOST_GEODESIC_PAIRS}"
             ));
         }
+        if samples > MOST_LIKELIHOOD_SAMPLES {
+            wrong.push(format!(
+                "evaluation.likelihood_samples = {samples} is out of range; it must be 0 to {MOST_LIKELIHOOD_SAMPLES}"
+            ));
+        }
         let clusters = self.clustering || self.train_clustering;
-        let scores_something = read_outs || clusters || self.retrieval || samples > 0;
-        if self.split == EvaluatedSplit::None && (scores_something || self.posterior || pairs > 0) {
+        let of_the_model = self.posterior || samples > 0 || pairs > 0;
+        let scores_something = read_outs || clusters || self.retrieval || of_the_model;
+        if self.split == EvaluatedSplit::None && scores_something {
             wrong.push(
                 "evaluation.split = \"none\" has no images to score; ask for no score, or take the split \"validation\" or \"test\""
                     .to_owned(),

@@ -3,7 +3,8 @@ use super::graph::{Graph, Operator};
 /// The residual at which the solution is good, as a part of the right side.
 const TOLERANCE: f64 = 1e-10;
 
-/// Far more steps than graphs of neighbours take, which is some hundreds.
+/// Far more steps than graphs of neighbours take, which is some hundreds; what they have reached is
+/// the solution then, to fewer digits.
 const MOST_STEPS: usize = 10_000;
 
 /// Solves a system of the graph by conjugate gradients, preconditioned by the degrees (Hestenes &

@@ -21,3 +21,35 @@ impl<L: Label> Classifier<L> for Propagation {
         Ok(guesses.classes[fit.classes.len()..].to_vec())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::{Embedded, Evaluation, Protocol, Readout};
+
+    #[test]
+    fn labels_reach_along_the_queries_what_is_nearer_to_another_label() {
+        // Two lines of 40, 3 apart: one has its label at the left end, the other at the right.
+        let line = |n: usize| {
+            let at = |row: usize| [(row / 2) as f32, 3.0 * (row % 2) as f32];
+            (Array2::from_shape_fn((n, 2), |(row, d)| at(row)[d]), (0..n).map(|row| (row % 2) as i32))
+        };
+        let (embeddings, labels) = line(80);
+        let labels: Vec<i32> = labels.collect();
+        let ends = embeddings.select(Axis(0), &[0, 79]);
+        let evaluation = Evaluation {
+            train: Embedded { embeddings: ends.view(), labels: &[0, 1] },
+            labelled: &[0, 1],
+            test: Embedded { embeddings: embeddings.view(), labels: &labels },
+            seed: 0,
+        };
+        let accuracy = |readout: Readout| {
+            let scores = evaluation.readouts(Protocol::Labelled, &[readout]).unwrap();
+            scores[&format!("labelled.{}.accuracy", readout.name())]
+        };
+        assert!(accuracy(Readout::Nearest) < 0.6, "half of each line is nearer to the other's label");
+        assert!((accuracy(Readout::Propagation) - 1.0).abs() < 1e-12);
+    }
+}

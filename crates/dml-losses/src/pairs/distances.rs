@@ -35,6 +35,10 @@ impl<D: DistanceLoss> PairLoss for D {
         DistanceLoss::of_distances(self, &distances, &pairs.classes).to_kind(own)
     }
 
+    fn is_of_distances(&self) -> bool {
+        !self.normalized()
+    }
+
     fn of_distances(&self, distances: &Tensor, labels: &Tensor) -> Option<Tensor> {
         if self.normalized() {
             return None;

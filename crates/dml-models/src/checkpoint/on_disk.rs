@@ -50,17 +50,17 @@ impl Checkpoint {
         let all = if keeps_before { Self::read_all(folder).unwrap_or_default() } else { vec![] };
         let kept = all.into_iter().map(|(_, other)| other).find(|other| other.epoch != self.epoch);
         match &kept {
-            Some(kept) => files::write_aside(&before, &kept.json())?,
-            None if before.exists() => fs::remove_file(&before)?,
+            Some(kept) => write_aside(&before, &kept.json())?,
+            None if before.exists() => fs::remove_file(&before).map_err(|e| fail(&before, e))?,
             None => {}
         }
-        files::write_aside(&folder.join(LATEST), &self.json())?;
+        write_aside(&folder.join(LATEST), &self.json())?;
         let named = [Some(&self.tensors), kept.as_ref().map(|kept| &kept.tensors)];
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
+        for entry in fs::read_dir(folder).map_err(|e| fail(folder, e))? {
+            let entry = entry.map_err(|e| fail(folder, e))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.starts_with("checkpoint-") && !named.contains(&Some(&name)) {
-                fs::remove_file(entry.path())?;
+                fs::remove_file(entry.path()).map_err(|e| fail(&entry.path(), e))?;
             }
         }
         Ok(())
@@ -95,7 +95,8 @@ impl Checkpoint {
         let path = folder.join(&checkpoint.tensors);
         let sha256 = files::sha256_of_file(&path).map_err(|e| fail(&path, e))?;
         if sha256 != checkpoint.sha256 {
-            return Err(fail(&path, "is damaged: its sha256 is not the one in checkpoint.json"));
+            let name = json.file_name().unwrap_or_default().display();
+            return Err(fail(&path, format!("is damaged: its sha256 is not the one in {name}")));
         }
         Ok((checkpoint, path))
     }
@@ -108,6 +109,10 @@ impl Checkpoint {
             Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|e| fail(path, e)),
         }
     }
+}
+
+fn write_aside(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    files::write_aside(path, bytes).map_err(|e| fail(path, e))
 }
 
 /// Writes the tensors' file of an epoch; its name and its checksum.

@@ -28,8 +28,8 @@ pub(crate) fn trial() -> TrainConfig {
 
 #[test]
 fn a_stack_equals_single_models() {
-    let configs: Vec<TrainConfig> = (0..3).map(|seed| TrainConfig { seed, ..trial() }).collect();
-    let masks = vec![rows(60), rows(6), rows(30)];
+    let configs: Vec<TrainConfig> = (0..8).map(|seed| TrainConfig { seed, ..trial() }).collect();
+    let masks = [60, 6, 30, 12, 24, 48, 18, 36].map(rows).to_vec();
     let mut together = stack(configs.clone(), &masks);
     run(&mut together);
     for (m, (config, mask)) in configs.into_iter().zip(masks).enumerate() {
@@ -43,6 +43,12 @@ fn a_stack_equals_single_models() {
         }
         for point in own.rows() {
             assert!((point.dot(&point) - 1.0).abs() < 1e-5, "embeddings have length 1");
+        }
+        for (name, curve) in &alone.members[0].curves {
+            for (a, b) in together.members[m].curves[name].iter().zip(curve) {
+                let close = |(a, b): (f64, f64)| (a - b).abs() < 1e-3 * a.abs().max(1.0);
+                assert!(a.zip(*b).is_none_or(close) && a.is_some() == b.is_some(), "{name}: {a:?} and {b:?}");
+            }
         }
     }
 }
@@ -116,7 +122,11 @@ fn a_true_label_stays_whatever_is_guessed() {
 #[test]
 fn what_cannot_be_is_refused_in_a_sentence() {
     type Change = fn(&mut TrainConfig);
-    let cases: [(Change, &str); 6] = [
+    let cases: [(Change, &str); 7] = [
+        (
+            |c| c.training.epochs = 1,
+            "pseudo_labels.rounds.first is no epoch before the last, so no label would be guessed: set it below training.epochs, or pseudo_labels = { kind = \"none\" }",
+        ),
         (|c| c.views.shift = 1.5, "views.shift = 1.5 is out of range; it must be in [0, 1]"),
         (
             |c| c.views = ViewsConfig::default(),
@@ -160,6 +170,17 @@ fn the_instance_term_takes_an_image_for_a_class() {
     assert!(curves["reconstruction"].iter().all(Option::is_none));
     for (whole, instance) in of("unsupervised").into_iter().zip(of("instance")) {
         assert!((whole - 0.5 * instance).abs() < 1e-6 * instance, "half of it, as the weight says");
+    }
+    config.reconstruction.weight = 2.0;
+    let both = trained(&config).members[0].curves.clone();
+    for ((whole, instance), reconstruction) in
+        both["unsupervised"].iter().zip(&both["instance"]).zip(&both["reconstruction"])
+    {
+        let [whole, instance, reconstruction] = [whole, instance, reconstruction].map(|term| term.unwrap());
+        assert!(
+            (whole - 2.0 * reconstruction - 0.5 * instance).abs() < 1e-5 * whole,
+            "both, by their weights"
+        );
     }
     // Of 32 images two views each, an untrained network tells none: log(63).
     let first = of("instance")[0];

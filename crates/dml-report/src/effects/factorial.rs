@@ -10,6 +10,9 @@ use crate::error::ReportError;
 use crate::evidence::{Evidence, MISSING, Ranks, SEED, group, varying_keys};
 use crate::text::{key_text, score_text, value_text};
 
+/// Combinations of factors, at most.
+const MOST_CELLS: usize = 10_000;
+
 /// A checked factorial.
 pub(super) struct Factorial<'t, 'a> {
     /// The levels of each factor, in the order of the sweep.
@@ -117,7 +120,13 @@ fn block<'t, 'a>(
         };
         factors.iter().zip(levels).map(level).fold(0, |place, (n, level)| place * n + level)
     };
-    let mut cells: Vec<Option<&Evidence>> = vec![None; levels.iter().map(Vec::len).product()];
+    let n_cells = levels.iter().map(Vec::len).fold(1, usize::saturating_mul);
+    if n_cells > MOST_CELLS {
+        return Err(format!(
+            "its factors have more than {MOST_CELLS} combinations, and a full factorial has every one once a seed; name fewer factors"
+        ));
+    }
+    let mut cells: Vec<Option<&Evidence>> = vec![None; n_cells];
     for trial in trials {
         if let Some(other) = cells[place(trial)].replace(trial) {
             let keys = varying_keys(&[other, trial]).join(", ");

@@ -215,3 +215,18 @@ fn what_is_no_full_factorial_is_refused_with_what_is_missing() {
         "effects \"effects\": no trial of seed 1 has a 1, b -1, c 1; a full factorial has every combination of its factors once a seed"
     );
 }
+
+#[test]
+fn more_combinations_than_anyone_trains_are_refused_before_memory_is_taken_for_them() {
+    // Of 40 factors one differs at a time.
+    let row = |one: Option<usize>| {
+        let values = (0..40).map(|factor| format!("f{factor} = {}\n", u8::from(one == Some(factor))));
+        format!("seed = 0\n{}", values.collect::<String>()).parse::<toml::Table>().unwrap()
+    };
+    let expected: Vec<toml::Table> = [None].into_iter().chain((0..40).map(Some)).map(row).collect();
+    let factors: Vec<String> = (0..40).map(|factor| format!("f{factor}")).collect();
+    assert_eq!(
+        Made { expected, results: vec![] }.complaint(&format!("factors = {factors:?}\norder = 1")),
+        "effects \"effects\": its factors have more than 10000 combinations, and a full factorial has every one once a seed; name fewer factors"
+    );
+}

@@ -136,6 +136,17 @@ fn a_wrong_specification_is_named() {
     assert!(message(|s| s.table.push(s.table[0].clone())).contains("\"table-1\": it is there twice"));
     assert!(message(|s| s.table[0].name = "Table 1".into()).contains("a-z, 0-9 and -"));
     assert!(message(|s| s.table[0].best_within.push("seed".into())).contains("best_within has \"seed\""));
+    let bound = |s: &mut ReportSpecs| {
+        let bound =
+            "kind = 'information'\nname = 'bound'\ntitle = 'T'\nami = 'a'\nkl = 'k'\nclasses = 1\nlines = []";
+        s.figure = vec![toml::from_str(bound).unwrap()];
+    };
+    assert_eq!(message(bound), "figure \"bound\": classes is 1; it must be at least 2");
+    let theorem = |s: &mut ReportSpecs| {
+        let theorem = "kind = 'information'\nname = 'theorem'\nsays = 'S'\nami = 'a'\nkl = 'k'\nclasses = 0\ntolerance = 0.01";
+        s.prediction = vec![toml::from_str(theorem).unwrap()];
+    };
+    assert_eq!(message(theorem), "prediction \"theorem\": classes is 0; it must be at least 2");
     assert!(message(|s| s.table[0].published = Some("table-7".into())).contains("no such published table"));
 }
 

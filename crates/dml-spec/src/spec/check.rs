@@ -59,6 +59,17 @@ impl ReportSpecs {
             let named = |why| SpecError(format!("equivalence \"{}\": {why}", equivalence.name));
             equivalence.check(trials).map_err(named)?;
         }
+        let of_predictions = self.prediction.iter().filter_map(|prediction| match prediction {
+            PredictionSpec::Information { name, classes, .. } => Some(("prediction", name, *classes)),
+            PredictionSpec::Range { .. } => None,
+        });
+        let of_figures = self.figure.iter().filter_map(|figure| match figure {
+            FigureSpec::Information { name, classes, .. } => Some(("figure", name, *classes)),
+            _ => None,
+        });
+        if let Some((kind, name, classes)) = of_predictions.chain(of_figures).find(|&(.., n)| n < 2) {
+            return Err(SpecError(format!("{kind} \"{name}\": classes is {classes}; it must be at least 2")));
+        }
         for table in &self.table {
             if let Some(key) = table.best_within.iter().find(|key| !table.rows.contains(key)) {
                 let name = &table.name;

@@ -142,6 +142,8 @@ fn seeds_that_no_trial_can_have_and_more_trials_than_anyone_waits_for_are_refuse
     insta::assert_snapshot!(of("0", "[[grid]]\n'model.latent_dim' = [2, 10]", 4_000_000_000), @"seeds: 4000000000 seeds make 8000000000 trials; at most 100000 would be right");
     let many = format!("[[grid]]\n'data.percent' = {0:?}\n'routine.alpha' = {0:?}", [0.5; 400]);
     insta::assert_snapshot!(of("0", &many, 1), @"grid/0: this grid makes 160000 trials a seed; at most 100000 would be right");
+    let many = format!("{many}\n'model.latent_dim' = []");
+    insta::assert_snapshot!(of("0", &many, 1), @"grid/0: this grid makes 160000 trials a seed; at most 100000 would be right");
     let largest = BASE.replace("seed = 0", "seed = 9223372036854775806").parse().unwrap();
     assert_eq!(expanded(&largest, "", 2).unwrap().len(), 2);
     assert_eq!(

@@ -63,6 +63,17 @@ fn what_all_tables_select_is_said_once_and_each_has_the_last_word() {
 }
 
 #[test]
+fn what_a_report_asks_for_and_trials_do_not_have_is_told_before_any_runs() {
+    let table = "[[table]]\nname = 'a'\ntitle = 't'\nrows = ['epohs']\nscores = ['s']\n";
+    let root = sweeps(&[("own", &format!("[base]\nseed = 0\nepochs = 20\n{table}"))]);
+    let error = format!("{:#}", Sweep::find(root.path(), "own", None).unwrap_err());
+    assert!(
+        error.ends_with("own.toml: table \"a\": no trial of the sweep has the key \"epohs\"; there are \"epochs\", \"seed\""),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_sweep_of_sweeps_has_each_trial_once() {
     let one = "[base]\nseed = 0\na = 1\n[[grid]]\na = [1, 2]\n";
     let other = "[base]\nseed = 0\na = 1\n[[grid]]\na = [2, 3]\n";

@@ -92,7 +92,10 @@ fn window(embeddings: &Array2<f32>, curves: ArrayView2<f32>) -> Array2<f32> {
         curves.column(d).iter().fold((low, high), |(low, high), &x| (low.min(x), high.max(x)))
     };
     let ranges = [range(0), range(1)];
-    let side = ranges.map(|(low, high)| high - low).into_iter().fold(f32::MIN_POSITIVE, f32::max);
+    // Where all embeddings are one point, wide enough to have two ends in f32.
+    let least =
+        ranges.map(|(low, high)| f32::midpoint(low, high).abs() * 1e-3).into_iter().fold(1e-3, f32::max);
+    let side = ranges.map(|(low, high)| high - low).into_iter().fold(least, f32::max);
     Array2::from_shape_fn((2, 2), |(d, end)| {
         let (low, high) = ranges[d];
         f32::midpoint(low, high) + (end as f32 - 0.5) * side * 1.1
@@ -122,4 +125,20 @@ fn along(data: &Dataset, member: Member, ways: [&Ways; 2]) -> Result<Vec<u8>> {
     let images = images.mapv(to_pixel);
     let images: Vec<_> = images.rows().into_iter().map(Some).collect();
     Ok(picture(&images, data.shape, IMAGES, 1)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_around_a_single_point_has_two_ends() {
+        for x in [0.0, 3.0, -1e6] {
+            let one = Array2::from_elem((4, 2), x);
+            let window = window(&one, one.view());
+            for ends in window.rows() {
+                assert!(ends[0] < x && x < ends[1], "{window}");
+            }
+        }
+    }
 }

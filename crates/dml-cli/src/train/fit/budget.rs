@@ -30,7 +30,7 @@ pub(super) fn epochs(
     let n = dataset.train.labels.len();
     // With the labelled images, so that all terms of the loss are there.
     let labelled = dataset.train.labelled_rows();
-    let (few, enough) = (labelled.len().min(64), TIMED * trial.train.sampling.batch_size);
+    let (few, enough) = (labelled.len().min(64), TIMED.saturating_mul(trial.train.sampling.batch_size));
     let mut rows: Vec<usize> = labelled[..few].to_vec();
     rows.extend((0..n).filter(|row| labelled[..few].binary_search(row).is_err()).take(enough));
     let part = dataset.train.select(&rows);

@@ -85,11 +85,16 @@ impl Recipe {
         if self.adapts {
             let by_size = (SHOWN / images.max(1)).clamp(*EPOCHS.start(), *EPOCHS.end()) as i64;
             let set = own("training.epochs").and_then(|setting| setting.value.as_integer());
-            let n = epochs.map(i64::from).or(set).unwrap_or(by_size);
+            let set = set.and_then(|n| u32::try_from(n).ok());
+            let n = epochs.or(set).map_or(by_size, i64::from);
             // As in the recipe: after 8 of 18 epochs, and then after every second.
             let rounds = [("first", 4 * n / 9), ("every", n / 9)];
             for (key, value) in rounds {
                 put(&mut table, &format!("pseudo_labels.rounds.{key}"), value.max(1).into())?;
+            }
+            // After the only epoch no label is needed any more.
+            if n == 1 {
+                table.remove("pseudo_labels");
             }
             // At least 8 steps an epoch.
             let batch = 1_usize << (images / 8).clamp(8, 512).ilog2();
@@ -112,11 +117,15 @@ impl Recipe {
 
 /// Brings the rounds of guessed labels forward, where a recipe gets fewer epochs than it has.
 fn shorten_rounds(table: &mut Table, epochs: i64) {
+    if epochs == 1 {
+        table.remove("pseudo_labels");
+        return;
+    }
     let before = lookup(table, "training.epochs").and_then(Value::as_integer).unwrap_or(epochs);
     let mut rounds = table.get_mut("pseudo_labels").and_then(|section| section.get_mut("rounds"));
     for key in ["first", "every"] {
         if let Some(Value::Integer(n)) = rounds.as_deref_mut().and_then(|rounds| rounds.get_mut(key)) {
-            *n = (*n * epochs / before.max(1)).max(1);
+            *n = (n.saturating_mul(epochs) / before.max(1)).max(1);
         }
     }
 }

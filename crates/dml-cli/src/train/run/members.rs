@@ -134,7 +134,7 @@ fn run_epochs(session: &Session, jobs: &[Job], stack: &mut Stack, spent: &mut Sp
         tell_epoch(session, jobs, &losses)?;
         spent.note(jobs, |member| stack.seconds(member));
         for (board, terms) in boards.iter_mut().zip(&losses.terms) {
-            board.add(losses.epoch, terms)?;
+            board.add(losses.epoch, terms).context("TensorBoard's event file")?;
         }
         let stops = session.interrupted.load(Ordering::Relaxed) || is_at_rung(stack);
         let due = last_checkpoint.elapsed() >= Duration::from_secs(session.checkpoint_seconds);
@@ -160,21 +160,28 @@ fn tell_epoch(session: &Session, jobs: &[Job], losses: &EpochLosses) -> Result<(
     Ok(())
 }
 
+/// A member's embeddings of the training images, which a step between two epochs looks at; `None`
+/// where it has diverged, be it just now.
+fn embedded(stack: &mut Stack, member: usize, data: &TrainingData) -> Option<Array2<f32>> {
+    if stack.members[member].diverged.is_some() {
+        return None;
+    }
+    let embeddings = stack.embed_training(member, data);
+    if can_be_scored(&embeddings) {
+        return Some(embeddings);
+    }
+    let reason = "an embedding of the training images is very large or not finite".to_owned();
+    stack.members[member].diverged = Some((stack.epoch, reason));
+    None
+}
+
 /// The staged routine's step between two epochs: each member's mixture, fitted on its embeddings of
 /// the training images.
 fn fit_mixtures(stack: &mut Stack, data: &TrainingData) -> Result<()> {
     let Some(components) = stack.mixture_due() else { return Ok(()) };
     let n = stack.members.len();
     let mut fit = |member: usize| {
-        if stack.members[member].diverged.is_some() {
-            return Ok(None);
-        }
-        let embeddings = stack.embed_training(member, data);
-        if !can_be_scored(&embeddings) {
-            let reason = "an embedding of the training images is very large or not finite".to_owned();
-            stack.members[member].diverged = Some((stack.epoch, reason));
-            return Ok(None);
-        }
+        let Some(embeddings) = embedded(stack, member, data) else { return Ok(None) };
         fit_mixture(embeddings.view(), components, stack.members[member].config.seed).map(Some)
     };
     let mixtures: Result<_> = (0..n).map(&mut fit).collect();
@@ -189,17 +196,11 @@ fn guess_labels(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<()
     let loaded = session.loaded();
     let labels = &loaded.dataset.train.labels;
     let n_classes = loaded.dataset.n_classes();
-    let guess = |(index, job): (usize, &Job)| {
-        let member = &stack.members[index];
-        if member.diverged.is_some() {
-            return Ok(None);
-        }
+    let mut guess = |(index, job): (usize, &Job)| {
         let pulse = Pulse::of(session, &job.id);
         pulse.step("guessing labels");
-        let embeddings = stack.embed_training(index, &loaded.training);
-        if !can_be_scored(&embeddings) {
-            return Ok(None);
-        }
+        let Some(embeddings) = embedded(stack, index, &loaded.training) else { return Ok(None) };
+        let member = &stack.members[index];
         let config = &member.config.pseudo_labels;
         let guessed = pseudo_labels(config, embeddings.view(), &member.true_labels(), share, n_classes)?;
         // Said, never used: hidden labels, where there are any, are the yardstick only.
@@ -213,7 +214,7 @@ fn guess_labels(session: &Session, jobs: &[Job], stack: &mut Stack) -> Result<()
         job.log.line(&format!("after epoch {epoch}: {n} labels guessed{compared}"));
         Ok(Some(guessed))
     };
-    let guessed: Result<_> = jobs.iter().enumerate().map(guess).collect();
+    let guessed: Result<_> = jobs.iter().enumerate().map(&mut guess).collect();
     stack.set_pseudo_labels(guessed.context("guessing labels from the embeddings")?);
     Ok(())
 }

@@ -262,8 +262,13 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
     refused(&["--set=data.validation=3"], 2, "--set data.validation is for the training");
     refused(&["--set=training.epoch=3"], 1, "there is no key `epoch`");
     refused(&["--size=0"], 2, "invalid value '0' for '--size <SIZE>': 0 is not in 1..=128");
-    refused(&["--set=training.epochs=2305843009213693952"], 1, "training.epochs");
-    refused(&["--set=sampling.batch_size=2305843009213693952", "--minutes=1"], 1, "batch_size");
+    refused(
+        &["--set=training.epochs=2305843009213693952"],
+        1,
+        "`epochs` is the integer `2305843009213693952`; an integer from 0 to 4294967295",
+    );
+    let large = ["--set=sampling.batch_size=2305843009213693952", "--minutes=1"];
+    refused(&large, 1, "sampling.batch_size = 2305843009213693952 is out of range; it must be 2 to 1000000");
 
     let of = |data: &Path| said(&fit(data, &folder.path().join("none"), &[])).2;
     assert!(

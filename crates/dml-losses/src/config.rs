@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::loss::Batch;
+use crate::loss::{Batch, Distances};
 use crate::{CrossBatchMemory, LossConfig, LossError, ParameterShape};
 
 /// Makes [`LossConfig`] of a list of losses, and the public methods of each.
@@ -164,7 +164,15 @@ impl LossConfig {
 
     /// Whether [`LossConfig::of_distances`] has a value.
     pub fn is_of_distances(&self) -> bool {
-        self.as_loss().is_of_distances()
+        self.as_loss().distances() != Distances::Unused
+    }
+
+    /// Whether lower bounds will do for distances of rows of two classes with which the loss does
+    /// not change: where its derivative by one of these is zero at a bound, it is the same for
+    /// every larger distance. So it is of hinges that are all taken, contrastive ones and those of
+    /// triplets; mining that looks for a nearest row has to know distances.
+    pub fn is_of_bounds(&self) -> bool {
+        self.as_loss().distances() == Distances::Bounds
     }
 
     /// The loss of each model where a batch row is compared with the rows in `memory` too, not with

@@ -41,6 +41,10 @@ impl DistanceLoss for Contrastive {
         self.normalized
     }
 
+    fn is_of_bounds(&self) -> bool {
+        true
+    }
+
     fn of_distances(&self, distances: &Tensor, classes: &Classes) -> Tensor {
         let shortfall = (self.margin - distances).relu();
         let mean_active = |length: &Tensor, mask: &Tensor| {

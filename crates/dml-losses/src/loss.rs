@@ -23,10 +23,21 @@ pub(crate) trait Loss {
         None
     }
 
-    /// Whether [`Loss::of_distances`] has a value.
-    fn is_of_distances(&self) -> bool {
-        false
+    /// What [`Loss::of_distances`] asks of distances.
+    fn distances(&self) -> Distances {
+        Distances::Unused
     }
+}
+
+/// What a loss asks of distances that come from elsewhere; the more, the smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Distances {
+    /// It has no use for them.
+    Unused,
+    /// All of them, as they are.
+    Exact,
+    /// See [`crate::LossConfig::is_of_bounds`].
+    Bounds,
 }
 
 /// What a loss is taken of.

@@ -5,7 +5,7 @@ mod distances;
 use tch::{Kind, Tensor};
 
 use crate::error::Checks;
-use crate::loss::{Batch, Loss};
+use crate::loss::{Batch, Distances, Loss};
 use crate::masked::{dot_products, labelled_only, normalized};
 
 pub(crate) use distances::DistanceLoss;
@@ -100,8 +100,8 @@ pub(crate) trait PairLoss {
     }
 
     /// As in [`Loss`].
-    fn is_of_distances(&self) -> bool {
-        false
+    fn distances(&self) -> Distances {
+        Distances::Unused
     }
 }
 
@@ -123,7 +123,7 @@ impl<P: PairLoss> Loss for P {
         PairLoss::of_distances(self, distances, labels)
     }
 
-    fn is_of_distances(&self) -> bool {
-        PairLoss::is_of_distances(self)
+    fn distances(&self) -> Distances {
+        PairLoss::distances(self)
     }
 }

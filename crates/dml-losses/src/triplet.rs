@@ -80,6 +80,10 @@ impl DistanceLoss for Triplet {
         self.normalized
     }
 
+    fn is_of_bounds(&self) -> bool {
+        self.mining == Mining::All
+    }
+
     fn kind(&self, own: Kind) -> Kind {
         // Small differences of distances say which triplets are semi-hard, and are all that they
         // add up to.

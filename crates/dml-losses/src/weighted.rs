@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::error::{Checks, check, not_negative};
-use crate::loss::{Batch, Loss};
+use crate::loss::{Batch, Distances, Loss};
 use crate::{LossConfig, LossError, ParameterShape, Triplet};
 
 /// The sum of other losses, each times its weight. What it learns is what they learn, one after the
@@ -65,8 +65,9 @@ impl Loss for Weighted {
         terms.reduce(|sum, term| sum + term).expect("a weighted loss has a term")
     }
 
-    fn is_of_distances(&self) -> bool {
-        self.terms.iter().all(|term| term.loss.is_of_distances())
+    fn distances(&self) -> Distances {
+        let of_terms = self.terms.iter().map(|term| term.loss.as_loss().distances());
+        of_terms.min().unwrap_or(Distances::Unused)
     }
 
     fn of_distances(&self, distances: &Tensor, labels: &Tensor) -> Option<Tensor> {

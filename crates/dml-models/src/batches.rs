@@ -66,7 +66,12 @@ impl SamplingConfig {
     pub(crate) fn check(&self) -> Checks {
         let Self { batch_size, memory, .. } = *self;
         let mut checks = vec![
-            in_range("sampling.batch_size", batch_size, batch_size >= 2, "at least 2"),
+            in_range(
+                "sampling.batch_size",
+                batch_size,
+                (2..=1_000_000).contains(&batch_size),
+                "2 to 1000000",
+            ),
             in_range("sampling.memory", memory, (0..=1_000_000).contains(&memory), "0 to 1000000"),
         ];
         if let LabelledSampling::PerClass { per_class } = self.labelled {

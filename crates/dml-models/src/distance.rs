@@ -168,7 +168,8 @@ impl Geometry {
             |distances: &Tensor| loss.of_distances(distances, labels).expect("checked: a loss of distances");
         let decoder = self.decoder(model, parameters);
         let Some(graph) = &self.graph else {
-            return self.along_lines(&decoder, &of, points);
+            let same = loss.is_of_bounds().then(|| in_a_class(labels));
+            return self.along_lines(&decoder, &of, points, same);
         };
         let distances = graph.lengths_between(&decoder, points, &labels.ge(0), ENTRIES);
         if self.config.by == Way::Graph || points.size()[1] < 2 {
@@ -180,13 +181,38 @@ impl Geometry {
 
     /// The loss of straight lines, of which those are decoded again for their gradient that the
     /// loss changes with: few, as most triplets are soon far enough apart.
-    fn along_lines(&self, decoder: &Decoder, of: &dyn Fn(&Tensor) -> Tensor, points: &Tensor) -> Tensor {
-        let (n, segments) = (points.size()[1], self.config.segments);
-        let (loss, weights) = weighed(of, &no_grad(|| lines_between(decoder, points, segments)));
-        let weights = (&weights + weights.transpose(-2, -1)).tril(-1); // [M, n, n]
-        let pairs = weights.ne(0.0).any_dim(0, false).nonzero().transpose(0, 1); // [2, pairs]
+    ///
+    /// A line is no shorter than the chord between its ends' images, which costs no decoding. Where
+    /// a loss is of bounds, `same` says for which pairs `[n, n]` it is not, and of the others those
+    /// alone are decoded with whose chord the loss changes.
+    fn along_lines(
+        &self,
+        decoder: &Decoder,
+        of: &dyn Fn(&Tensor) -> Tensor,
+        points: &Tensor,
+        same: Option<Tensor>,
+    ) -> Tensor {
+        let segments = self.config.segments;
+        let measured = |distances: &Tensor, pairs: &Tensor| {
+            let lengths = no_grad(|| lines_of_pairs(decoder, points, pairs, segments));
+            let [place, mirrored] = places(pairs, points.size()[1]);
+            let flat = distances.flatten(-2, -1);
+            flat.index_copy(-1, &place, &lengths).index_copy(-1, &mirrored, &lengths).view_as(distances)
+        };
+        let distances = match same {
+            None => no_grad(|| lines_between(decoder, points, segments)),
+            Some(same) => {
+                let chords = no_grad(|| lines_between(decoder, points, 1));
+                let bounds = measured(&chords, &numbers(&same));
+                let (_, weights) = weighed(of, &bounds);
+                measured(&bounds, &numbers(&changes(&weights).logical_and(&same.logical_not())))
+            }
+        };
+        let (loss, weights) = weighed(of, &distances);
+        let pairs = numbers(&changes(&weights));
         let lengths = lines_of_pairs(decoder, points, &pairs, segments); // [M, pairs]
-        let weights = weights.flatten(-2, -1).index_select(-1, &(pairs.get(0) * n + pairs.get(1)));
+        let weights = (&weights + weights.transpose(-2, -1)).flatten(-2, -1);
+        let weights = weights.index_select(-1, &places(&pairs, points.size()[1])[0]);
         loss + (weights * (&lengths - lengths.detach())).sum_dim_intlist(-1, false, None::<Kind>)
     }
 
@@ -227,6 +253,28 @@ impl Geometry {
         let start = graph.paths(decoder, [&a, &b], ENTRIES, FINER * self.config.segments);
         REFINEMENT.refine(decoder, &start).joining(from, to).length(decoder)
     }
+}
+
+/// Which pairs of rows share a class, in any member: `[n, n]` of labels `[M, n]`.
+fn in_a_class(labels: &Tensor) -> Tensor {
+    let labelled = labels.ge(0).unsqueeze(-1);
+    labels.unsqueeze(-1).eq_tensor(&labels.unsqueeze(-2)).logical_and(&labelled).any_dim(0, false)
+}
+
+/// Which pairs a loss changes with, in any member: `[n, n]` of derivatives `[M, n, n]`.
+fn changes(weights: &Tensor) -> Tensor {
+    (weights + weights.transpose(-2, -1)).ne(0.0).any_dim(0, false)
+}
+
+/// The numbers of the rows of pairs, each once: `[2, pairs]` of a symmetric `[n, n]`.
+fn numbers(pairs: &Tensor) -> Tensor {
+    pairs.tril(-1).nonzero().transpose(0, 1)
+}
+
+/// Where pairs `[2, pairs]` stand in a flattened matrix `[n, n]`, and where their mirrors do.
+fn places(pairs: &Tensor, n: i64) -> [Tensor; 2] {
+    let [row, column] = [0, 1].map(|end| pairs.get(end));
+    [&row * n + &column, column * n + row]
 }
 
 /// A loss of fixed distances, and its derivative by each of them: mining is what gives a pair any.

@@ -234,11 +234,8 @@ mod tests {
         );
         let guessed = pseudo_labels(&config, embeddings.view(), &[(0, 0), (20, 2)], 0.8, 4).unwrap();
         let of_class = |class: i32| guessed.iter().filter(|(_, guess)| *guess == class).count();
-        assert_eq!(
-            [0, 1, 2, 3].map(of_class),
-            [8, 0, 8, 0],
-            "0.8 of 40 images, a quarter of them of each class"
-        );
+        // 0.8 of 40 images, a quarter of them of each class, less the one that is given.
+        assert_eq!([0, 1, 2, 3].map(of_class), [7, 0, 7, 0]);
         assert!(guessed.iter().all(|&(row, class)| class == if row < 20 { 0 } else { 2 }));
     }
 

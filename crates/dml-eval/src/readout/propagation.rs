@@ -31,14 +31,14 @@ mod tests {
 
     #[test]
     fn labels_reach_along_the_queries_what_is_nearer_to_another_label() {
-        // Two lines of 40, 3 apart: one has its label at the left end, the other at the right.
+        // Two lines of 80, 12 apart: one has its label at the left end, the other at the right.
         let line = |n: usize| {
-            let at = |row: usize| [(row / 2) as f32, 3.0 * (row % 2) as f32];
+            let at = |row: usize| [(row / 2) as f32, 12.0 * (row % 2) as f32];
             (Array2::from_shape_fn((n, 2), |(row, d)| at(row)[d]), (0..n).map(|row| (row % 2) as i32))
         };
-        let (embeddings, labels) = line(80);
+        let (embeddings, labels) = line(160);
         let labels: Vec<i32> = labels.collect();
-        let ends = embeddings.select(Axis(0), &[0, 79]);
+        let ends = embeddings.select(Axis(0), &[0, 159]);
         let evaluation = Evaluation {
             train: Embedded { embeddings: ends.view(), labels: &[0, 1] },
             labelled: &[0, 1],

@@ -4,6 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::{Classes, PairLoss, Pairs};
 use crate::error::Checks;
+use crate::loss::Distances;
 
 /// A loss that looks at nothing but how far rows are apart.
 pub(crate) trait DistanceLoss {
@@ -12,6 +13,11 @@ pub(crate) trait DistanceLoss {
 
     /// Whether embeddings are first scaled to length 1, which no other distances can be.
     fn normalized(&self) -> bool {
+        false
+    }
+
+    /// See [`crate::LossConfig::is_of_bounds`].
+    fn is_of_bounds(&self) -> bool {
         false
     }
 
@@ -35,8 +41,12 @@ impl<D: DistanceLoss> PairLoss for D {
         DistanceLoss::of_distances(self, &distances, &pairs.classes).to_kind(own)
     }
 
-    fn is_of_distances(&self) -> bool {
-        !self.normalized()
+    fn distances(&self) -> Distances {
+        match (self.normalized(), self.is_of_bounds()) {
+            (true, _) => Distances::Unused,
+            (false, false) => Distances::Exact,
+            (false, true) => Distances::Bounds,
+        }
     }
 
     fn of_distances(&self, distances: &Tensor, labels: &Tensor) -> Option<Tensor> {

@@ -77,13 +77,16 @@ fn of_lines_it_is_the_loss_of_all_lengths_though_few_are_decoded_for_a_gradient(
     let settings = PullBackConfig { uncertainty: 0.0, ..config(Way::Line) };
     let geometry = Geometry::new(&settings, (&model, &parameters), None);
     let decoder = geometry.decoder(&model, &parameters);
-    for margin in [1e-9, 0.5, 100.0] {
-        let loss = LossConfig::from(Triplet {
-            margin,
-            mining: Mining::All,
-            normalized: false,
-            ..Triplet::default()
-        });
+    let triplet = |margin: f64, mining: Mining| -> LossConfig {
+        Triplet { margin, mining, normalized: false, ..Triplet::default() }.into()
+    };
+    let contrastive = |margin: f64| -> LossConfig { Contrastive { margin, normalized: false }.into() };
+    let minings = [Mining::All, Mining::SemiHard, Mining::Hard];
+    let losses = [1e-9, 0.5, 100.0].into_iter().flat_map(|margin| {
+        let triplets = minings.map(|mining| triplet(margin, mining));
+        triplets.into_iter().chain([contrastive(margin)]).map(move |loss| (margin, loss))
+    });
+    for (margin, loss) in losses {
         let [ours, all] = [0, 1].map(|_| points(7).set_requires_grad(true));
         let value = geometry.loss((&model, &parameters), &loss, &ours, &labels());
         let expected = loss.of_distances(&lines_between(&decoder, &all, 4), &labels()).expect("distances");
@@ -93,6 +96,32 @@ fn of_lines_it_is_the_loss_of_all_lengths_though_few_are_decoded_for_a_gradient(
         let apart = (ours.grad() - all.grad()).abs().max().double_value(&[]);
         assert!(apart < 1e-12 * (1.0 + all.grad().abs().max().double_value(&[])), "{margin}: {apart}");
     }
+}
+
+#[test]
+fn what_a_chord_shows_to_be_far_enough_apart_is_not_decoded() {
+    let geometry = Geometry { config: config(Way::Line), unsure: None, graph: None };
+    let decoded = std::cell::Cell::new(0);
+    let decoder = Decoder::new(|z| {
+        decoded.set(decoded.get() + z.numel() as i64 / 2);
+        z.shallow_clone()
+    });
+    // Two classes of four, 100 apart.
+    let points = normal(5, "points", 0, &[1, 8, 2])
+        + Tensor::from_slice(&[0.0, 100.0]).repeat_interleave_self_int(4, None, None).reshape([1, 8, 1]);
+    let labels = Tensor::from_slice(&[0_i64, 0, 0, 0, 1, 1, 1, 1]).unsqueeze(0);
+    let count = |loss: &LossConfig| {
+        decoded.set(0);
+        let of = |distances: &Tensor| loss.of_distances(distances, &labels).unwrap();
+        let same = loss.is_of_bounds().then(|| in_a_class(&labels));
+        let _ = geometry.along_lines(&decoder, &of, &points, same);
+        decoded.get()
+    };
+    let triplet = Triplet { mining: Mining::All, normalized: false, ..Triplet::default() };
+    // The batch for chords, for the 12 pairs of a class, for no other pair and for no gradient.
+    assert_eq!(count(&triplet.into()), 4 * 8 + 12 * 3);
+    // For all 28 pairs, and again for their gradient.
+    assert_eq!(count(&Nca::default().into()), 2 * (8 + 28 * 3));
 }
 
 #[test]

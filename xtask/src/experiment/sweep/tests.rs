@@ -68,7 +68,9 @@ fn what_a_report_asks_for_and_trials_do_not_have_is_told_before_any_runs() {
     let root = sweeps(&[("own", &format!("[base]\nseed = 0\nepochs = 20\n{table}"))]);
     let error = format!("{:#}", Sweep::find(root.path(), "own", None).unwrap_err());
     assert!(
-        error.ends_with("own.toml: table \"a\": no trial of the sweep has the key \"epohs\"; there are \"epochs\", \"seed\""),
+        error.ends_with(
+            "own.toml: table \"a\": no trial of the sweep has the key \"epohs\"; there are none like it"
+        ),
         "{error}"
     );
 }

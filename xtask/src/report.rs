@@ -132,8 +132,11 @@ pub(crate) fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<dml_re
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{BTreeMap, HashSet};
     use std::fs;
+
+    use dml_spec::VerdictSpec;
+    use dml_store::{Curves, FORMAT, Outcome, Scores, TrialResult};
 
     use super::*;
 
@@ -160,6 +163,48 @@ mod tests {
                     "{name}: a row twice in\n{text}"
                 );
                 assert!(!text.contains("Careful") && !text.contains("does not run"), "{name}:\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_verdict_of_every_sweep_finds_its_pairs_and_what_decides_its_choices() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        for path in fs::read_dir(root.join("xtask/sweeps")).unwrap().map(|file| file.unwrap().path()) {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            let sweep = Sweep::find(root, &name, Some(1)).unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let store = RunStore::open(&folder.path().join("store")).unwrap();
+            let of_verdict = |verdict: &VerdictSpec| {
+                let choices = [&verdict.choose, &verdict.choose_control].into_iter().flatten();
+                let by = choices.map(|choice| choice.by.clone());
+                by.chain([verdict.score.clone()]).collect::<Vec<_>>()
+            };
+            let scores: Scores =
+                sweep.file.verdict.iter().flat_map(of_verdict).map(|score| (score, 0.5)).collect();
+            for trial in &sweep.trials {
+                store.add(&trial.table).unwrap();
+                let result = TrialResult {
+                    format: FORMAT,
+                    id: trial.id.clone(),
+                    trial: trial.table.clone(),
+                    data_sha256: None,
+                    outcome: Outcome::scored(scores.clone()),
+                    curves: Curves::new(),
+                };
+                store.finish(&result).unwrap();
+            }
+            let out = folder.path().join("report");
+            make(&sweep, &store, &out).unwrap();
+            let Ok(mut verdicts) = csv::Reader::from_path(out.join("verdicts.csv")) else {
+                assert!(sweep.file.verdict.is_empty(), "{name} has no verdicts.csv");
+                continue;
+            };
+            for verdict in verdicts.deserialize::<BTreeMap<String, String>>() {
+                let verdict = verdict.unwrap();
+                let lost: Vec<_> =
+                    verdict.iter().filter(|(key, n)| key.starts_with("lost") && *n != "0").collect();
+                assert!(lost.is_empty() && verdict["pairs"] != "0", "{name}: {verdict:?}");
             }
         }
     }

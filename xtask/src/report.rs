@@ -200,8 +200,15 @@ mod tests {
                 assert!(sweep.file.verdict.is_empty(), "{name} has no verdicts.csv");
                 continue;
             };
-            for verdict in verdicts.deserialize::<BTreeMap<String, String>>() {
-                let verdict = verdict.unwrap();
+            let all = verdicts.deserialize::<BTreeMap<String, String>>().map(Result::unwrap);
+            let all: Vec<_> = all.collect();
+            let judged: HashSet<&str> = all.iter().map(|verdict| verdict["verdict"].as_str()).collect();
+            assert_eq!(
+                judged,
+                sweep.file.verdict.iter().map(|verdict| verdict.name.as_str()).collect(),
+                "{name}"
+            );
+            for verdict in &all {
                 let lost: Vec<_> =
                     verdict.iter().filter(|(key, n)| key.starts_with("lost") && *n != "0").collect();
                 assert!(lost.is_empty() && verdict["pairs"] != "0", "{name}: {verdict:?}");

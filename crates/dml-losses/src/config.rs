@@ -170,7 +170,7 @@ impl LossConfig {
     /// Whether lower bounds will do for distances of rows of two classes with which the loss does
     /// not change: where its derivative by one of these is zero at a bound, it is the same for
     /// every larger distance. So it is of hinges that are all taken, contrastive ones and those of
-    /// triplets; mining that looks for a nearest row has to know distances.
+    /// triplets of plain distances; mining that looks for a nearest row has to know distances.
     pub fn is_of_bounds(&self) -> bool {
         self.as_loss().distances() == Distances::Bounds
     }

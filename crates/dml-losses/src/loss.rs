@@ -29,7 +29,8 @@ pub(crate) trait Loss {
     }
 }
 
-/// What a loss asks of distances that come from elsewhere; the more, the smaller.
+/// What a loss asks of distances that come from elsewhere, in the order in which a sum of losses
+/// asks for what the first of its terms does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Distances {
     /// It has no use for them.

@@ -81,7 +81,8 @@ impl DistanceLoss for Triplet {
     }
 
     fn is_of_bounds(&self) -> bool {
-        self.mining == Mining::All
+        // The square of a distance of 0 has no derivative, whatever it changes.
+        self.mining == Mining::All && self.distance == Distance::Euclidean
     }
 
     fn kind(&self, own: Kind) -> Kind {

@@ -182,7 +182,8 @@ impl Geometry {
     /// The loss of straight lines, of which those are decoded again for their gradient that the
     /// loss changes with: few, as most triplets are soon far enough apart.
     ///
-    /// A line is no shorter than the chord between its ends' images, which costs no decoding. Where
+    /// A line is no shorter than the chord between its ends' images, which costs no decoding but
+    /// that of the ends. Where
     /// a loss is of bounds, `same` says for which pairs `[n, n]` it is not, and of the others those
     /// alone are decoded with whose chord the loss changes.
     fn along_lines(

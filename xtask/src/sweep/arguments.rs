@@ -117,7 +117,7 @@ pub(crate) enum Executor {
 }
 
 impl SweepArguments {
-    /// Whether all that is asked for is of the executor that is asked for.
+    /// Whether what is for one executor alone is asked of that one.
     ///
     /// # Errors
     /// Names the options that are not.

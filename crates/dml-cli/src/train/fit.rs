@@ -245,7 +245,7 @@ fn trial_of(
         let epochs = epochs.filter(|_| arguments.minutes.is_some()).and_then(|n| u32::try_from(n).ok());
         let now = whole(epochs)?;
         if let Some((key, then, now)) = difference(&before, &now) {
-            let by_time = key == "training.epochs" || key.starts_with("pseudo_labels.rounds");
+            let by_time = key == "training.epochs" || key.starts_with("pseudo_labels");
             let hint = if by_time { "; where --minutes gave it, give --minutes again" } else { "" };
             bail!(
                 "{} was begun with {key} = {then}, not {now}; use another --out, or delete it{hint}",

@@ -1,5 +1,5 @@
 use dml_data::ImageShape;
-use dml_losses::{Contrastive, LossConfig, Mining, Nca, Triplet};
+use dml_losses::{Contrastive, Distance, LossConfig, Mining, Nca, Triplet};
 use tch::Kind;
 
 use super::*;
@@ -77,19 +77,23 @@ fn of_lines_it_is_the_loss_of_all_lengths_though_few_are_decoded_for_a_gradient(
     let settings = PullBackConfig { uncertainty: 0.0, ..config(Way::Line) };
     let geometry = Geometry::new(&settings, (&model, &parameters), None);
     let decoder = geometry.decoder(&model, &parameters);
-    let triplet = |margin: f64, mining: Mining| -> LossConfig {
-        Triplet { margin, mining, normalized: false, ..Triplet::default() }.into()
+    let triplet = |margin: f64, (mining, distance): (Mining, Distance)| -> LossConfig {
+        Triplet { margin, mining, distance, normalized: false }.into()
     };
     let contrastive = |margin: f64| -> LossConfig { Contrastive { margin, normalized: false }.into() };
-    let minings = [Mining::All, Mining::SemiHard, Mining::Hard];
+    let (plain, squared) = (Distance::Euclidean, Distance::SquaredEuclidean);
+    let kinds =
+        [(Mining::All, plain), (Mining::All, squared), (Mining::SemiHard, plain), (Mining::Hard, plain)];
     let losses = [1e-9, 0.5, 100.0].into_iter().flat_map(|margin| {
-        let triplets = minings.map(|mining| triplet(margin, mining));
+        let triplets = kinds.map(|kind| triplet(margin, kind));
         triplets.into_iter().chain([contrastive(margin)]).map(move |loss| (margin, loss))
     });
     for (margin, loss) in losses {
         let [ours, all] = [0, 1].map(|_| points(7).set_requires_grad(true));
-        let value = geometry.loss((&model, &parameters), &loss, &ours, &labels());
-        let expected = loss.of_distances(&lines_between(&decoder, &all, 4), &labels()).expect("distances");
+        // The second member's classes are others.
+        let labels = Tensor::stack(&[labels().get(0), labels().get(1).flip([0])], 0);
+        let value = geometry.loss((&model, &parameters), &loss, &ours, &labels);
+        let expected = loss.of_distances(&lines_between(&decoder, &all, 4), &labels).expect("distances");
         value.sum(None).backward();
         expected.sum(None).backward();
         assert!((&value - &expected).abs().max().double_value(&[]) < 1e-12, "{margin}: {value} {expected}");
@@ -117,7 +121,8 @@ fn what_a_chord_shows_to_be_far_enough_apart_is_not_decoded() {
         let _ = geometry.along_lines(&decoder, &of, &points, same);
         decoded.get()
     };
-    let triplet = Triplet { mining: Mining::All, normalized: false, ..Triplet::default() };
+    let distance = Distance::Euclidean;
+    let triplet = Triplet { mining: Mining::All, distance, normalized: false, ..Triplet::default() };
     // The batch for chords, for the 12 pairs of a class, for no other pair and for no gradient.
     assert_eq!(count(&triplet.into()), 4 * 8 + 12 * 3);
     // The batch and all 28 pairs, and the batch again for no gradient.

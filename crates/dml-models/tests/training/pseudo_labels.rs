@@ -45,6 +45,7 @@ fn a_stack_equals_single_models() {
             assert!((point.dot(&point) - 1.0).abs() < 1e-5, "embeddings have length 1");
         }
         for (name, curve) in &alone.members[0].curves {
+            assert_eq!(together.members[m].curves[name].len(), curve.len());
             for (a, b) in together.members[m].curves[name].iter().zip(curve) {
                 let close = |(a, b): (f64, f64)| (a - b).abs() < 1e-3 * a.abs().max(1.0);
                 assert!(a.zip(*b).is_none_or(close) && a.is_some() == b.is_some(), "{name}: {a:?} and {b:?}");

@@ -92,10 +92,6 @@ impl Recipe {
             for (key, value) in rounds {
                 put(&mut table, &format!("pseudo_labels.rounds.{key}"), value.max(1).into())?;
             }
-            // After the only epoch no label is needed any more.
-            if n == 1 {
-                table.remove("pseudo_labels");
-            }
             // At least 8 steps an epoch.
             let batch = 1_usize << (images / 8).clamp(8, 512).ilog2();
             put(&mut table, "sampling.batch_size", (batch as i64).into())?;
@@ -110,6 +106,10 @@ impl Recipe {
         if let Some(epochs) = epochs {
             put(&mut table, "training.epochs", i64::from(epochs).into())?;
         }
+        // After its only epoch a training needs no label any more.
+        if lookup(&table, "training.epochs").and_then(Value::as_integer) == Some(1) {
+            table.remove("pseudo_labels");
+        }
         complete(&mut table);
         Ok(table)
     }
@@ -117,10 +117,6 @@ impl Recipe {
 
 /// Brings the rounds of guessed labels forward, where a recipe gets fewer epochs than it has.
 fn shorten_rounds(table: &mut Table, epochs: i64) {
-    if epochs == 1 {
-        table.remove("pseudo_labels");
-        return;
-    }
     let before = lookup(table, "training.epochs").and_then(Value::as_integer).unwrap_or(epochs);
     let mut rounds = table.get_mut("pseudo_labels").and_then(|section| section.get_mut("rounds"));
     for key in ["first", "every"] {
@@ -186,6 +182,18 @@ mod tests {
             (integer(&table, "training.epochs"), integer(&table, "pseudo_labels.rounds.every")),
             (2, 1)
         );
+    }
+
+    #[test]
+    fn a_training_of_one_epoch_guesses_no_label() {
+        let settings: Vec<Setting> =
+            ["pseudo_labels.rounds.balanced=false"].map(|text| text.parse().unwrap()).into();
+        let recipe = Recipe::read(None, &settings).unwrap();
+        let kind = |epochs: u32| {
+            let table = recipe.training(60_000, Some(epochs)).unwrap();
+            lookup(&table, "pseudo_labels.kind").and_then(Value::as_str).map(String::from)
+        };
+        assert_eq!([1, 2].map(kind), ["none", "propagation"].map(|kind| Some(kind.to_owned())));
     }
 
     #[test]

@@ -183,9 +183,8 @@ impl Geometry {
     /// loss changes with: few, as most triplets are soon far enough apart.
     ///
     /// A line is no shorter than the chord between its ends' images, which costs no decoding but
-    /// that of the ends. Where
-    /// a loss is of bounds, `same` says for which pairs `[n, n]` it is not, and of the others those
-    /// alone are decoded with whose chord the loss changes.
+    /// that of the ends. Where a loss is of bounds, `same` says for which pairs `[n, n]` it is not,
+    /// and of the others those alone are decoded with whose chord the loss changes.
     fn along_lines(
         &self,
         decoder: &Decoder,

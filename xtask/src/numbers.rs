@@ -8,6 +8,9 @@
 //!   of the one line of that file which has these values, as rounded as the text has them. A number
 //!   with a `%` is a hundredfold; where a column holds no number, it is the word before.
 //!
+//! A number with three decimals, as scores have them, is refused without such a comment behind it,
+//! or one that says what it is instead: `<!-- not a result: published -->`.
+//!
 //! When results have changed, `UPDATE_NUMBERS=1 cargo test -p xtask numbers` writes them anew.
 
 use std::collections::HashMap;
@@ -24,6 +27,12 @@ use crate::report;
 
 /// Around a comment.
 const COMMENT: (&str, &str) = ("<!-- ", " -->");
+
+/// What a comment behind numbers that are none begins with.
+const NOT_A_RESULT: &str = "not a result: ";
+
+/// As many decimals as a score has at least.
+const DECIMALS_OF_SCORES: usize = 3;
 
 /// Gives a file of the report of a sweep.
 type File<'f> = &'f mut dyn FnMut(&str, &str) -> Result<String>;
@@ -66,11 +75,23 @@ fn numbers(line: &str, file: File) -> Result<String> {
     while let Some((text, (comment, after))) =
         rest.split_once(begin).and_then(|(text, comment)| Some((text, comment.split_once(end)?)))
     {
-        updated += &replaced(text, &cells(comment, file)?)?;
+        let is_result = !comment.starts_with(NOT_A_RESULT);
+        updated += &if is_result { replaced(text, &cells(comment, file)?)? } else { text.to_string() };
         updated += &[begin, comment, end].concat();
         rest = after;
     }
+    without_scores(rest)?;
     Ok(updated + rest)
+}
+
+/// Refuses text with a number that looks like a score.
+fn without_scores(text: &str) -> Result<()> {
+    let decimals = |number: &str| number.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let mut numbers = text.split(|c| !is_numeric(c)).map(|number| number.trim_end_matches('.'));
+    match numbers.find(|number| decimals(number) >= DECIMALS_OF_SCORES) {
+        Some(number) => bail!("{number} names no file, nor says <!-- {NOT_A_RESULT}… -->"),
+        None => Ok(()),
+    }
 }
 
 /// The cells that a comment speaks of.
@@ -114,6 +135,7 @@ fn replaced(text: &str, cells: &[String]) -> Result<String> {
         end = place.start;
         text.replace_range(place, &new);
     }
+    without_scores(&text[..end])?;
     Ok(text)
 }
 
@@ -169,7 +191,7 @@ mod tests {
         let text = "\
 Beta has 99% (10% to +3.00%) <!-- s effects.csv; effect=beta; share low high --> of it, others 9 and -0.20<!-- s effects.csv; effect=a, b; share -->.
 
-It **failed**<!-- s predictions.csv; prediction=p; fate -->, 0.123.
+It **failed**<!-- s predictions.csv; prediction=p; fate -->, above 0.12 and not 0.123<!-- not a result: published -->.
 
 <!-- s tables/t.md -->
 | a | b | score |
@@ -182,7 +204,7 @@ It **failed**<!-- s predictions.csv; prediction=p; fate -->, 0.123.
         let expected = "\
 Beta has 31% (30% to +32.50%) <!-- s effects.csv; effect=beta; share low high --> of it, others 9 and 0.10<!-- s effects.csv; effect=a, b; share -->.
 
-It **held**<!-- s predictions.csv; prediction=p; fate -->, 0.123.
+It **held**<!-- s predictions.csv; prediction=p; fate -->, above 0.12 and not 0.123<!-- not a result: published -->.
 
 <!-- s tables/t.md -->
 | a | b | score |
@@ -212,6 +234,11 @@ It **held**<!-- s predictions.csv; prediction=p; fate -->, 0.123.
                 .contains("nothing stands there for")
         );
         assert!(refused("1 <!-- a remark -->").contains("SWEEP FILE; KEY=VALUE; COLUMN would be right"));
+        assert!(refused("It is 0.123.").contains("0.123 names no file"));
+        assert!(
+            refused("0.123 and 0.2 <!-- s effects.csv; effect=beta; share -->").contains("0.123 names no")
+        );
+        assert!(refused("0.2 <!-- s effects.csv; effect=beta; share -->, -0.1234").contains("-0.1234 names"));
         assert!(refused("<!-- s tables/u.md -->").contains("s has no tables/u.md"));
         assert!(
             refused("<!-- s tables/t.md -->\n| y | 1 | 0.5 |").contains("no row of the report begins like")

@@ -115,6 +115,9 @@ impl Table {
             let cells = spec.scores.iter().map(cell).collect();
             rows.push(Row { values, baseline, cells, trials: trials.iter().map(|t| t.id.clone()).collect() });
         }
+        let missing = missing_baselines(spec, baselines, &rows);
+        // A baseline that has none of these scores has nothing to say here.
+        rows.retain(|row| !row.baseline || row.cells.iter().any(|cell| cell.unscored < cell.asked));
         mark(&mut rows, spec);
         let has_trial =
             |p: &Published| trials.iter().filter_map(|t| p.row_of(t.trial)).collect::<BTreeSet<_>>();
@@ -127,7 +130,7 @@ impl Table {
             rows,
             notes: Vec::new(),
         };
-        table.notes = notes(spec, baselines, &table.rows, left_out, &mixed);
+        table.notes = notes(spec, missing, &table.rows, left_out, &mixed);
         Ok(table)
     }
 }
@@ -205,7 +208,7 @@ fn mark(rows: &mut [Row], spec: &TableSpec) {
 
 fn notes(
     spec: &TableSpec,
-    baselines: &Selection,
+    missing: Option<String>,
     rows: &[Row],
     left_out: usize,
     mixed: &BTreeSet<String>,
@@ -230,7 +233,7 @@ fn notes(
     if cells().any(|c| c.mark == Mark::Reaches) {
         notes.push("‡: a baseline that is at least as good as the best model of its group.".to_string());
     }
-    if let Some(missing) = missing_baselines(spec, baselines, rows) {
+    if let Some(missing) = missing {
         notes.push(format!("Baselines that this sweep does not run: {missing}."));
     }
     if !mixed.is_empty() {

@@ -28,8 +28,8 @@ pub type Ignore = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 pub struct ReportSpecs {
     /// `[ignore]`: tables and figures show such a key as –, and do not select by it.
     pub ignore: Ignore,
-    /// `[baselines]`: trials that every model has to beat. They stand in every table, whatever it
-    /// selects in these keys.
+    /// `[baselines]`: trials that every model has to beat. They stand in every table that has one
+    /// of their scores, whatever it selects in these keys.
     pub baselines: Selection,
     /// `[[table]]`
     pub table: Vec<TableSpec>,

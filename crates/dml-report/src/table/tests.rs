@@ -84,6 +84,19 @@ fn holes_divergences_and_missing_scores_are_shown_as_such() {
 }
 
 #[test]
+fn a_baseline_without_any_of_the_scores_is_no_row_and_a_model_without_them_is() {
+    let mut synthetic = Synthetic::new(2);
+    for score in ["test_folds.knn.accuracy", "test_folds.knn.ami"] {
+        synthetic.unscore("pixels", 10.0, score);
+        synthetic.unscore("dml", 10.0, score);
+    }
+    let markdown = build(&synthetic).markdown();
+    assert!(markdown.contains("| 0.1 | pixels |") && !markdown.contains("| 10 | pixels |"), "{markdown}");
+    assert!(markdown.contains("| 10 | dml | – | not scored |"), "{markdown}");
+    assert!(markdown.contains("does not run: system pca."), "{markdown}");
+}
+
+#[test]
 fn what_diverged_is_no_best_and_not_compared_with_it() {
     let marks = |diverged: &[&str]| {
         let mut synthetic = Synthetic::new(3);

@@ -21,6 +21,8 @@ use super::theme::{Theme, rgb};
 pub(super) const WIDTH: u32 = 1800;
 /// Size of ordinary text, which is half of that where a figure is shown.
 pub(super) const TEXT: u32 = 30;
+/// Height of a line of it.
+pub(super) const LINE: u32 = TEXT + 6;
 
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub(super) type Drawing<T = ()> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
@@ -73,13 +75,37 @@ fn places(labels: &[String]) -> Vec<(u32, u32)> {
     places
 }
 
-/// A titled line of text over a panel; returns what is left under it.
-pub(super) fn titled<'a>(area: &Area<'a>, theme: &Theme, title: &str) -> Drawing<Area<'a>> {
-    let (head, body) = area.split_vertically(TEXT + 24);
-    let (width, height) = head.dim_in_pixel();
+/// Lines of text over a panel; returns what is left under them.
+pub(super) fn titled<'a>(area: &Area<'a>, theme: &Theme, lines: &[impl AsRef<str>]) -> Drawing<Area<'a>> {
+    let (head, body) = area.split_vertically(lines.len() as u32 * LINE + 18);
     let style = theme.text(TEXT).pos(Pos::new(HPos::Center, VPos::Center));
-    head.draw(&Text::new(title.to_string(), (width as i32 / 2, height as i32 / 2), style))?;
+    let middle = head.dim_in_pixel().0 as i32 / 2;
+    for (line, y) in lines.iter().zip((0..).map(|i| 9 + i * LINE as i32 + LINE as i32 / 2)) {
+        head.draw(&Text::new(line.as_ref().to_string(), (middle, y), style.clone()))?;
+    }
     Ok(body)
+}
+
+/// Titles of panels of a width, in as many lines each, broken behind commas.
+pub(super) fn in_lines(titles: &[&str], width: u32) -> Vec<Vec<String>> {
+    // A letter is not half as wide as it is high.
+    let most = (2 * width / TEXT) as usize;
+    let broken = |title: &&str| {
+        let mut lines = Vec::<String>::new();
+        for part in title.split_inclusive(", ") {
+            match lines.last_mut() {
+                Some(line) if (line.clone() + part.trim_end()).chars().count() <= most => *line += part,
+                _ => lines.push(part.to_string()),
+            }
+        }
+        lines
+    };
+    let mut all: Vec<Vec<String>> = titles.iter().map(broken).collect();
+    let lines = all.iter().map(Vec::len).max().unwrap_or(0);
+    for own in &mut all {
+        own.resize(lines, String::new());
+    }
+    all
 }
 
 /// What stands at the axes.

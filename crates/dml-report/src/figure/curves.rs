@@ -40,10 +40,10 @@ pub(super) fn draw(groups: &[Group], curves: &[String]) -> Drawn {
 }
 
 fn panel(area: &Area, theme: &Theme, name: &str, lines: &[Line]) -> Drawing {
-    let area = titled(area, theme, name)?;
+    let area = titled(area, theme, &[name])?;
     let points = || lines.iter().flatten();
     let (Some(x), Some(y)) = (padded(points().map(|p| p.0)), padded(points().map(|p| p.1))) else {
-        return titled(&area, theme, "(no values)").map(drop);
+        return titled(&area, theme, &["(no values)"]).map(drop);
     };
     let x_ticks = points().map(|p| p.0).fold(1.0, f64::max).min(8.0) as usize;
     let mut chart = axes(&area, theme, x, y, &Names { x: "epoch", y: "", x_ticks })?;

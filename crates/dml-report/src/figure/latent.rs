@@ -6,7 +6,9 @@ use plotters::element::{Circle, PathElement, Text};
 use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::chart::{Area, Drawing, Names, TEXT, WIDTH, axes, canvas, dot, legend, legend_height, titled};
+use super::chart::{
+    Area, Drawing, LINE, Names, TEXT, WIDTH, axes, canvas, dot, in_lines, legend, legend_height, titled,
+};
 use super::theme::{Theme, rgb};
 use super::{Drawn, Group, left_out_words};
 use crate::error::ReportError;
@@ -59,10 +61,13 @@ pub(super) fn draw(groups: &[Group], store: &RunStore) -> Result<Drawn, ReportEr
         let columns = panels.len().min(3);
         let rows = panels.len().div_ceil(columns);
         let side = WIDTH / columns.max(2) as u32;
-        canvas(theme, rows as u32 * side + legend_height(&names), |area| {
-            let (top, bottom) = area.split_vertically(rows as u32 * side);
-            for (place, panel) in top.split_evenly((rows, columns)).iter().zip(&panels) {
-                draw_panel(place, theme, panel, side)?;
+        let titles = in_lines(&panels.iter().map(|panel| panel.title.as_str()).collect::<Vec<_>>(), side);
+        let height = rows as u32 * (side + (titles[0].len() as u32 - 1) * LINE);
+        canvas(theme, height + legend_height(&names), |area| {
+            let (top, bottom) = area.split_vertically(height);
+            for ((place, panel), title) in top.split_evenly((rows, columns)).iter().zip(&panels).zip(&titles)
+            {
+                draw_panel(place, theme, panel, (title, side))?;
             }
             legend(&bottom, theme, &names, &colours)
         })
@@ -100,10 +105,10 @@ fn panel(title: String, latent: Latent) -> Panel {
     Panel { title: title + how, points, labels: latent.labels, components }
 }
 
-fn draw_panel(area: &Area, theme: &Theme, panel: &Panel, side: u32) -> Drawing {
+fn draw_panel(area: &Area, theme: &Theme, panel: &Panel, (title, side): (&[String], u32)) -> Drawing {
     let (width, _) = area.dim_in_pixel();
     let margin = width.saturating_sub(side) as i32 / 2;
-    let area = titled(&area.margin(0, 0, margin, margin), theme, &panel.title)?;
+    let area = titled(&area.margin(0, 0, margin, margin), theme, title)?;
     // A square window, so that circles are circles.
     let reach = |axis: usize| {
         let points = panel.points.column(axis).to_vec();

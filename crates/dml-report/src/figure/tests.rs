@@ -1,6 +1,7 @@
 use dml_spec::Ignore;
 use std::collections::BTreeMap;
 
+use super::chart::in_lines;
 use super::*;
 use crate::evidence::join;
 use crate::synthetic::{Synthetic, blobs, bowl, write_geodesics, write_latent};
@@ -130,6 +131,14 @@ fn a_figure_without_its_inputs_says_what_is_missing() {
     let figures = draw_all(&synthetic, &store);
     assert!(figures.iter().all(|figure| figure.pictures.is_none()));
     assert!(figures[1].caption.contains("also go over data.labelled_percent"), "{}", figures[1].caption);
+}
+
+#[test]
+fn titles_that_are_wider_than_their_panels_are_broken_and_all_have_as_many_lines() {
+    let titles = in_lines(&["labelled percent 0.1, dml_autoencoder, pull_back, uncertainty 0.2", "pca"], 600);
+    assert_eq!(titles[0], ["labelled percent 0.1, dml_autoencoder, ", "pull_back, uncertainty 0.2"]);
+    assert_eq!(titles[1], ["pca", ""]);
+    assert_eq!(in_lines(&["pca"], 600), [["pca"]]);
 }
 
 #[test]

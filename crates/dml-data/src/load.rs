@@ -65,7 +65,10 @@ impl Manifest {
         let Files { paths, release } = self.fetch(name_or_path, source, progress)?;
         let dataset = match self.entry(name_or_path)?.format {
             Format::Idx => read_idx(&paths)?,
-            Format::Medmnist => medmnist::read(&paths[0])?,
+            Format::Medmnist => {
+                let why = || DataError::Value(format!("the manifest names no file of {name_or_path}"));
+                medmnist::read(paths.first().ok_or_else(why)?)?
+            }
         };
         Ok(Dataset { name: name_or_path.to_owned(), release, ..dataset })
     }
@@ -106,13 +109,17 @@ pub(crate) fn idx_images(path: &Path) -> Result<(Array2<u8>, ImageShape), DataEr
     Ok((images.expect("an idx array is contiguous"), shape))
 }
 
-/// Labels of `n` images.
+/// Labels of `n` images, -1 for none.
 pub(crate) fn idx_labels(path: &Path, n: usize) -> Result<Vec<i32>, DataError> {
     let labels = idx::read_labels(path)?;
-    match labels.shape() {
-        [length] if *length == n => Ok(labels.into_raw_vec_and_offset().0),
-        other => Err(idx_shape(path, other, &format!("[{n}], as there are {n} images"))),
+    if labels.shape() != [n] {
+        return Err(idx_shape(path, labels.shape(), &format!("[{n}], as there are {n} images")));
     }
+    if let Some(wrong) = labels.iter().find(|&&number| !(-1..=65_535).contains(&number)) {
+        let why = format!("holds the label {wrong}: labels are 0 to 65535, or -1 for none");
+        return Err(DataError::format(path)(why));
+    }
+    Ok(labels.into_raw_vec_and_offset().0)
 }
 
 fn idx_shape(path: &Path, shape: &[usize], right: &str) -> DataError {

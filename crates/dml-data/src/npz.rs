@@ -201,7 +201,8 @@ impl NpzWriter {
     /// or `[n, height, width, 3]` where they have colours.
     ///
     /// # Errors
-    /// When the file cannot be written or has an array of that name.
+    /// When the file cannot be written or has an array of that name, when rows are not of that
+    /// shape, and when it has neither one channel nor three.
     pub fn add_images(
         &mut self,
         name: &str,
@@ -209,6 +210,13 @@ impl NpzWriter {
         shape: ImageShape,
     ) -> Result<(), DataError> {
         let ImageShape { channels, height, width } = shape;
+        if images.ncols() != shape.pixels() || ![1, 3].contains(&channels) {
+            let n = images.ncols();
+            let why = format!(
+                "{name}: rows of {n} values are no images of {channels} x {height} x {width}, of 1 or 3 channels"
+            );
+            return Err(DataError::format(&self.path)(why));
+        }
         let plane = height * width;
         let mut sides = vec![images.nrows(), height, width];
         if channels > 1 {

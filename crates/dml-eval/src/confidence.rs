@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use crate::error::{EvalError, check_embeddings, check_enough, check_width};
+use crate::error::{EvalError, check_embeddings, check_enough, check_memory, check_width};
 use crate::neighbours::{nearest, squared_distance};
 
 /// Of each class, the labelled embedding that is nearest to a query.
@@ -23,7 +23,8 @@ impl NearestOfClasses {
     /// `labelled`: `[n, d]`, `classes`: `[n]`, `queries`: `[m, d]`.
     ///
     /// # Errors
-    /// Embeddings that are not finite or too large, of different dimensions, or no labelled one.
+    /// Embeddings that are not finite or too large, of different dimensions, no labelled one, not
+    /// one class a labelled one, and more memory than a score may take.
     pub fn of(
         labelled: ArrayView2<f32>,
         classes: &[u32],
@@ -34,7 +35,12 @@ impl NearestOfClasses {
         check_embeddings(queries, "queries")?;
         check_width(labelled.ncols(), queries.ncols())?;
         check_enough(classes.len(), 1, "with a label to compare with")?;
+        let (n, n_labels) = (labelled.nrows(), classes.len());
+        if n != n_labels {
+            return Err(EvalError::OtherLength { n, n_labels, set: "labelled embeddings" });
+        }
         let m = queries.nrows();
+        check_memory(m.saturating_mul(n_classes).saturating_mul(2), "the nearest of classes", m, n_classes)?;
         let queries = queries.as_standard_layout();
         let mut distances = Array2::from_elem((m, n_classes), f64::INFINITY);
         let mut rows = Array2::zeros((m, n_classes));

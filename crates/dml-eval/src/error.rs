@@ -97,6 +97,16 @@ pub enum EvalError {
         /// Name of the number, such as `n_trees`.
         what: &'static str,
     },
+    /// A number that its method gives no meaning to.
+    #[error("{what} is {value}; it must be {right}")]
+    OutOfRange {
+        /// Name of the number, such as `gamma`.
+        what: &'static str,
+        /// What it is.
+        value: String,
+        /// What would be right, such as `at least 0 and below 1`.
+        right: &'static str,
+    },
     /// Weights grew beyond all bounds.
     #[error("the read-out {readout} diverged; embeddings must be scaled to the order of 1")]
     Diverged {
@@ -123,7 +133,7 @@ pub enum EvalError {
         /// How many points there are.
         n: usize,
     },
-    /// A row id of the mask lies beyond the training set.
+    /// A row that is said to have a label lies beyond the set.
     #[error("labelled row {row} does not exist; the training set has {n} rows")]
     NoSuchRow {
         /// The id.
@@ -199,6 +209,6 @@ pub(crate) fn check_memory(
     n: usize,
     n_classes: usize,
 ) -> Result<(), EvalError> {
-    let gib = n_numbers.saturating_mul(8) >> 30;
-    if gib < MOST_GIB { Ok(()) } else { Err(EvalError::TooMuchMemory { what, n, n_classes, gib }) }
+    let gib = n_numbers.saturating_mul(8).div_ceil(1 << 30);
+    if gib <= MOST_GIB { Ok(()) } else { Err(EvalError::TooMuchMemory { what, n, n_classes, gib }) }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use crate::error::{EvalError, check_embeddings, check_enough, check_positive};
+use crate::error::{EvalError, check_embeddings, check_enough, check_memory, check_positive};
 use crate::neighbours::nearest;
 use conjugate_gradients::solve;
 use graph::Operator;
@@ -70,7 +70,8 @@ impl Poisson {
     /// The class of each of the embeddings, of which some are `labelled`; these keep theirs.
     ///
     /// # Errors
-    /// Embeddings that are not finite or too large, fewer than two, and no label.
+    /// Embeddings that are not finite or too large, fewer than two, no label, one of a row that is
+    /// not there, and more memory than a score may take.
     pub fn guess(&self, embeddings: ArrayView2<f32>, labelled: Labelled) -> Result<Guesses, EvalError> {
         let graph = checked_graph(embeddings, labelled, self.neighbours)?;
         let lead = |best: f64, second: f64| if second.is_finite() { best - second } else { best.exp() };
@@ -103,8 +104,13 @@ impl Affinity {
     /// The class of each of the embeddings, of which some are `labelled`; these keep theirs.
     ///
     /// # Errors
-    /// Embeddings that are not finite or too large, fewer than two, and no label.
+    /// Embeddings that are not finite or too large, fewer than two, no label, one of a row that is
+    /// not there, a gamma out of range, and more memory than a score may take.
     pub fn guess(&self, embeddings: ArrayView2<f32>, labelled: Labelled) -> Result<Guesses, EvalError> {
+        if !(0.0..1.0).contains(&self.gamma) {
+            let (what, right) = ("gamma", "at least 0 and below 1");
+            return Err(EvalError::OutOfRange { what, value: self.gamma.to_string(), right });
+        }
         let graph = checked_graph(embeddings, labelled, self.neighbours)?;
         let scores =
             self.scores(&graph, labelled).mapv(|score| if score > 0.0 { score } else { f64::NEG_INFINITY });
@@ -191,14 +197,31 @@ impl Guesses {
 fn checked_graph(embeddings: ArrayView2<f32>, labelled: Labelled, k: usize) -> Result<Graph, EvalError> {
     check_embeddings(embeddings, "rows to label")?;
     check_enough(embeddings.nrows(), 2, "for a graph")?;
-    check_enough(labelled.len(), 1, "with a label to guess others from")?;
     check_positive(k, "neighbours")?;
+    let (n, n_classes) = (embeddings.nrows(), n_classes(labelled));
+    check_given(n, labelled)?;
+    // The scores of all classes, which are collected and then joined.
+    check_memory(n.saturating_mul(n_classes).saturating_mul(2), "propagation", n, n_classes)?;
     Ok(Graph::of_neighbours(embeddings, k))
+}
+
+/// Refuses no label, and labels of rows that are not there.
+fn check_given(n: usize, labelled: Labelled) -> Result<(), EvalError> {
+    check_enough(labelled.len(), 1, "with a label to guess others from")?;
+    match labelled.iter().find(|&&(row, _)| row >= n) {
+        Some(&(row, _)) => Err(EvalError::NoSuchRow { row, n }),
+        None => Ok(()),
+    }
+}
+
+/// Classes up to the last that has a label.
+fn n_classes(labelled: Labelled) -> usize {
+    labelled.iter().map(|&(_, class)| class as usize + 1).max().unwrap_or(0)
 }
 
 /// Scores of each class from its labelled rows; those of a class without any are minus infinity.
 fn columns(n: usize, labelled: Labelled, column: impl Fn(Vec<usize>) -> Vec<f64> + Sync) -> Array2<f64> {
-    let n_classes = labelled.iter().map(|&(_, class)| class as usize + 1).max().unwrap_or(0);
+    let n_classes = n_classes(labelled);
     let of_class = |class: usize| {
         let own = labelled.iter().filter(|&&(_, of)| of as usize == class);
         let rows: Vec<usize> = own.map(|&(row, _)| row).collect();

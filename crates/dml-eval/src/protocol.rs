@@ -196,6 +196,7 @@ impl<L: Label> Evaluation<'_, L> {
         }
         if protocol != Protocol::TestFolds {
             check_width(embeddings.ncols(), self.test.embeddings.ncols())?;
+            check_enough(self.test.embeddings.nrows(), 1, "to ask a read-out about")?;
         }
         self.check_test()
     }

@@ -47,6 +47,8 @@ impl CrossBatchMemory {
         let _guard = tch::no_grad_guard();
         let capacity = self.labels.size().last().copied().unwrap_or(0);
         let batch = labels.size().last().copied().unwrap_or(0);
+        let size = embeddings.size();
+        assert_eq!(size.split_last().map(|(_, rows)| rows), Some(&*labels.size()), "one label an embedding");
         let n_rows = batch.min(capacity);
         let places = (Tensor::arange(n_rows, (Kind::Int64, labels.device())) + self.next).remainder(capacity);
         let (embeddings, labels) =

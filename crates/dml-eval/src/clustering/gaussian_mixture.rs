@@ -35,9 +35,10 @@ impl GaussianMixture {
     /// more memory than a score may take.
     pub fn fit(embeddings: ArrayView2<f32>, n_components: usize, seed: u64) -> Result<Self, EvalError> {
         let n = embeddings.nrows();
-        // What is expected now and what was before.
-        let n_shares = n.saturating_mul(n_components).saturating_mul(2);
-        check_memory(n_shares, "the Gaussian mixture", n, n_components)?;
+        // What is expected now and what was before; sums and squares of each part of the points.
+        let n_sums = n.div_ceil(N_ROWS).saturating_mul(embeddings.ncols());
+        let n_numbers = n.saturating_add(n_sums).saturating_mul(n_components).saturating_mul(2);
+        check_memory(n_numbers, "the Gaussian mixture", n, n_components)?;
         let start = KMeans::fit(embeddings, n_components, 1, seed)?;
         let center = embeddings.mean_axis(Axis(0)).expect("k-means found points").mapv(f64::from);
         let hard = |(i, k): (usize, usize)| f64::from(u8::from(start.clusters[i] as usize == k));
@@ -164,7 +165,7 @@ mod tests {
         let error = GaussianMixture::fit(points.view(), 1 << 15, 1).unwrap_err().to_string();
         assert_eq!(
             error,
-            "the Gaussian mixture of 32768 points and 32768 classes takes 16 GiB, and 8 GiB are the most; fewer points or classes would do"
+            "the Gaussian mixture of 32768 points and 32768 classes takes 17 GiB, and 8 GiB are the most; fewer points or classes would do"
         );
     }
 

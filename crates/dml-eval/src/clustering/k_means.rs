@@ -46,6 +46,7 @@ impl KMeans {
         check_positive(n_starts, "the number of starts")?;
         check_enough(embeddings.nrows(), n_clusters, "for as many clusters")?;
         check_embeddings(embeddings, "set")?;
+        let embeddings = embeddings.as_standard_layout();
         let mean = embeddings.mean_axis(Axis(0)).expect("there are points");
         let points = Points::new(&embeddings - &mean);
         let mut rng = generator(seed, "k-means");

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-use super::{Guesses, Labelled};
-use crate::error::{EvalError, check_embeddings, check_enough};
+use super::{Guesses, Labelled, check_given};
+use crate::error::{EvalError, check_embeddings, check_memory};
 
 /// Guesses by the classes' centres: the mean of the labelled embeddings of a class is its centre,
 /// and a row belongs to a class with the softmax of minus its squared distance to each, divided by
@@ -17,14 +17,17 @@ impl SoftCentres {
     /// The class of each of the embeddings, of which some are `labelled`; these keep theirs.
     ///
     /// # Errors
-    /// Embeddings that are not finite or too large, and no label.
+    /// Embeddings that are not finite or too large, no label, one of a row that is not there, and
+    /// more memory than a score may take.
     pub fn guess(&self, embeddings: ArrayView2<f32>, labelled: Labelled) -> Result<Guesses, EvalError> {
         check_embeddings(embeddings, "rows to label")?;
-        check_enough(labelled.len(), 1, "with a label to guess others from")?;
+        check_given(embeddings.nrows(), labelled)?;
         let mut members: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for &(row, class) in labelled {
             members.entry(class).or_default().push(row);
         }
+        let (n, n_centres) = (embeddings.nrows(), members.len());
+        check_memory(n.saturating_mul(n_centres), "soft centres", n, n_centres)?;
         let points = embeddings.mapv(f64::from);
         let centres: Vec<(u32, _)> = members
             .into_iter()

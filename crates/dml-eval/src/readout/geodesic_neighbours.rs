@@ -29,7 +29,7 @@ impl Ways {
     /// With another number of lengths than of ways, and with a negative one.
     pub fn between(embeddings: ArrayView2<f32>, neighbours: usize, lengths: &Lengths) -> Self {
         let n = embeddings.nrows();
-        let found = nearest(embeddings, embeddings, neighbours + 1);
+        let found = nearest(embeddings, embeddings, neighbours.saturating_add(1));
         let of_row = |i: usize| {
             let others = found.row(i).into_iter().map(|&j| j as usize).filter(move |&j| j != i);
             others.take(neighbours).map(move |j| (i.min(j), i.max(j))).collect::<Vec<_>>()

@@ -1,7 +1,8 @@
 use dml_eval::clustering::{GaussianMixture, KMeans};
+use dml_eval::propagation::{Affinity, Poisson, SoftCentres};
 use dml_eval::readout::{Classifier, GeodesicNeighbours, NearestNeighbours, RandomForest};
 use dml_eval::retrieval::retrieval;
-use dml_eval::{Embedded, Evaluation, Protocol, Readout, Scores, agreement as score};
+use dml_eval::{Embedded, Evaluation, NearestOfClasses, Protocol, Readout, Scores, agreement as score};
 use ndarray::Array2;
 use proptest::prelude::*;
 
@@ -197,11 +198,13 @@ fn what_cannot_be_fitted_or_asked_is_an_error_that_says_so() {
     }
     let forest = RandomForest { n_trees: 0, seed: 1 };
     let mixture = GaussianMixture::fit(points, 2, 1).unwrap();
+    let empty = points.slice_move(ndarray::s![..0, ..]);
     for (error, expected) in [
         (forest.fit_predict(points, &labels, points).err(), "n_trees is 0; it must be at least 1"),
         (NearestNeighbours { k: 0 }.fit_predict(points, &labels, points).err(), "k is 0"),
         (retrieval(points, &labels, &[1, 0]).err(), "k of R@k is 0"),
         (retrieval(huge, &labels, &[1]).err(), "embedding 4 of the set has a coordinate beyond 1e15"),
+        (retrieval(empty, &labels[..0], &[1]).err(), "none of 0 points shares its class"),
         (KMeans::fit(points, 0, 1, 1).err(), "the number of clusters is 0"),
         (KMeans::fit(points, 1, 0, 1).err(), "the number of starts is 0"),
         (KMeans::fit(Array2::zeros((0, 2)).view(), 1, 1, 0).err(), "0 points are too few"),
@@ -213,6 +216,61 @@ fn what_cannot_be_fitted_or_asked_is_an_error_that_says_so() {
     }
     let every = NearestNeighbours { k: usize::MAX }.fit_predict(points, &labels, points);
     assert_eq!(every.unwrap(), [0; 9], "all nine vote, three of each class");
+}
+
+#[test]
+fn what_no_label_can_be_guessed_from_is_an_error_that_says_so() {
+    let (points, _) = blobs(9, 2, 0);
+    let (points, poisson) = (points.view(), Poisson { neighbours: 3 });
+    let affinity = |gamma| Affinity { neighbours: 3, gamma }.guess(points, &[(0, 0)]).err();
+    for (error, expected) in [
+        (affinity(1.0), "gamma is 1; it must be at least 0 and below 1"),
+        (affinity(f64::NAN), "gamma is NaN; it must be"),
+        (poisson.guess(points, &[]).err(), "0 points are too few with a label"),
+        (
+            poisson.guess(points, &[(9, 0)]).err(),
+            "labelled row 9 does not exist; the training set has 9 rows",
+        ),
+        (SoftCentres {}.guess(points, &[(9, 0)]).err(), "labelled row 9 does not exist"),
+        (
+            poisson.guess(points, &[(0, u32::MAX)]).err(),
+            "propagation of 9 points and 4294967296 classes takes 576 GiB",
+        ),
+        (NearestOfClasses::of(points, &[0; 8], 1, points).err(), "the labelled embeddings has 9 embeddings"),
+    ] {
+        let error = error.expect(expected).to_string();
+        assert!(error.starts_with(expected), "{error}, not {expected}");
+    }
+}
+
+#[test]
+fn an_empty_test_set_is_no_perfect_score() {
+    let (points, labels) = blobs(9, 2, 0);
+    let train = Embedded { embeddings: points.view(), labels: &labels };
+    let test = Embedded { embeddings: points.slice(ndarray::s![..0, ..]), labels: &labels[..0] };
+    let evaluation = Evaluation { train, labelled: &[0, 1], test, seed: 1 };
+    let error = evaluation.readouts(Protocol::Labelled, &[Readout::Knn]).unwrap_err().to_string();
+    assert_eq!(error, "0 points are too few to ask a read-out about, which needs at least 1");
+}
+
+#[test]
+fn clusters_do_not_depend_on_how_an_array_lies_in_memory() {
+    let (points, _) = blobs(30, 3, 0);
+    let columns = points.t().as_standard_layout().reversed_axes().into_owned();
+    assert!(!columns.is_standard_layout() && columns == points);
+    let fit = |points: &Array2<f32>| KMeans::fit(points.view(), 3, 2, 1).unwrap();
+    assert_eq!(fit(&columns), fit(&points));
+    let fit =
+        |points: &Array2<f32>| GaussianMixture::fit(points.view(), 3, 1).unwrap().predict(points.view());
+    assert_eq!(fit(&columns), fit(&points));
+}
+
+/// Between the two lies no other f32, and their middle rounds to the larger.
+#[test]
+fn a_forest_tells_neighbouring_numbers_apart() {
+    let points = ndarray::array![[1.0 + f32::EPSILON], [1.0 + 2.0 * f32::EPSILON]];
+    let found = RandomForest { n_trees: 100, seed: 1 }.fit_predict(points.view(), &[0_u8, 1], points.view());
+    assert_eq!(found.unwrap(), [0, 1]);
 }
 
 #[test]

@@ -166,7 +166,10 @@ impl<'a> Grower<'a> {
             radsort::sort_by_key(&mut ordered, |&(value, ..)| value);
             let least = best.as_ref().map_or(f64::INFINITY, |best| best.impurity);
             if let Some((at, impurity)) = self.split_at(start, end, &ordered, least) {
-                let threshold = f32::midpoint(ordered[at - 1].0, ordered[at].0);
+                // Of neighbouring numbers the middle may round up to the larger, which lies right.
+                let (low, high) = (ordered[at - 1].0, ordered[at].0);
+                let middle = f32::midpoint(low, high);
+                let threshold = if middle < high { middle } else { low };
                 best = Some(Split { feature, threshold, middle: start + at, impurity });
             }
             if best.as_ref().is_some_and(|best| best.impurity == 0.0 || i + 1 >= self.n_tried) {

@@ -22,7 +22,7 @@ const SMALL: [&str; 7] = [
 ];
 
 /// Pictures of three classes, `sorted` of each in its folder, 12 of each in all.
-fn folder(sorted: usize) -> (TempDir, PathBuf) {
+pub(crate) fn folder(sorted: usize) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     for number in 0..36 {
         let (class, round) = (number % 3, number / 3);
@@ -33,18 +33,18 @@ fn folder(sorted: usize) -> (TempDir, PathBuf) {
     (folder, pictures)
 }
 
-fn fit(pictures: &Path, model: &Path, more: &[&str]) -> Output {
+pub(crate) fn fit(pictures: &Path, model: &Path, more: &[&str]) -> Output {
     let given = ["fit", text(pictures), "--out", text(model)];
     let size = ["--size=12"];
     let size = if more.iter().any(|more| more.starts_with("--size")) { &[][..] } else { &size };
     dml(&[&given[..], &SMALL, size, more].concat()).output().unwrap()
 }
 
-fn call(arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn call(arguments: &[&str]) -> (Option<i32>, String, String) {
     said(&dml(arguments).output().unwrap())
 }
 
-fn said(output: &Output) -> (Option<i32>, String, String) {
+pub(crate) fn said(output: &Output) -> (Option<i32>, String, String) {
     let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8(bytes.clone()).unwrap());
     (output.status.code(), out, err)
 }
@@ -254,21 +254,23 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
         let (found, _, err) = said(&fit(&pictures, &model, more));
         assert!(err.contains(sentence), "{err}");
         assert_eq!(found, Some(code), "{err}");
-        assert!(!model.join("trial.toml").exists());
+        assert!(!model.exists(), "nothing is left of it");
     };
     refused(&["--folds=1"], 2, "--folds 1 tests on nothing; it must be 0, or 2 at least");
     refused(&["--minutes=0"], 2, "--minutes must be above 0");
     refused(&["--set=epochs"], 2, "epochs is no setting; training.epochs=5 would be one");
     refused(&["--set=data.validation=3"], 2, "--set data.validation is for the training");
-    refused(&["--set=training.epoch=3"], 1, "there is no key `epoch`");
+    refused(&["--set=training.epoch=3"], 2, "there is no key `epoch`");
+    refused(&["--set=training=5"], 2, "`training` is the integer `5`; a table would be right");
+    refused(&["--labels=none.idx"], 2, "--labels is the idx file of labels of --images; a CSV");
     refused(&["--size=0"], 2, "invalid value '0' for '--size <SIZE>': 0 is not in 1..=128");
     refused(
         &["--set=training.epochs=2305843009213693952"],
-        1,
+        2,
         "`epochs` is the integer `2305843009213693952`; an integer from 0 to 4294967295",
     );
     let large = ["--set=sampling.batch_size=2305843009213693952", "--minutes=1"];
-    refused(&large, 1, "sampling.batch_size = 2305843009213693952 is out of range; it must be 2 to 1000000");
+    refused(&large, 2, "sampling.batch_size = 2305843009213693952 is out of range; it must be 2 to 1000000");
 
     let of = |data: &Path| said(&fit(data, &folder.path().join("none"), &[])).2;
     assert!(
@@ -280,7 +282,7 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
     assert!(of(&alone).contains("are of one class; there must be two at least"), "{}", of(&alone));
     fs::create_dir(alone.join("another")).unwrap();
     let empty = of(&alone);
-    assert!(empty.contains("another: holds no picture, and so is no class; it is left out"), "{empty}");
+    assert!(empty.contains("another: holds no picture, and so is no class; left out"), "{empty}");
     assert!(of(&unlabelled).contains("has no labelled image; put some pictures of each class into a folder"));
     for class in ["middle", "top"] {
         fs::remove_dir_all(pictures.join(class)).unwrap();

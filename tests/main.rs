@@ -18,6 +18,7 @@ mod geodesics;
 mod hits;
 mod import;
 mod known;
+mod mistakes;
 mod options;
 mod partly;
 mod poisoned;

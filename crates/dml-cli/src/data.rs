@@ -104,6 +104,7 @@ fn import(arguments: &ImportArguments) -> Result<()> {
             format!("--out {} is no npz file; a name that ends in .npz would be right", out.display());
         return Err(WrongCall(sentence).into());
     }
+    how.check()?;
     let pictures = how.path(pictures.as_deref());
     for list in [pictures].into_iter().chain(test.as_deref()) {
         pictures::refuse_overwritten(list, out)?;

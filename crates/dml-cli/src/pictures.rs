@@ -8,6 +8,8 @@ use dml_data::files::write_aside;
 use dml_data::npz::NpzWriter;
 use dml_data::{PictureOptions, Pictures, idx};
 
+use crate::WrongCall;
+
 /// How pictures are read, where that is asked for.
 #[derive(Debug, Args)]
 pub(crate) struct PictureArguments {
@@ -15,17 +17,19 @@ pub(crate) struct PictureArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) images: Option<PathBuf>,
     /// The idx file of their labels; of a signed kind, -1 is no label
-    #[arg(long, value_name = "FILE", requires = "images")]
+    #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
-    /// Width and height that pictures are resized to, 1 to 128; images of an idx file keep theirs
-    #[arg(long, default_value_t = 28, value_parser = clap::value_parser!(u32).range(1..=128))]
-    pub(crate) size: u32,
-    /// The folder whose pictures have no label
-    #[arg(long, default_value = "unlabelled", value_name = "NAME")]
-    pub(crate) unlabelled: String,
-    /// Refuse everything where a picture cannot be read, in place of leaving it out
+    /// Width and height that pictures are resized to, 1 to 128; 28 without it. Images of an idx
+    /// file keep theirs
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=128))]
+    size: Option<u32>,
+    /// The folder whose pictures have no label; `unlabelled` without it
+    #[arg(long, value_name = "NAME")]
+    unlabelled: Option<String>,
+    /// Refuse everything where a picture cannot be read, or a folder is not looked into, in place
+    /// of leaving it out
     #[arg(long)]
-    pub(crate) strict: bool,
+    strict: bool,
 }
 
 impl PictureArguments {
@@ -34,7 +38,33 @@ impl PictureArguments {
         self.images.as_deref().or(pictures).expect("clap asks for one of the two")
     }
 
+    /// Refuses labels of idx images without the images. (What clap has for it gives way to the
+    /// images' own conflict.)
+    pub(crate) fn check(&self) -> Result<(), WrongCall> {
+        if self.labels.is_some() && self.images.is_none() {
+            return Err(WrongCall(
+                "--labels is the idx file of labels of --images; a CSV with the columns file and label would be right for pictures".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// An option that was given, and that is for pictures alone.
+    pub(crate) fn of_pictures(&self) -> Option<&'static str> {
+        [
+            ("--size", self.size.is_some()),
+            ("--unlabelled", self.unlabelled.is_some()),
+            ("--strict", self.strict),
+        ]
+        .into_iter()
+        .find_map(|(option, is_given)| is_given.then_some(option))
+    }
+
     pub(crate) fn read(&self, path: &Path) -> Result<Pictures> {
+        if let Some(name) = self.unlabelled.as_ref().filter(|name| path.is_dir() && !path.join(name).is_dir())
+        {
+            bail!("{} has no folder {name}, which --unlabelled names", path.display());
+        }
         if self.images.is_some() {
             return Ok(Pictures::of_idx(path, self.labels.as_deref())?);
         }
@@ -57,8 +87,14 @@ impl PictureArguments {
     }
 
     fn options(&self, channels: Option<usize>) -> PictureOptions {
-        let (size, strict, unlabelled) = (self.size, self.strict, self.unlabelled.clone());
-        PictureOptions { size, channels, unlabelled, strict }
+        let own = PictureOptions::default();
+        let (size, unlabelled) = (self.size.unwrap_or(own.size), self.unlabelled.clone());
+        PictureOptions {
+            size,
+            channels,
+            unlabelled: unlabelled.unwrap_or(own.unlabelled),
+            strict: self.strict,
+        }
     }
 }
 
@@ -69,22 +105,13 @@ pub(crate) fn read(path: &Path, options: &PictureOptions) -> Result<Pictures> {
     }
     let read = Pictures::read(path, options)?;
     for (file, why) in &read.left_out {
-        eprintln!("note: {}: {why}; it is left out", file.display());
+        eprintln!("note: {}: {why}; left out", file.display());
     }
     Ok(read)
 }
 
 /// Writes pictures as `npz`, in `MedMNIST`'s layout, and the CSV of the training images beside it.
 pub(crate) fn write(pictures: &Pictures, test: Option<&Pictures>, npz: &Path) -> Result<()> {
-    let class = |label: i32| usize::try_from(label).map_or("", |place| pictures.classes[place].as_str());
-    let mut rows = csv::Writer::from_writer(Vec::new());
-    rows.write_record(["row", "file", "label", "class"])?;
-    for (row, (file, &label)) in pictures.files.iter().zip(&pictures.labels).enumerate() {
-        rows.write_record([&row.to_string(), &*file.to_string_lossy(), &label.to_string(), class(label)])?;
-    }
-    // The npz comes last: where it is, both are whole.
-    let (csv, rows) = (npz.with_extension("csv"), rows.into_inner()?);
-    write_aside(&csv, &rows).with_context(|| csv.display().to_string())?;
     let mut file = NpzWriter::create(npz)?;
     for (name, split) in [("train", Some(pictures)), ("test", test)] {
         let Some(split) = split else { continue };
@@ -92,7 +119,20 @@ pub(crate) fn write(pictures: &Pictures, test: Option<&Pictures>, npz: &Path) ->
         file.add_images(&format!("{name}_images"), split.images.view(), split.shape)?;
         file.add_i64(&format!("{name}_labels"), &labels)?;
     }
+    // The npz gets its name last: where it is, both are whole.
+    write_rows(pictures, &npz.with_extension("csv"))?;
     Ok(file.finish()?)
+}
+
+/// Writes the CSV of training images.
+pub(crate) fn write_rows(pictures: &Pictures, csv: &Path) -> Result<()> {
+    let class = |label: i32| usize::try_from(label).map_or("", |place| pictures.classes[place].as_str());
+    let mut rows = csv::Writer::from_writer(Vec::new());
+    rows.write_record(["row", "file", "label", "class"])?;
+    for (row, (file, &label)) in pictures.files.iter().zip(&pictures.labels).enumerate() {
+        rows.write_record([&row.to_string(), &*file.to_string_lossy(), &label.to_string(), class(label)])?;
+    }
+    write_aside(csv, &rows.into_inner()?).with_context(|| csv.display().to_string())
 }
 
 /// Refuses to write a data set where its CSV would take the place of the list that it is read from.

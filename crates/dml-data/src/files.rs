@@ -17,11 +17,17 @@ pub struct Aside {
 }
 
 impl Aside {
-    /// Begins a file that will be called `path`; its folder has to be there.
+    /// Begins a file that will be called `path`; its folder has to be there. Where `path` is a
+    /// symbolic link, that will be what it points to.
     ///
     /// # Errors
-    /// When the folder cannot be written.
+    /// When the folder cannot be written, and where `path` is a folder, a device or a pipe.
     pub fn create(path: &Path) -> io::Result<Aside> {
+        let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+        let path = &if is_link { fs::canonicalize(path)? } else { path.to_owned() };
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(io::Error::other("is no file that could be written; the name of one would be right"));
+        }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
         builder.prefix(".writing-");
@@ -143,6 +149,26 @@ mod tests {
         drop(aside);
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_what_is_no_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, lost] = ["file", "link", "lost"].map(|name| folder.path().join(name));
+        fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write_aside(&link, b"new").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        std::os::unix::fs::symlink(folder.path().join("nowhere"), &lost).unwrap();
+        assert_eq!(write_aside(&lost, b"x").unwrap_err().kind(), io::ErrorKind::NotFound);
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for wrong in [folder.path(), &socket] {
+            let error = write_aside(wrong, b"x").unwrap_err().to_string();
+            assert!(error.starts_with("is no file that could be written"), "{}: {error}", wrong.display());
+        }
     }
 
     #[test]

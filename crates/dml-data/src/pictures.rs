@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, ImageResult};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, ImageResult, Rgba};
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 use rayon::prelude::*;
 
@@ -21,11 +21,12 @@ pub struct PictureOptions {
     /// Width and height that each picture is resized to, 1 to 128. Other proportions are lost.
     pub size: u32,
     /// 1 to make all pictures grey, 3 to make all red, green and blue; `None` for grey where all
-    /// of them are.
+    /// of them are. No other number is possible.
     pub channels: Option<usize>,
     /// The folder of pictures without a label.
     pub unlabelled: String,
-    /// Whether a file that cannot be read is an error; it is left out otherwise.
+    /// Whether a picture that cannot be read is an error, and a folder that is not looked into; it
+    /// is left out otherwise.
     pub strict: bool,
 }
 
@@ -50,7 +51,9 @@ pub struct Pictures {
     pub classes: Vec<String>,
     /// The file of each picture. `[n]`
     pub files: Vec<PathBuf>,
-    /// What was left out, each file with the reason; and folders of classes that hold no picture.
+    /// What was left out, each file or folder with the reason: what cannot be read; folders in
+    /// those of classes; folders without a picture; and, of each folder, which files end as no
+    /// picture's.
     pub left_out: Vec<(PathBuf, String)>,
 }
 
@@ -58,17 +61,19 @@ impl Pictures {
     /// Reads `FOLDER/CLASS/*` and, as pictures without a label, those of the folder
     /// [`PictureOptions::unlabelled`] and those that lie in `FOLDER` itself; files whose names end
     /// as no picture's are not looked at. Or, where `path` ends in `.csv`, reads a list with the
-    /// columns `file` and `label`: files are sought from the list's folder on, an empty label is
-    /// none. A `path` that is one picture is read as one without a label.
+    /// columns `file` and `label`: files are sought from the list's folder on and then from the
+    /// current one, an empty label is none. A `path` that is one picture is read as one without a
+    /// label.
     ///
-    /// PNG, JPEG, GIF, BMP, TIFF, WebP and PNM are read; a camera's orientation is heeded,
-    /// transparency is not. Rows are in the order of the classes' names and within these of the
-    /// files', or in that of the list.
+    /// PNG, JPEG, GIF, BMP, TIFF, WebP and PNM are read; a camera's orientation is heeded, and what
+    /// is transparent lies on white. Rows are in the order of the classes' names and within these
+    /// of the files', or in that of the list.
     ///
     /// # Errors
-    /// When a folder or the list cannot be read, when there is no picture, when there are more than
-    /// 65,536 classes, when the size is out of range; and, where that is asked for, at the first
-    /// file that cannot be read.
+    /// When a folder or the list cannot be read, when the list gives a file two labels or the label
+    /// -1, when there is no picture, when there are more than 65,536 classes, when the size or the
+    /// channels are out of range; and, where that is asked for, at the first file that cannot be
+    /// read.
     pub fn read(path: &Path, options: &PictureOptions) -> Result<Pictures, DataError> {
         if !(1..=128).contains(&options.size) {
             let size = options.size;
@@ -76,15 +81,19 @@ impl Pictures {
                 "a size of {size} pixels is out of range; it must be 1 to 128"
             )));
         }
+        if let Some(n) = options.channels.filter(|n| ![1, 3].contains(n)) {
+            let why = format!("{n} channels are out of range; 1 is grey, 3 are red, green and blue");
+            return Err(DataError::Value(why));
+        }
         let is_list = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-        let (found, of_classes) = match path {
-            _ if is_list => (of_list(path)?, Vec::new()),
-            _ if path.is_file() => (vec![(path.to_owned(), None)], Vec::new()),
-            _ => of_folder(path, &options.unlabelled)?,
+        let Listing { found, folders, mut left_out } = match path {
+            _ if is_list => Listing { found: of_list(path)?, ..Listing::default() },
+            _ if path.is_file() => Listing { found: vec![(path.to_owned(), None)], ..Listing::default() },
+            _ => of_folder(path, options)?,
         };
         let to_grey = options.channels == Some(1);
         let read: Vec<_> = found.par_iter().map(|(file, _)| pixels(file, options.size, to_grey)).collect();
-        let (mut rows, mut kept, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut rows, mut kept) = (Vec::new(), Vec::new());
         for ((file, class), read) in found.into_iter().zip(read) {
             match read {
                 Ok(pixels) => {
@@ -98,13 +107,20 @@ impl Pictures {
         if rows.is_empty() {
             let reason = match left_out.first() {
                 Some((file, why)) => format!("has no picture that can be read; {}: {why}", file.display()),
+                None if is_list => {
+                    "lists no picture; a row with the file and label of each would be right".into()
+                }
                 None => "has no picture: it should hold a folder of pictures for each class".into(),
             };
             return Err(DataError::format(path)(reason));
         }
         let full: BTreeSet<&Path> = kept.iter().filter_map(|(file, _)| file.parent()).collect();
-        let empty = of_classes.into_iter().filter(|folder| !full.contains(folder.as_path()));
-        left_out.extend(empty.map(|folder| (folder, "holds no picture, and so is no class".to_owned())));
+        let empty = folders.into_iter().filter(|folder| !full.contains(folder.as_path()));
+        let why = |folder: &Path| {
+            let is_class = !folder.ends_with(&options.unlabelled);
+            if is_class { "holds no picture, and so is no class" } else { "holds no picture" }.to_owned()
+        };
+        left_out.extend(empty.map(|folder| (folder.clone(), why(&folder))));
         let names: BTreeSet<&String> = kept.iter().filter_map(|(_, class)| class.as_ref()).collect();
         let classes: Vec<String> = names.into_iter().cloned().collect();
         if classes.len() > 1 << 16 {
@@ -144,11 +160,6 @@ impl Pictures {
             return Err(DataError::format(images)("holds no image, or images without pixels".into()));
         }
         let numbers = labels.map_or_else(|| Ok(vec![-1; n]), |labels| load::idx_labels(labels, n))?;
-        if let Some(wrong) = numbers.iter().find(|&&number| !(-1..=65_535).contains(&number)) {
-            return Err(DataError::format(labels.unwrap_or(images))(format!(
-                "holds the label {wrong}: labels are 0 to 65535, or -1 for none"
-            )));
-        }
         let known: BTreeSet<i32> = numbers.iter().copied().filter(|&number| number >= 0).collect();
         let known: Vec<i32> = known.into_iter().collect();
         let labels =
@@ -164,27 +175,52 @@ impl Pictures {
     }
 }
 
-/// A file, and the name of its class.
+/// Files, each with the name of its class.
 type Found = Vec<(PathBuf, Option<String>)>;
 
-/// The pictures of a folder, and its folders of classes.
-fn of_folder(folder: &Path, unlabelled: &str) -> Result<(Found, Vec<PathBuf>), DataError> {
-    let (mut found, folders): (Found, Vec<PathBuf>) = {
-        let (folders, files): (Vec<_>, Vec<_>) =
-            entries(folder)?.into_iter().partition(|entry| entry.is_dir());
-        (files.into_iter().map(|file| (file, None)).collect(), folders)
-    };
-    let mut of_classes = Vec::new();
-    for folder in folders {
+/// What a folder holds.
+#[derive(Default)]
+struct Listing {
+    found: Found,
+    /// Those of classes, and that of pictures without a label.
+    folders: Vec<PathBuf>,
+    left_out: Vec<(PathBuf, String)>,
+}
+
+fn of_folder(folder: &Path, options: &PictureOptions) -> Result<Listing, DataError> {
+    let mut listing = Listing::default();
+    listing.folders = listing.take(folder, None)?;
+    for folder in listing.folders.clone() {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let class = (name != unlabelled).then_some(name);
-        found.extend(entries(&folder)?.into_iter().map(|file| (file, class.clone())));
-        of_classes.extend(class.map(|_| folder));
+        let class = (name != options.unlabelled).then_some(name.as_str());
+        let why = || "lies in the folder of a class, and is not looked into".to_owned();
+        let inner: Vec<_> = listing.take(&folder, class)?.into_iter().map(|inner| (inner, why())).collect();
+        if let (true, Some((path, reason))) = (options.strict, inner.first().cloned()) {
+            return Err(DataError::Format { path, reason });
+        }
+        listing.left_out.extend(inner);
     }
     // What lies in no class comes last, as it is most.
-    found.retain(|(file, _)| ImageFormat::from_path(file).is_ok() && !file.is_dir());
-    found.sort_by_key(|(_, class)| class.is_none());
-    Ok((found, of_classes))
+    listing.found.sort_by_key(|(_, class)| class.is_none());
+    Ok(listing)
+}
+
+impl Listing {
+    /// Takes the pictures of a folder, which are of one class; gives the folders in it.
+    fn take(&mut self, folder: &Path, class: Option<&str>) -> Result<Vec<PathBuf>, DataError> {
+        let (folders, files): (Vec<_>, Vec<_>) =
+            entries(folder)?.into_iter().partition(|entry| entry.is_dir());
+        let (pictures, others): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|file| ImageFormat::from_path(file).is_ok());
+        if let Some(first) = others.first() {
+            let (more, name) = (others.len() - 1, first.file_name().unwrap_or_default().display());
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            let why = format!("holds {name}{more}, whose name ends as no picture's");
+            self.left_out.push((folder.to_owned(), why));
+        }
+        self.found.extend(pictures.into_iter().map(|file| (file, class.map(String::from))));
+        Ok(folders)
+    }
 }
 
 /// What a folder holds, sorted, without hidden files.
@@ -209,16 +245,34 @@ fn of_list(path: &Path) -> Result<Found, DataError> {
     };
     let (file, label) = (column("file")?, column("label")?);
     let folder = path.parent().unwrap_or(Path::new("."));
+    let mut classes: HashMap<PathBuf, Option<String>> = HashMap::new();
     let of_record = |record: Result<csv::StringRecord, csv::Error>| {
         let record = record.map_err(|error| wrong(error.to_string()))?;
-        let class = record[label].trim();
-        Ok((folder.join(&record[file]), (!class.is_empty()).then(|| class.to_owned())))
+        let (name, class) = (&record[file], record[label].trim());
+        if class == "-1" {
+            return Err(wrong(format!(
+                "gives {name} the label -1; leave the label empty where there is none"
+            )));
+        }
+        let class = (!class.is_empty()).then(|| class.to_owned());
+        let file = Some(folder.join(name)).filter(|file| file.exists() || !Path::new(name).exists());
+        let file = file.unwrap_or_else(|| name.into());
+        match classes.insert(file.clone(), class.clone()) {
+            Some(other) if other != class => {
+                let [one, two] = [other, class].map(|class| class.unwrap_or_else(|| "none".into()));
+                Err(wrong(format!("gives {name} two labels, {one} and {two}; one would be right")))
+            }
+            _ => Ok((file, class)),
+        }
     };
     list.records().map(of_record).collect()
 }
 
 /// A picture at `size`, three channels a pixel: `[height, width, 3]`; or why not.
 fn pixels(file: &Path, size: u32, to_grey: bool) -> Result<Vec<u8>, String> {
+    if fs::metadata(file).is_ok_and(|found| !found.is_file()) {
+        return Err("is no file".into());
+    }
     let told = |error: ImageError| format!("cannot be read as a picture: {error}");
     let open = || ImageReader::open(file)?.with_guessed_format()?.into_decoder();
     let mut decoder = open().map_err(told)?;
@@ -233,12 +287,24 @@ fn pixels(file: &Path, size: u32, to_grey: bool) -> Result<Vec<u8>, String> {
         let orientation = decoder.orientation()?;
         let mut picture = DynamicImage::from_decoder(decoder)?;
         picture.apply_orientation(orientation);
-        Ok(picture)
+        Ok(if picture.color().has_alpha() { on_white(picture) } else { picture })
     };
     // Averages where it shrinks, as thumbnails do.
     let small = read().map_err(told)?.resize_exact(size, size, FilterType::Triangle);
     let small = if to_grey { small.grayscale() } else { small };
     Ok(small.into_rgb8().into_raw())
+}
+
+/// A picture with transparent parts as it looks on white paper.
+fn on_white(picture: DynamicImage) -> DynamicImage {
+    let mut pixels = picture.into_rgba8();
+    for Rgba([colours @ .., alpha]) in pixels.pixels_mut() {
+        let alpha = u32::from(*alpha);
+        for value in colours {
+            *value = ((u32::from(*value) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+        }
+    }
+    DynamicImage::ImageRgb8(DynamicImage::ImageRgba8(pixels).into_rgb8())
 }
 
 /// Pictures of `[height, width, 3]` as rows, channel first; of one channel where all are grey,

@@ -299,6 +299,8 @@ fn in_words(expected: &str) -> &str {
         "a boolean" => "true or false",
         "a sequence" => "an array",
         "a map" => "a table",
+        // What serde calls a table of ours.
+        other if other.starts_with("struct ") => "a table",
         other => other,
     }
 }

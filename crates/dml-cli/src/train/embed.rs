@@ -11,7 +11,7 @@ use dml_data::npz::NpzWriter;
 
 use crate::WrongCall;
 use crate::train::device;
-use crate::train::images::{Images, Split};
+use crate::train::images::{Images, Split, refuse_overwritten};
 use crate::train::model::Model;
 
 #[derive(Debug, Args)]
@@ -47,6 +47,10 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
     }
     let device = device(&arguments.device)?;
     let source = Source::from_env(arguments.offline)?;
+    let csv = out.with_extension("rows.csv");
+    for out in [out, &csv] {
+        refuse_overwritten(out, &arguments.model, arguments.images.as_ref())?;
+    }
     let model = Model::open(&arguments.model, &source, device)?;
     let own = arguments.split.unwrap_or(if model.data.test.is_some() { Split::Test } else { Split::Train });
     // The model's own data may also be named.
@@ -65,16 +69,19 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
     file.add_f32("embeddings", embeddings.view())?;
     file.add_i64("labels", &labels)?;
     file.add_bool("labelled", &labelled)?;
-    file.finish()?;
+    // The npz gets its name last: where it is, both are whole.
     if let Some(files) = &images.files {
         let mut rows = csv::Writer::from_writer(Vec::new());
         rows.write_record(["row", "file", "label"])?;
         for (row, (file, label)) in files.iter().zip(&labels).enumerate() {
             rows.write_record([&row.to_string(), file, &label.to_string()])?;
         }
-        let csv = arguments.out.with_extension("rows.csv");
         write_aside(&csv, &rows.into_inner()?).with_context(|| csv.display().to_string())?;
+    } else if csv.exists() {
+        // Of other images.
+        std::fs::remove_file(&csv).with_context(|| csv.display().to_string())?;
     }
+    file.finish()?;
     let (n, d) = embeddings.dim();
     crate::print(format_args!("{}: {n} embeddings of {d} dimensions", arguments.out.display()))?;
     Ok(ExitCode::SUCCESS)

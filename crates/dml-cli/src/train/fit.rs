@@ -1,36 +1,31 @@
 //! `dml fit`: a model of anybody's images, in one command.
 
 mod budget;
+mod data;
 mod estimate;
 mod page;
 mod recipe;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
-use dml_data::files::{is_path, write_aside};
-use dml_data::{Dataset, Pictures, Source};
+use dml_data::files::write_aside;
+use dml_data::{Dataset, Source};
 use dml_store::{Outcome, RunStore, canonical, flatten, names, trial_id};
 use toml::{Table, Value};
 
-use crate::pictures::{self, PictureArguments};
+use crate::pictures::PictureArguments;
 use crate::train::bar::Bar;
 use crate::train::device;
-use crate::train::images::is_pictures;
-use crate::train::model::Model;
-use crate::train::rows;
+use crate::train::model::{DATA, Model};
 use crate::train::run::{Signals, Went, run_all, watch_signals};
 use crate::train::session::{Session, Threads, Voice};
 use crate::train::trial::Trial;
 use crate::{WrongCall, print};
 use recipe::{Recipe, Setting};
-
-/// The pictures of a model, as a data set, in its directory.
-const DATA: &str = "data.npz";
 
 #[derive(Debug, Args)]
 pub(crate) struct FitArguments {
@@ -55,9 +50,10 @@ pub(crate) struct FitArguments {
     #[arg(long, default_value_t = 5)]
     folds: usize,
     /// A CSV with the columns `file` and `label`, as the page of a model exports it: labels that
-    /// pictures get in place of those that they have
+    /// pictures get in place of those that they have. Files are sought from the current folder on,
+    /// then from that of the CSV. May be given repeatedly: of two labels the later counts
     #[arg(long, value_name = "FILE")]
-    corrections: Option<PathBuf>,
+    corrections: Vec<PathBuf>,
     #[command(flatten)]
     how: PictureArguments,
     /// auto, cpu or cuda:N
@@ -85,14 +81,16 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
     if arguments.folds == 1 {
         return Err(WrongCall("--folds 1 tests on nothing; it must be 0, or 2 at least".into()).into());
     }
+    arguments.how.check()?;
     let recipe = Recipe::read(arguments.recipe.as_deref(), &arguments.set)?;
+    check_recipe(&recipe, &arguments.set)?;
     let (out, source) = (&arguments.out, Source::from_env(arguments.offline)?);
-    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
     let signals = watch_signals()?;
     let mut session = session(arguments, source, &signals)?;
-    let name = bring(arguments)?;
+    let name = data::bring(arguments)?;
     let dataset = dml_data::load(&beside_model(out, &name), &session.source, true)?;
-    check_labels(&dataset, &arguments.data())?;
+    data::check_labels(&dataset.train.labels, &arguments.data())?;
+    data::make(out)?;
     let folds = arguments.folds.min(dataset.train.labelled_rows().len());
     let table = trial_of(arguments, &recipe, &dataset, &name, folds)?;
     let n = dataset.train.labels.len();
@@ -134,72 +132,8 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
     Ok(code)
 }
 
-/// Makes a data set of pictures, in the model's directory; the name that its trial has for the
-/// data.
-fn bring(arguments: &FitArguments) -> Result<String> {
-    let data = &arguments.data();
-    if !is_pictures(data) {
-        if arguments.corrections.is_some() {
-            let sentence =
-                format!("--corrections is for pictures, and {data} is a data set; change the labels in it");
-            return Err(WrongCall(sentence).into());
-        }
-        let path = Path::new(data);
-        if is_path(data, "npz") && !path.exists() {
-            bail!(
-                "{data}: is not there; a folder of pictures, a CSV, an npz or a name of `dml data list` would be right"
-            );
-        }
-        let absolute = || Ok(path.canonicalize()?.display().to_string());
-        return if is_path(data, "npz") { absolute() } else { Ok(data.clone()) };
-    }
-    let mut read = arguments.how.read(Path::new(data))?;
-    if let Some(corrections) = &arguments.corrections {
-        rows::correct(&mut read, corrections)?;
-    }
-    let npz = arguments.out.join(DATA);
-    pictures::refuse_overwritten(Path::new(data), &npz)?;
-    // Without a trial nothing has begun.
-    if arguments.out.join(names::TRIAL).exists() {
-        ensure!(
-            is_same(&read, &npz)?,
-            "{} was begun with other pictures, labels or another --size than {data} gives now; use another --out, or delete it",
-            arguments.out.display()
-        );
-    } else {
-        pictures::write(&read, None, &npz)?;
-    }
-    Ok(DATA.into())
-}
-
-fn is_same(read: &Pictures, npz: &Path) -> Result<bool> {
-    let before = dml_data::load(&npz.display().to_string(), &Source::from_env(true)?, false)?;
-    let rows = rows::Rows::read(&npz.with_extension("csv"))?;
-    let names: Vec<&String> = rows.classes.values().collect();
-    Ok(before.train.images == read.images
-        && before.train.labels == read.labels
-        && names == read.classes.iter().collect::<Vec<_>>())
-}
-
 fn beside_model(model: &Path, name: &str) -> String {
     if name == DATA { model.join(name).display().to_string() } else { name.to_owned() }
-}
-
-fn check_labels(dataset: &Dataset, data: &str) -> Result<()> {
-    let mut classes = dataset.train.labels.clone();
-    classes.retain(|&label| label >= 0);
-    let n = classes.len();
-    classes.sort_unstable();
-    classes.dedup();
-    match classes.len() {
-        0 => bail!(
-            "{data} has no labelled image; put some pictures of each class into a folder with its name, beside the others"
-        ),
-        1 => bail!(
-            "all {n} labelled images of {data} are of one class; there must be two at least to tell apart"
-        ),
-        _ => Ok(()),
-    }
 }
 
 fn session(arguments: &FitArguments, source: Source, signals: &Signals) -> Result<Session> {
@@ -231,13 +165,7 @@ fn trial_of(
 ) -> Result<Table> {
     let n = dataset.train.labels.len();
     let path = arguments.out.join(names::TRIAL);
-    let whole = |epochs: Option<u32>| -> Result<Table> {
-        let mut table = recipe.training(n, epochs)?;
-        table.insert("data".into(), data_section(name, 0, 1));
-        table.insert("evaluation".into(), evaluation_section("none"));
-        parsed(&table)?;
-        Ok(canonical(table))
-    };
+    let whole = |epochs: Option<u32>| whole(recipe, n, epochs, name);
     if path.exists() {
         let (_, before) = Trial::read(&path)?;
         let epochs = before["training"].get("epochs").and_then(Value::as_integer);
@@ -265,6 +193,21 @@ fn trial_of(
     let table = whole(epochs)?;
     write_aside(&path, toml::to_string(&table)?.as_bytes()).with_context(|| path.display().to_string())?;
     Ok(table)
+}
+
+/// A trial of the recipe, for so many images.
+fn whole(recipe: &Recipe, images: usize, epochs: Option<u32>, name: &str) -> Result<Table> {
+    let mut table = recipe.training(images, epochs)?;
+    table.insert("data".into(), data_section(name, 0, 1));
+    table.insert("evaluation".into(), evaluation_section("none"));
+    parsed(&table)?;
+    Ok(canonical(table))
+}
+
+/// Refuses a recipe that is none, for however many images; a wrong call where settings were given.
+fn check_recipe(recipe: &Recipe, settings: &[Setting]) -> Result<()> {
+    let checked = whole(recipe, 1000, None, DATA).map(|_| ());
+    checked.map_err(|wrong| if settings.is_empty() { wrong } else { WrongCall(format!("{wrong:#}")).into() })
 }
 
 fn parsed(table: &Table) -> Result<Trial> {

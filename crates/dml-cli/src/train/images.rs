@@ -1,16 +1,29 @@
 //! Images that a model is used on: a folder, a list, a picture, an npz or the name of a data set.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use dml_data::files::is_path;
-use dml_data::{Dataset, ImageShape, PictureOptions, Source, idx};
+use dml_data::{Dataset, ImageShape, Manifest, PictureOptions, Source, idx};
+use dml_store::names;
 use ndarray::{Array2, Axis};
 
-use crate::train::model::Model;
+use crate::train::model::{DATA, Model};
 use crate::train::rows::Rows;
 use crate::{WrongCall, pictures};
+
+/// What of a model is no label or embedding that somebody has put there.
+const PARTS: [&str; 8] = [
+    DATA,
+    "data.csv",
+    "index.html",
+    "estimate.json",
+    names::TRIAL,
+    names::RESULT,
+    names::RUN,
+    names::WEIGHTS,
+];
 
 /// Images in the model's shape.
 pub(crate) struct Images {
@@ -20,6 +33,8 @@ pub(crate) struct Images {
     pub(crate) labels: Vec<i32>,
     /// Their files, where they have some. `[n]`
     pub(crate) files: Option<Vec<String>>,
+    /// The classes of rows whose label names none of the model's.
+    pub(crate) strangers: BTreeMap<usize, String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -35,11 +50,11 @@ pub(crate) fn is_pictures(images: &str) -> bool {
     path.is_dir() || is_csv(path) || (path.is_file() && !is_npz(path))
 }
 
-fn is_csv(path: &Path) -> bool {
+pub(crate) fn is_csv(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
 }
 
-fn is_npz(path: &Path) -> bool {
+pub(crate) fn is_npz(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"))
 }
 
@@ -54,12 +69,7 @@ impl Images {
             }
             return Self::of_pictures(Path::new(images), model);
         }
-        let path = Path::new(images);
-        if is_path(images, "npz") && !path.exists() {
-            bail!(
-                "{images}: is not there; a folder of pictures, a picture, an npz or a name of `dml data list` would be right"
-            );
-        }
+        refuse_missing(images)?;
         let data = dml_data::load(images, source, true)?;
         check_shape(images, data.shape, model.data.shape)?;
         let default = if data.test.is_some() { Split::Test } else { Split::Train };
@@ -67,18 +77,18 @@ impl Images {
         let of_set = of_split(&data, split, images)?;
         let rows = Rows::beside(images)?;
         let names = model.class_names();
-        let place = |&label: &i32| {
+        let class = |&label: &i32| {
             let number = data.class_number(label);
             // Two sets of pictures may number their classes differently.
             let name = rows.as_ref().and_then(|rows| rows.classes.get(&number).cloned());
-            let name = name.unwrap_or_else(|| number.to_string());
-            names.iter().position(|own| *own == name).map_or(-1, |place| place as i32)
+            (label >= 0).then(|| name.unwrap_or_else(|| number.to_string()))
         };
-        let (pixels, labels) = (of_set.images.clone(), of_set.labels.iter().map(place).collect());
+        let (labels, strangers) = among(&names, of_set.labels.iter().map(class));
+        let pixels = of_set.images.clone();
         // The CSV lists training images alone.
         let rows = rows.filter(|_| split == Split::Train);
         let files = rows.map(|rows| rows.files).filter(|files| files.len() == of_set.labels.len());
-        Ok(Self { pixels, labels, files })
+        Ok(Self { pixels, labels, files, strangers })
     }
 
     /// What an image is called: its file, or its row.
@@ -99,9 +109,10 @@ impl Images {
         let options = PictureOptions { size, channels, ..PictureOptions::default() };
         let read = pictures::read(path, &options)?;
         check_shape(&path.display().to_string(), read.shape, shape)?;
-        let labels = read.labels_among(&model.class_names());
+        let class = |&label: &i32| usize::try_from(label).ok().map(|place| read.classes[place].clone());
+        let (labels, strangers) = among(&model.class_names(), read.labels.iter().map(class));
         let files = read.files.iter().map(|file| file.display().to_string()).collect();
-        Ok(Self { pixels: read.images, labels, files: Some(files) })
+        Ok(Self { pixels: read.images, labels, files: Some(files), strangers })
     }
 
     /// Some of them.
@@ -110,6 +121,10 @@ impl Images {
             pixels: self.pixels.select(Axis(0), rows),
             labels: rows.iter().map(|&row| self.labels[row]).collect(),
             files: self.files.as_ref().map(|files| rows.iter().map(|&row| files[row].clone()).collect()),
+            strangers: (0..)
+                .zip(rows)
+                .filter_map(|(to, row)| Some((to, self.strangers.get(row)?.clone())))
+                .collect(),
         }
     }
 
@@ -117,8 +132,56 @@ impl Images {
     pub(crate) fn of_training_data(split: Split, model: &Model) -> Result<Self> {
         let of_set = of_split(&model.data, split, &model.data.name)?;
         let files = if split == Split::Train { model.training_files().cloned() } else { None };
-        Ok(Self { pixels: of_set.images.clone(), labels: of_set.labels.clone(), files })
+        let (pixels, labels) = (of_set.images.clone(), of_set.labels.clone());
+        Ok(Self { pixels, labels, files, strangers: BTreeMap::new() })
     }
+}
+
+/// The places of classes among names, -1 of none and of those that are not among them; and these,
+/// by their rows.
+fn among(
+    names: &[String],
+    classes: impl Iterator<Item = Option<String>>,
+) -> (Vec<i32>, BTreeMap<usize, String>) {
+    let mut strangers = BTreeMap::new();
+    let of_row = |(row, class): (usize, Option<String>)| {
+        let Some(class) = class else { return -1 };
+        let place = names.iter().position(|name| *name == class);
+        place.map_or_else(
+            || {
+                strangers.insert(row, class);
+                -1
+            },
+            |place| place as i32,
+        )
+    };
+    let places = classes.enumerate().map(of_row).collect();
+    (places, strangers)
+}
+
+/// Refuses a word that means nothing here.
+pub(crate) fn refuse_missing(images: &str) -> Result<()> {
+    let is_name = || Manifest::builtin().datasets.iter().any(|entry| entry.name == images);
+    ensure!(
+        Path::new(images).exists() || is_name(),
+        "{images}: is not there; a folder of pictures, a CSV, an npz or a name of `dml data list` would be right"
+    );
+    Ok(())
+}
+
+/// Refuses to write over what is read, and over a part of the model.
+pub(crate) fn refuse_overwritten(out: &Path, model: &Path, images: Option<&String>) -> Result<()> {
+    let place = |path: &Path| path.canonicalize().ok();
+    let Some(own) = place(out) else { return Ok(()) };
+    let is_read = images.is_some_and(|images| place(Path::new(images)).as_ref() == Some(&own));
+    let is_part = own.parent() == place(model).as_deref()
+        && PARTS.iter().any(|part| own.file_name().is_some_and(|name| name == *part));
+    ensure!(
+        !is_read && !is_part,
+        "{} would be overwritten, which is read here; use another --out",
+        out.display()
+    );
+    Ok(())
 }
 
 fn check_shape(images: &str, other: ImageShape, own: ImageShape) -> Result<()> {
@@ -138,7 +201,8 @@ fn of_split<'a>(data: &'a Dataset, split: Split, name: &str) -> Result<&'a dml_d
             data.test.as_ref().with_context(|| format!("{name} has no test split; use --split train"))
         }
         Split::Validation => {
-            let why = || format!("{name} has no validation split here; use --split train or test");
+            let others = if data.test.is_some() { "train or test" } else { "train" };
+            let why = || format!("{name} has no validation split here; use --split {others}");
             data.validation.as_ref().with_context(why)
         }
     }

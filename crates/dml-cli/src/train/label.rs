@@ -16,7 +16,7 @@ use serde::de::{Deserialize, IntoDeserializer};
 use crate::WrongCall;
 use crate::train::calibration::{Estimate, temperature};
 use crate::train::device;
-use crate::train::images::{Images, Split};
+use crate::train::images::{Images, Split, refuse_overwritten};
 use crate::train::model::Model;
 
 #[derive(Debug, Args)]
@@ -62,6 +62,7 @@ pub(crate) fn label(arguments: &LabelArguments) -> Result<ExitCode> {
     }
     let device = device(&arguments.device)?;
     let source = Source::from_env(arguments.offline)?;
+    refuse_overwritten(&arguments.out, &arguments.model, arguments.images.as_ref())?;
     let model = Model::open(&arguments.model, &source, device)?;
     let images = match &arguments.images {
         Some(images) => Images::read(images, arguments.split, &model, &source)?,
@@ -166,6 +167,15 @@ fn summary(
         let is_right = |row: &&usize| images.labels[**row] == guessed[**row].class as i32;
         let right = known.iter().filter(is_right).count();
         crate::print(format_args!("{right} of {} whose class was known are right", known.len()))?;
+    }
+    let strangers: Vec<&String> = written.iter().filter_map(|row| images.strangers.get(row)).collect();
+    if let Some(first) = strangers.first() {
+        let others = strangers.iter().any(|class| class != first);
+        let names = if others { format!("{first} and others") } else { (*first).clone() };
+        crate::print(format_args!(
+            "{} are of classes that the model does not have ({names}), and cannot be right",
+            strangers.len()
+        ))?;
     }
     if !own.is_empty() {
         let n = own.len();

@@ -14,6 +14,9 @@ use tch::Device;
 use crate::train::rows::Rows;
 use crate::train::trial::Trial;
 
+/// The pictures of a model, as a data set, in its directory.
+pub(crate) const DATA: &str = "data.npz";
+
 /// A trained model with the data that it was trained on.
 pub(crate) struct Model {
     pub(crate) id: String,
@@ -53,6 +56,7 @@ impl Model {
             Trained::Stack(Box::new(stack))
         };
         let rows = Rows::beside(&trial.data.name)?;
+        check_rows(directory, &trial.data.name, &data, rows.as_ref())?;
         Ok(Self { id: trial_id(&table), trial, labelled: mask.rows().to_vec(), data, trained, rows })
     }
 
@@ -120,6 +124,19 @@ impl Model {
     pub(crate) fn training_name(&self, row: usize) -> String {
         self.training_files().map_or_else(|| format!("row {row}"), |files| files[row].clone())
     }
+}
+
+/// Refuses a model of pictures whose files and classes nobody knows any more.
+fn check_rows(directory: &Path, name: &str, data: &Dataset, rows: Option<&Rows>) -> Result<()> {
+    let own = directory.join(DATA);
+    let is_own =
+        own.canonicalize().is_ok_and(|own| Path::new(name).canonicalize().is_ok_and(|name| name == own));
+    ensure!(
+        !is_own || rows.is_some_and(|rows| rows.files.len() == data.train.labels.len()),
+        "{}: is not as `dml fit` has written it, with a row for each picture; the same call of `dml fit` writes it again",
+        own.with_extension("csv").display()
+    );
+    Ok(())
 }
 
 /// Refuses other data than the trial was trained on, where they are given by path.

@@ -31,21 +31,30 @@ impl Rows {
     /// Reads what `pictures::write` wrote.
     pub(crate) fn read(csv: &Path) -> Result<Self> {
         let mut rows = Self::default();
-        for record in records(csv, ["file", "label", "class"])? {
-            let [file, label, class] = record;
-            let why = || format!("{}: the label {label:?} is no number", csv.display());
-            let label: i64 = label.parse().with_context(why)?;
-            rows.files.push(file);
+        let mut files = BTreeMap::new();
+        for [row, file, label, class] in records(csv, ["row", "file", "label", "class"])? {
+            let number = |what: &str, text: &str| {
+                let why = || format!("{}: the {what} {text:?} is no number", csv.display());
+                text.parse::<i64>().with_context(why)
+            };
+            let label = number("label", &label)?;
+            files.insert(number("row", &row)?, file);
             if label >= 0 {
                 rows.classes.insert(label, class);
             }
         }
+        // In whatever order somebody has sorted them.
+        if let Some(missing) = (0..).zip(files.keys()).find_map(|(row, &found)| (row != found).then_some(row))
+        {
+            bail!("{}: has no row {missing}; each row from 0 on must be there once", csv.display());
+        }
+        rows.files = files.into_values().collect();
         Ok(rows)
     }
 }
 
 /// Gives pictures the labels that a CSV with the columns `file` and `label` says; an empty one is
-/// none.
+/// none. Files are sought from the current folder on, and then from that of the CSV.
 pub(crate) fn correct(pictures: &mut Pictures, csv: &Path) -> Result<()> {
     let mut names: Vec<Option<String>> = pictures
         .labels
@@ -54,13 +63,25 @@ pub(crate) fn correct(pictures: &mut Pictures, csv: &Path) -> Result<()> {
         .collect();
     // However a path is written, and from wherever.
     let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let of_file: BTreeMap<PathBuf, usize> =
-        pictures.files.iter().enumerate().map(|(row, file)| (whole(file), row)).collect();
+    // A picture may be there under several names.
+    let mut of_file: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
+    for (row, file) in pictures.files.iter().enumerate() {
+        of_file.entry(whole(file)).or_default().push(row);
+    }
+    let folder = csv.parent().unwrap_or(Path::new("."));
     for [file, label] in records(csv, ["file", "label"])? {
-        let Some(&row) = of_file.get(&whole(Path::new(&file))) else {
+        let rows = of_file.get(&whole(Path::new(&file))).or_else(|| of_file.get(&whole(&folder.join(&file))));
+        let Some(rows) = rows else {
             bail!("{}: corrects {file}, which is none of the pictures", csv.display());
         };
-        names[row] = Some(label.trim().to_owned()).filter(|name| !name.is_empty());
+        let label = label.trim();
+        if label == "-1" {
+            let csv = csv.display();
+            bail!("{csv}: gives {file} the label -1; leave the label empty where there is none");
+        }
+        for &row in rows {
+            names[row] = Some(label.to_owned()).filter(|name| !name.is_empty());
+        }
     }
     let mut classes: Vec<String> = names.iter().flatten().cloned().collect();
     classes.sort();

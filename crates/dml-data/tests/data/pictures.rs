@@ -1,10 +1,10 @@
 //! Folders and lists of pictures that the tests draw.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dml_data::{ImageShape, PictureOptions, Pictures};
-use image::{Rgb, RgbImage};
+use image::{Rgb, RgbImage, Rgba, RgbaImage};
 use tempfile::TempDir;
 
 /// A picture of two halves, the left of one colour and the right of another.
@@ -33,6 +33,11 @@ fn folder() -> TempDir {
     folder
 }
 
+/// What is said of the file that is no picture.
+fn notes(folder: &Path) -> (PathBuf, String) {
+    (folder.join("left"), "holds notes.txt, whose name ends as no picture's".to_owned())
+}
+
 fn read(path: &Path, size: u32) -> Pictures {
     Pictures::read(path, &PictureOptions { size, ..PictureOptions::default() }).unwrap()
 }
@@ -50,7 +55,7 @@ fn a_folder_a_class_and_one_without_labels_are_read_in_order() {
     assert_eq!(pictures.classes, ["left", "right"]);
     assert_eq!(pictures.labels, [0, 0, 1, -1, -1, -1]);
     assert_eq!(pictures.shape, ImageShape { channels: 1, height: 4, width: 4 });
-    assert!(pictures.left_out.is_empty(), "{:?}", pictures.left_out);
+    assert_eq!(pictures.left_out, [notes(folder.path())]);
     for (row, &label) in pictures.images.rows().into_iter().zip(&pictures.labels) {
         let (left, right) = if label == 1 { (0, 200) } else { (200, 0) };
         for y in 0..4 {
@@ -93,8 +98,8 @@ fn a_broken_picture_is_left_out_by_name_or_refused() {
     fs::write(&broken, b"\x89PNG\r\n\x1a\nand no more").unwrap();
     let pictures = read(folder.path(), 4);
     assert_eq!(pictures.files.len(), 6);
-    assert_eq!(pictures.left_out.len(), 1);
-    assert_eq!(pictures.left_out[0].0, broken);
+    assert_eq!(pictures.left_out.len(), 2);
+    assert_eq!(pictures.left_out[1].0, broken);
     let strict = PictureOptions { strict: true, ..PictureOptions::default() };
     let refused = Pictures::read(folder.path(), &strict).unwrap_err().to_string();
     assert!(
@@ -114,7 +119,7 @@ fn a_folder_without_a_picture_is_named_and_is_no_class() {
     assert_eq!(pictures.classes, ["left", "right"]);
     let folders: Vec<_> = pictures.left_out.iter().filter(|(path, _)| path.is_dir()).cloned().collect();
     let why = "holds no picture, and so is no class".to_owned();
-    assert_eq!(folders, [(broken, why.clone()), (empty, why)]);
+    assert_eq!(folders, [notes(folder.path()), (broken, why.clone()), (empty, why)]);
 }
 
 #[test]
@@ -124,7 +129,7 @@ fn a_picture_that_says_it_is_huge_is_refused_before_memory_is_taken() {
     fs::write(&huge, "P6\n60000 60000\n255\n").unwrap();
     let pictures = read(folder.path(), 4);
     let expected = "has 60000 x 60000 pixels, which take more than 512 MiB: shrink it first";
-    assert_eq!(pictures.left_out, [(huge, expected.to_owned())]);
+    assert_eq!(pictures.left_out, [notes(folder.path()), (huge, expected.to_owned())]);
 }
 
 #[test]
@@ -144,6 +149,64 @@ fn a_list_names_files_and_labels() {
 }
 
 #[test]
+fn a_list_that_contradicts_itself_or_gives_minus_one_is_refused() {
+    let folder = folder();
+    let list = folder.path().join("list.csv");
+    for (rows, expected) in [
+        ("c.tiff,cat\nc.tiff,dog\n", "gives c.tiff two labels, cat and dog; one would be right"),
+        ("c.tiff,\nc.tiff,dog\n", "gives c.tiff two labels, none and dog; one would be right"),
+        ("c.tiff,-1\n", "gives c.tiff the label -1; leave the label empty where there is none"),
+        ("", "lists no picture; a row with the file and label of each would be right"),
+    ] {
+        fs::write(&list, format!("file,label\n{rows}")).unwrap();
+        let refused = Pictures::read(&list, &PictureOptions::default()).unwrap_err().to_string();
+        assert_eq!(refused, format!("{}: {expected}", list.display()));
+    }
+    fs::write(&list, "file,label\nc.tiff,cat\nc.tiff,cat\n").unwrap();
+    assert_eq!(read(&list, 4).labels, [0, 0]);
+}
+
+#[test]
+fn what_is_not_looked_at_is_named() {
+    let folder = folder();
+    let [inner, socket, empty] =
+        ["left/more", "right/socket.png", "none"].map(|name| folder.path().join(name));
+    write(&inner, "3.png", &halves(GREY, BLACK));
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    fs::write(folder.path().join("unlabelled/x.heic"), "no picture").unwrap();
+    fs::write(folder.path().join("unlabelled/y"), "no picture").unwrap();
+    fs::create_dir(&empty).unwrap();
+    let options = PictureOptions { size: 4, unlabelled: "none".into(), ..PictureOptions::default() };
+    let pictures = Pictures::read(folder.path(), &options).unwrap();
+    assert_eq!(pictures.classes, ["left", "right", "unlabelled"]);
+    let told = |path: &Path, why: &str| (path.to_owned(), why.to_owned());
+    let expected = [
+        notes(folder.path()),
+        told(&inner, "lies in the folder of a class, and is not looked into"),
+        told(&folder.path().join("unlabelled"), "holds x.heic and 1 more, whose name ends as no picture's"),
+        told(&socket, "is no file"),
+        told(&empty, "holds no picture"),
+    ];
+    assert_eq!(pictures.left_out, expected);
+    let strict = PictureOptions { strict: true, ..PictureOptions::default() };
+    let refused = Pictures::read(folder.path(), &strict).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        format!("{}: lies in the folder of a class, and is not looked into", inner.display())
+    );
+}
+
+#[test]
+fn what_is_transparent_lies_on_white() {
+    let folder = tempfile::tempdir().unwrap();
+    // Black ink: none at the left, half of it in the middle, all at the right.
+    let ink = RgbaImage::from_fn(3, 3, |x, _| Rgba([0, 0, 0, [0, 128, 255][x as usize]]));
+    ink.save(folder.path().join("ink.png")).unwrap();
+    let pictures = read(folder.path(), 3);
+    assert_eq!(pictures.images.row(0).to_vec(), [255, 127, 0].repeat(3));
+}
+
+#[test]
 fn what_is_no_folder_of_pictures_is_refused_in_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |options: PictureOptions| Pictures::read(folder.path(), &options).unwrap_err().to_string();
@@ -152,6 +215,8 @@ fn what_is_no_folder_of_pictures_is_refused_in_a_sentence() {
     assert_eq!(empty, format!("{}: {expected}", folder.path().display()));
     let size = refused(PictureOptions { size: 0, ..PictureOptions::default() });
     assert_eq!(size, "a size of 0 pixels is out of range; it must be 1 to 128");
+    let channels = refused(PictureOptions { channels: Some(4), ..PictureOptions::default() });
+    assert_eq!(channels, "4 channels are out of range; 1 is grey, 3 are red, green and blue");
     fs::create_dir(folder.path().join("a")).unwrap();
     fs::write(folder.path().join("a/1.png"), "").unwrap();
     let broken = refused(PictureOptions::default());

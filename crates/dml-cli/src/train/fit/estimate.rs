@@ -14,11 +14,11 @@ use dml_store::{Outcome, RunStore, TrialResult};
 use ndarray::{Array2, Axis, concatenate};
 use toml::{Table, Value};
 
-use super::{DATA, data_section, evaluation_section, page};
+use super::{data_section, evaluation_section, page};
 use crate::print;
 use crate::train::bar::Bar;
 use crate::train::calibration::{Estimate, estimate_file};
-use crate::train::model::Model;
+use crate::train::model::{DATA, Model};
 use crate::train::run::{Signals, Went, run_all};
 use crate::train::session::Session;
 

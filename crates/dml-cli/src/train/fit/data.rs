@@ -1,0 +1,128 @@
+//! What a model is trained on: pictures, which become a data set in its directory, or a data set.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use dml_data::files::is_path;
+use dml_data::{Pictures, Source, idx};
+use dml_store::names;
+
+use super::FitArguments;
+use crate::WrongCall;
+use crate::pictures;
+use crate::train::images::{is_csv, is_npz, is_pictures, refuse_missing};
+use crate::train::model::DATA;
+use crate::train::rows::{self, Rows};
+
+/// Makes a data set of pictures, in the model's directory; the name that its trial has for the
+/// data.
+pub(super) fn bring(arguments: &FitArguments) -> Result<String> {
+    let (data, out) = (&arguments.data(), &arguments.out);
+    let begun = out.join(names::TRIAL).exists();
+    let page = out.join("index.html");
+    ensure!(
+        begun || !page.exists(),
+        "{} is there, and no page of a model; use another --out",
+        page.display()
+    );
+    if is_pictures(data) {
+        return of_pictures(arguments, data, begun);
+    }
+    refuse_missing(data)?;
+    let corrections = (!arguments.corrections.is_empty()).then_some("--corrections");
+    if let Some(option) = corrections.or(arguments.how.of_pictures()) {
+        let sentence = format!("{option} is for pictures, and {data} is a data set; leave it out");
+        return Err(WrongCall(sentence).into());
+    }
+    let absolute = || Ok(Path::new(data).canonicalize()?.display().to_string());
+    if is_path(data, "npz") { absolute() } else { Ok(data.clone()) }
+}
+
+fn of_pictures(arguments: &FitArguments, data: &str, begun: bool) -> Result<String> {
+    let mut read = arguments.how.read(Path::new(data))?;
+    for corrections in &arguments.corrections {
+        rows::correct(&mut read, corrections)?;
+    }
+    tell(&read);
+    check_labels(&read.labels, data)?;
+    let out = &arguments.out;
+    let npz = out.join(DATA);
+    let csv = npz.with_extension("csv");
+    pictures::refuse_overwritten(Path::new(data), &npz)?;
+    if begun {
+        ensure!(
+            is_same(&read, &npz)?,
+            "{} was begun with other pictures, labels or another --size than {data} gives now; use another --out, or delete it",
+            out.display()
+        );
+        // Files and classes may be called otherwise since, or somebody has changed the CSV.
+        pictures::write_rows(&read, &csv)?;
+    } else {
+        let is_own = Rows::beside(&npz.display().to_string())?.is_some();
+        for path in [&csv, &npz] {
+            ensure!(
+                is_own || !path.exists(),
+                "{} is there, and of no model; use another --out",
+                path.display()
+            );
+        }
+        make(out)?;
+        pictures::write(&read, None, &npz)?;
+    }
+    Ok(DATA.into())
+}
+
+/// Makes the model's directory, once there is something to put there.
+pub(super) fn make(out: &Path) -> Result<()> {
+    fs::create_dir_all(out).with_context(|| out.display().to_string())
+}
+
+/// Says which classes were found, so that a folder which is none is seen at once.
+fn tell(read: &Pictures) {
+    const MOST: usize = 12;
+    let count = |label: i32| read.labels.iter().filter(|&&other| other == label).count();
+    let of_class = |(label, name): (i32, &String)| format!("{} {name}", count(label));
+    let mut told: Vec<String> = (0..).zip(&read.classes).take(MOST).map(of_class).collect();
+    if let Some(more) = read.classes.len().checked_sub(MOST).filter(|&more| more > 0) {
+        told.push(format!("{more} more classes"));
+    }
+    eprintln!("{} images: {}; {} without a label", read.labels.len(), told.join(", "), count(-1));
+}
+
+fn is_same(read: &Pictures, npz: &Path) -> Result<bool> {
+    let before = dml_data::load(&npz.display().to_string(), &Source::from_env(true)?, false)?;
+    Ok(before.train.images == read.images && before.train.labels == read.labels)
+}
+
+/// Refuses fewer than two classes.
+pub(super) fn check_labels(labels: &[i32], data: &str) -> Result<()> {
+    let mut classes = labels.to_vec();
+    classes.retain(|&label| label >= 0);
+    let n = classes.len();
+    classes.sort_unstable();
+    classes.dedup();
+    let path = Path::new(data);
+    match classes.len() {
+        0 if idx::is_idx(path) => {
+            bail!(
+                "{data} has no labelled image; --images {data} --labels FILE, an idx file of labels, would be right"
+            )
+        }
+        0 if is_csv(path) => {
+            bail!(
+                "{data} has no labelled image; give some images of each class the class's name as their label"
+            )
+        }
+        0 if is_npz(path) => {
+            bail!("{data} has no labelled image; train_labels of 0 or more would be labels")
+        }
+        0 => bail!(
+            "{data} has no labelled image; put some pictures of each class into a folder with its name, beside the others"
+        ),
+        1 => bail!(
+            "all {n} labelled images of {data} are of one class; there must be two at least to tell apart"
+        ),
+        _ => Ok(()),
+    }
+}

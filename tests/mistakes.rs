@@ -1,0 +1,160 @@
+//! Mistakes with pictures and models that would cost somebody their labels or their files.
+
+use std::fs;
+use std::path::Path;
+
+use crate::call::text;
+use crate::fit::{call, fit, folder, said};
+use crate::import::draw;
+
+/// A model of one epoch, which is enough to be used.
+const QUICK: [&str; 2] = ["--folds=0", "--set=training.epochs=1"];
+
+fn list(path: &Path, rows: &str) {
+    fs::write(path, format!("file,label\n{rows}")).unwrap();
+}
+
+#[test]
+fn classes_are_told_and_a_folder_that_is_not_there_is_an_error() {
+    let (folder, pictures) = folder(2);
+    let model = folder.path().join("model");
+    let (code, _, err) = said(&fit(&pictures, &model, &[&QUICK[..], &["--unlabelled=todo"]].concat()));
+    assert_eq!(code, Some(1));
+    assert!(err.contains("pictures has no folder todo, which --unlabelled names"), "{err}");
+    assert!(!model.exists());
+    fs::rename(pictures.join("unlabelled"), pictures.join("unlabeled")).unwrap();
+    let (code, _, err) = said(&fit(&pictures, &model, &QUICK));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("36 images: 2 bottom, 2 middle, 2 top, 30 unlabeled; 0 without a label"), "{err}");
+}
+
+#[test]
+fn corrections_of_several_rounds_come_together() {
+    let (folder, pictures) = folder(2);
+    let path = |name: &str| folder.path().join(name);
+    let inner = path("pictures/unlabelled");
+    list(
+        &path("first.csv"),
+        &format!("{},top\n{},top\n", inner.join("08.png").display(), inner.join("11.png").display()),
+    );
+    // Of a file that is named from the list's folder on.
+    list(&path("second.csv"), "pictures/unlabelled/11.png,\npictures/unlabelled/07.png,new\n");
+    let given = ["first.csv", "second.csv"].map(|name| format!("--corrections={}", path(name).display()));
+    let given: Vec<&str> = QUICK.iter().copied().chain(given.iter().map(String::as_str)).collect();
+    let (code, _, err) = said(&fit(&pictures, &path("model"), &given));
+    assert_eq!(code, Some(0), "{err}");
+    let rows = fs::read_to_string(path("model/data.csv")).unwrap();
+    for end in ["08.png,3,top", "11.png,-1,", "07.png,2,new"] {
+        assert!(rows.lines().any(|row| row.ends_with(end)), "{end}: {rows}");
+    }
+
+    list(&path("first.csv"), &format!("{},-1\n", inner.join("08.png").display()));
+    let (code, _, err) = said(&fit(&pictures, &path("other"), &given));
+    assert_eq!(code, Some(1));
+    assert!(err.contains("the label -1; leave the label empty where there is none"), "{err}");
+    let npz = path("own.npz");
+    assert_eq!(call(&["data", "import", text(&pictures), "--out", text(&npz)]).0, Some(0));
+    for (option, value) in [("--corrections", "first.csv"), ("--size", "12"), ("--unlabelled", "todo")] {
+        let (code, _, err) = call(&["fit", text(&npz), "--out", text(&path("other")), option, value]);
+        assert_eq!(code, Some(2), "{err}");
+        assert!(
+            err.contains(&format!("{option} is for pictures, and")) && err.contains("leave it out"),
+            "{err}"
+        );
+    }
+}
+
+#[test]
+fn names_of_pictures_stay_with_their_rows() {
+    let (folder, pictures) = folder(3);
+    let path = |name: &str| folder.path().join(name);
+    let (model, csv, out) = (path("model"), path("model/data.csv"), path("labels.csv"));
+    assert!(fit(&pictures, &model, &QUICK).status.success());
+    let label = || call(&["label", text(&model), "--out", text(&out)]);
+    assert_eq!(label().0, Some(0));
+    let (before, rows) = (fs::read_to_string(&out).unwrap(), fs::read_to_string(&csv).unwrap());
+
+    // Sorted by file, as somebody might in a spreadsheet.
+    let mut lines: Vec<&str> = rows.lines().collect();
+    lines[1..].sort_by_key(|line| std::cmp::Reverse(line.split(',').nth(1)));
+    fs::write(&csv, lines.join("\n")).unwrap();
+    assert_eq!(label().0, Some(0));
+    assert_eq!(fs::read_to_string(&out).unwrap(), before);
+
+    let without_last = rows.lines().take(36).collect::<Vec<_>>().join("\n");
+    let twice = rows.replace("\n3,", "\n2,");
+    for (text, expected) in [
+        (rows.replace(',', ";"), "data.csv: is not as `dml fit` has written it"),
+        (without_last, "data.csv: is not as `dml fit` has written it, with a row for each picture"),
+        (twice, "data.csv: has no row 3; each row from 0 on must be there once"),
+    ] {
+        fs::write(&csv, text).unwrap();
+        let (code, _, err) = label();
+        assert_eq!(code, Some(1));
+        assert!(err.contains(expected), "{err}");
+    }
+    // The same call mends it.
+    assert!(fit(&pictures, &model, &QUICK).status.success());
+    assert_eq!(fs::read_to_string(&csv).unwrap(), rows);
+}
+
+#[test]
+fn pictures_of_unknown_classes_are_not_passed_over() {
+    let (folder, pictures) = folder(3);
+    let path = |name: &str| folder.path().join(name);
+    assert!(fit(&pictures, &path("model"), &QUICK).status.success());
+    for (name, class) in [("others/top/1.png", 0), ("others/bird/2.png", 1), ("others/bird/3.png", 2)] {
+        draw(&path(name), class, 77);
+    }
+    let (code, out, err) =
+        call(&["label", text(&path("model")), text(&path("others")), "--out", text(&path("x.csv"))]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains(" of 1 whose class was known are right\n"), "{out}");
+    assert!(
+        out.contains("2 are of classes that the model does not have (bird), and cannot be right\n"),
+        "{out}"
+    );
+}
+
+#[test]
+fn what_is_read_is_not_written_over() {
+    let (folder, pictures) = folder(2);
+    let path = |name: &str| folder.path().join(name);
+    let model = path("model");
+    assert!(fit(&pictures, &model, &QUICK).status.success());
+    list(&path("mine.csv"), "pictures/unlabelled/07.png,top\n");
+    let npz = path("own.npz");
+    assert_eq!(call(&["data", "import", text(&pictures), "--size=12", "--out", text(&npz)]).0, Some(0));
+    for (command, images, out) in [
+        ("label", Some("mine.csv"), "mine.csv"),
+        ("label", None, "model/data.csv"),
+        ("embed", Some("own.npz"), "own.npz"),
+        ("embed", None, "model/data.npz"),
+    ] {
+        let (out, images) = (path(out), images.map(path));
+        let before = fs::read(&out).unwrap();
+        let images = images.as_ref().map(|images| text(images));
+        let ends = ["--out", text(&out)];
+        let given = [&[command, text(&model)][..], images.as_slice(), &ends].concat();
+        let (code, _, err) = call(&given);
+        assert_eq!(code, Some(1), "{err}");
+        assert!(err.contains("would be overwritten, which is read here; use another --out"), "{err}");
+        assert!(fs::read(&out).unwrap() == before, "{command} {}", out.display());
+    }
+    // A directory with somebody else's files of these names.
+    for name in ["data.csv", "index.html"] {
+        let other = path(name).with_extension("");
+        fs::create_dir(&other).unwrap();
+        fs::write(other.join(name), "mine").unwrap();
+        let (code, _, err) = said(&fit(&pictures, &other, &QUICK));
+        assert_eq!(code, Some(1));
+        assert!(err.contains(&format!("{name} is there, and ")), "{err}");
+        assert_eq!(fs::read(other.join(name)).unwrap(), b"mine");
+    }
+    // A pair of files is written together or not at all.
+    fs::create_dir(path("folder.npz")).unwrap();
+    let (code, _, err) = call(&["data", "import", text(&pictures), "--out", text(&path("folder.npz"))]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("folder.npz: is no file that could be written"), "{err}");
+    assert!(!path("folder.csv").exists());
+}

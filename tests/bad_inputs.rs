@@ -172,7 +172,7 @@ fn bad_calls_with_pictures() {
       --out <MODEL>
       <DATA>
     fit @nowhere --out @model
-        1 nowhere: is not there; a folder of pictures, a CSV, an npz or a name of `dml data list` would be right
+        1 nowhere: is not there; a folder of pictures, a CSV, a picture, an npz or a name of `dml data list` would be right
     fit @pictures
         2 the following required arguments were not provided:
       --out <MODEL>

@@ -19,8 +19,7 @@ pub(crate) struct PictureArguments {
     /// The idx file of their labels; of a signed kind, -1 is no label
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
-    /// Width and height that pictures are resized to, 1 to 128; 28 without it. Images of an idx
-    /// file keep theirs
+    /// Width and height that pictures are resized to, 1 to 128; 28 without it
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=128))]
     size: Option<u32>,
     /// The folder whose pictures have no label; `unlabelled` without it
@@ -38,13 +37,18 @@ impl PictureArguments {
         self.images.as_deref().or(pictures).expect("clap asks for one of the two")
     }
 
-    /// Refuses labels of idx images without the images. (What clap has for it gives way to the
-    /// images' own conflict.)
+    /// Refuses labels of idx images without the images (what clap has for it gives way to the
+    /// images' own conflict), and beside them what is for pictures.
     pub(crate) fn check(&self) -> Result<(), WrongCall> {
-        if self.labels.is_some() && self.images.is_none() {
+        if self.images.is_none() && self.labels.is_some() {
             return Err(WrongCall(
                 "--labels is the idx file of labels of --images; a CSV with the columns file and label would be right for pictures".into(),
             ));
+        }
+        if let (true, Some(option)) = (self.images.is_some(), self.of_pictures()) {
+            return Err(WrongCall(format!(
+                "{option} is for pictures, and --images names an idx file; leave it out"
+            )));
         }
         Ok(())
     }
@@ -119,9 +123,7 @@ pub(crate) fn write(pictures: &Pictures, test: Option<&Pictures>, npz: &Path) ->
         file.add_images(&format!("{name}_images"), split.images.view(), split.shape)?;
         file.add_i64(&format!("{name}_labels"), &labels)?;
     }
-    // The npz gets its name last: where it is, both are whole.
-    write_rows(pictures, &npz.with_extension("csv"))?;
-    Ok(file.finish()?)
+    file.finish_after(|| write_rows(pictures, &npz.with_extension("csv")))
 }
 
 /// Writes the CSV of training images.

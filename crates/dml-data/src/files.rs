@@ -24,7 +24,7 @@ impl Aside {
     /// When the folder cannot be written, and where `path` is a folder, a device or a pipe.
     pub fn create(path: &Path) -> io::Result<Aside> {
         let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
-        let path = &if is_link { fs::canonicalize(path)? } else { path.to_owned() };
+        let path = &if is_link { behind(path)? } else { path.to_owned() };
         if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
             return Err(io::Error::other("is no file that could be written; the name of one would be right"));
         }
@@ -38,14 +38,29 @@ impl Aside {
         Ok(Aside { path: path.to_owned(), file: builder.tempfile_in(folder)? })
     }
 
+    /// Brings its bytes to disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.as_file().sync_all()
+    }
+
     /// Gives the file its name, once its bytes are on disk.
     ///
     /// # Errors
     /// When the bytes cannot be stored or the file not be renamed.
     pub fn finish(self) -> io::Result<()> {
-        self.file.as_file().sync_all()?;
+        self.sync()?;
         self.file.persist(&self.path)?;
         Ok(())
+    }
+}
+
+/// What a link points to, which need not be there yet.
+fn behind(link: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(link) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(link.parent().unwrap_or(Path::new("")).join(fs::read_link(link)?))
+        }
+        found => found,
     }
 }
 
@@ -161,8 +176,9 @@ mod tests {
         write_aside(&link, b"new").unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"new");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        std::os::unix::fs::symlink(folder.path().join("nowhere"), &lost).unwrap();
-        assert_eq!(write_aside(&lost, b"x").unwrap_err().kind(), io::ErrorKind::NotFound);
+        std::os::unix::fs::symlink("nowhere", &lost).unwrap();
+        write_aside(&lost, b"x").unwrap();
+        assert_eq!(fs::read(folder.path().join("nowhere")).unwrap(), b"x");
         let socket = folder.path().join("socket");
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         for wrong in [folder.path(), &socket] {

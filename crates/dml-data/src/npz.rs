@@ -248,10 +248,24 @@ impl NpzWriter {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn finish(mut self) -> Result<(), DataError> {
+    pub fn finish(self) -> Result<(), DataError> {
+        self.finish_after(|| Ok(()))
+    }
+
+    /// Ends the file, calls `others` once all its bytes are on disk, which writes the files that
+    /// belong to it, and gives it its name: where it is, they are there as well.
+    ///
+    /// # Errors
+    /// When the file cannot be written, and those of `others`.
+    pub fn finish_after<E: From<DataError>>(
+        mut self,
+        others: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
         let writer = self.zip.finish().map_err(|error| DataError::format(&self.path)(error.to_string()))?;
         let file = writer.into_inner().map_err(|error| DataError::io(&self.path)(error.into_error()))?;
-        file.finish().map_err(DataError::io(&self.path))
+        file.sync().map_err(DataError::io(&self.path))?;
+        others()?;
+        Ok(file.finish().map_err(DataError::io(&self.path))?)
     }
 
     /// Adds an array of `shape`, in row-major order.

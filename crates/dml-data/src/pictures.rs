@@ -105,7 +105,8 @@ impl Pictures {
             }
         }
         if rows.is_empty() {
-            let reason = match left_out.first() {
+            // What cannot be read comes last.
+            let reason = match left_out.last() {
                 Some((file, why)) => format!("has no picture that can be read; {}: {why}", file.display()),
                 None if is_list => {
                     "lists no picture; a row with the file and label of each would be right".into()
@@ -192,8 +193,9 @@ fn of_folder(folder: &Path, options: &PictureOptions) -> Result<Listing, DataErr
     listing.folders = listing.take(folder, None)?;
     for folder in listing.folders.clone() {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let class = (name != options.unlabelled).then_some(name.as_str());
-        let why = || "lies in the folder of a class, and is not looked into".to_owned();
+        let is_class = !folder.ends_with(&options.unlabelled);
+        let class = is_class.then_some(name.as_str());
+        let why = || "lies in another folder, and is not looked into".to_owned();
         let inner: Vec<_> = listing.take(&folder, class)?.into_iter().map(|inner| (inner, why())).collect();
         if let (true, Some((path, reason))) = (options.strict, inner.first().cloned()) {
             return Err(DataError::Format { path, reason });
@@ -299,12 +301,12 @@ fn pixels(file: &Path, size: u32, to_grey: bool) -> Result<Vec<u8>, String> {
 fn on_white(picture: DynamicImage) -> DynamicImage {
     let mut pixels = picture.into_rgba8();
     for Rgba([colours @ .., alpha]) in pixels.pixels_mut() {
-        let alpha = u32::from(*alpha);
+        let share = u32::from(std::mem::replace(alpha, 255));
         for value in colours {
-            *value = ((u32::from(*value) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+            *value = ((u32::from(*value) * share + 255 * (255 - share) + 127) / 255) as u8;
         }
     }
-    DynamicImage::ImageRgb8(DynamicImage::ImageRgba8(pixels).into_rgb8())
+    DynamicImage::ImageRgba8(pixels)
 }
 
 /// Pictures of `[height, width, 3]` as rows, channel first; of one channel where all are grey,

@@ -1,6 +1,6 @@
 //! `dml embed`: embeddings of a trained model, for other programs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -47,11 +47,11 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
     }
     let device = device(&arguments.device)?;
     let source = Source::from_env(arguments.offline)?;
+    let model = Model::open(&arguments.model, &source, device)?;
     let csv = out.with_extension("rows.csv");
     for out in [out, &csv] {
-        refuse_overwritten(out, &arguments.model, arguments.images.as_ref())?;
+        refuse_overwritten(out, &arguments.model, &model, arguments.images.as_ref())?;
     }
-    let model = Model::open(&arguments.model, &source, device)?;
     let own = arguments.split.unwrap_or(if model.data.test.is_some() { Split::Test } else { Split::Train });
     // The model's own data may also be named.
     let others = arguments.images.as_ref().filter(|images| !model.is_of(images));
@@ -69,20 +69,25 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
     file.add_f32("embeddings", embeddings.view())?;
     file.add_i64("labels", &labels)?;
     file.add_bool("labelled", &labelled)?;
-    // The npz gets its name last: where it is, both are whole.
-    if let Some(files) = &images.files {
-        let mut rows = csv::Writer::from_writer(Vec::new());
-        rows.write_record(["row", "file", "label"])?;
-        for (row, (file, label)) in files.iter().zip(&labels).enumerate() {
-            rows.write_record([&row.to_string(), file, &label.to_string()])?;
-        }
-        write_aside(&csv, &rows.into_inner()?).with_context(|| csv.display().to_string())?;
-    } else if csv.exists() {
-        // Of other images.
-        std::fs::remove_file(&csv).with_context(|| csv.display().to_string())?;
-    }
-    file.finish()?;
+    file.finish_after(|| write_rows(&csv, images.files.as_deref(), &labels))?;
     let (n, d) = embeddings.dim();
     crate::print(format_args!("{}: {n} embeddings of {d} dimensions", arguments.out.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says which file each row is; where there are no files, a CSV of ours that lies there is of other
+/// embeddings, and goes away.
+fn write_rows(csv: &Path, files: Option<&[String]>, labels: &[i64]) -> Result<()> {
+    const HEADER: [&str; 3] = ["row", "file", "label"];
+    let at = || csv.display().to_string();
+    let Some(files) = files else {
+        let is_ours = std::fs::read_to_string(csv).is_ok_and(|text| text.starts_with(&HEADER.join(",")));
+        return if is_ours { std::fs::remove_file(csv).with_context(at) } else { Ok(()) };
+    };
+    let mut rows = csv::Writer::from_writer(Vec::new());
+    rows.write_record(HEADER)?;
+    for (row, (file, label)) in files.iter().zip(labels).enumerate() {
+        rows.write_record([&row.to_string(), file, &label.to_string()])?;
+    }
+    write_aside(csv, &rows.into_inner()?).with_context(at)
 }

@@ -83,14 +83,14 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
     }
     arguments.how.check()?;
     let recipe = Recipe::read(arguments.recipe.as_deref(), &arguments.set)?;
-    check_recipe(&recipe, &arguments.set)?;
+    // Of so many images its batches and epochs are the largest; of what there is, once it is read.
+    check_recipe(&recipe, &arguments.set, 5000)?;
     let (out, source) = (&arguments.out, Source::from_env(arguments.offline)?);
     let signals = watch_signals()?;
     let mut session = session(arguments, source, &signals)?;
-    let name = data::bring(arguments)?;
+    let name = data::bring(arguments, &recipe)?;
     let dataset = dml_data::load(&beside_model(out, &name), &session.source, true)?;
     data::check_labels(&dataset.train.labels, &arguments.data())?;
-    data::make(out)?;
     let folds = arguments.folds.min(dataset.train.labelled_rows().len());
     let table = trial_of(arguments, &recipe, &dataset, &name, folds)?;
     let n = dataset.train.labels.len();
@@ -191,6 +191,7 @@ fn trial_of(
         None => None,
     };
     let table = whole(epochs)?;
+    data::make(&arguments.out)?;
     write_aside(&path, toml::to_string(&table)?.as_bytes()).with_context(|| path.display().to_string())?;
     Ok(table)
 }
@@ -204,9 +205,9 @@ fn whole(recipe: &Recipe, images: usize, epochs: Option<u32>, name: &str) -> Res
     Ok(canonical(table))
 }
 
-/// Refuses a recipe that is none, for however many images; a wrong call where settings were given.
-fn check_recipe(recipe: &Recipe, settings: &[Setting]) -> Result<()> {
-    let checked = whole(recipe, 1000, None, DATA).map(|_| ());
+/// Refuses a recipe that is none for so many images; a wrong call where settings were given.
+fn check_recipe(recipe: &Recipe, settings: &[Setting], images: usize) -> Result<()> {
+    let checked = whole(recipe, images, None, DATA).map(|_| ());
     checked.map_err(|wrong| if settings.is_empty() { wrong } else { WrongCall(format!("{wrong:#}")).into() })
 }
 

@@ -14,7 +14,7 @@ use crate::train::rows::Rows;
 use crate::{WrongCall, pictures};
 
 /// What of a model is no label or embedding that somebody has put there.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     DATA,
     "data.csv",
     "index.html",
@@ -23,6 +23,7 @@ const PARTS: [&str; 8] = [
     names::RESULT,
     names::RUN,
     names::WEIGHTS,
+    names::LATENT,
 ];
 
 /// Images in the model's shape.
@@ -77,14 +78,18 @@ impl Images {
         let of_set = of_split(&data, split, images)?;
         let rows = Rows::beside(images)?;
         let names = model.class_names();
-        let class = |&label: &i32| {
+        let class = |label: i32| {
             let number = data.class_number(label);
             // Two sets of pictures may number their classes differently.
             let name = rows.as_ref().and_then(|rows| rows.classes.get(&number).cloned());
-            (label >= 0).then(|| name.unwrap_or_else(|| number.to_string()))
+            name.unwrap_or_else(|| number.to_string())
         };
-        let (labels, strangers) = among(&names, of_set.labels.iter().map(class));
-        let pixels = of_set.images.clone();
+        let place = |&label: &i32| {
+            let name = class(label);
+            names.iter().position(|own| *own == name).map_or(-1, |place| place as i32)
+        };
+        let (pixels, labels) = (of_set.images.clone(), of_set.labels.iter().map(place).collect::<Vec<i32>>());
+        let strangers = strangers(&of_set.labels, &labels, class);
         // The CSV lists training images alone.
         let rows = rows.filter(|_| split == Split::Train);
         let files = rows.map(|rows| rows.files).filter(|files| files.len() == of_set.labels.len());
@@ -109,22 +114,19 @@ impl Images {
         let options = PictureOptions { size, channels, ..PictureOptions::default() };
         let read = pictures::read(path, &options)?;
         check_shape(&path.display().to_string(), read.shape, shape)?;
-        let class = |&label: &i32| usize::try_from(label).ok().map(|place| read.classes[place].clone());
-        let (labels, strangers) = among(&model.class_names(), read.labels.iter().map(class));
+        let labels = read.labels_among(&model.class_names());
+        let strangers = strangers(&read.labels, &labels, |label| read.classes[label as usize].clone());
         let files = read.files.iter().map(|file| file.display().to_string()).collect();
         Ok(Self { pixels: read.images, labels, files: Some(files), strangers })
     }
 
-    /// Some of them.
+    /// Some of them, of which none is a stranger.
     pub(crate) fn select(&self, rows: &[usize]) -> Self {
         Self {
             pixels: self.pixels.select(Axis(0), rows),
             labels: rows.iter().map(|&row| self.labels[row]).collect(),
             files: self.files.as_ref().map(|files| rows.iter().map(|&row| files[row].clone()).collect()),
-            strangers: (0..)
-                .zip(rows)
-                .filter_map(|(to, row)| Some((to, self.strangers.get(row)?.clone())))
-                .collect(),
+            strangers: BTreeMap::new(),
         }
     }
 
@@ -137,26 +139,13 @@ impl Images {
     }
 }
 
-/// The places of classes among names, -1 of none and of those that are not among them; and these,
-/// by their rows.
-fn among(
-    names: &[String],
-    classes: impl Iterator<Item = Option<String>>,
-) -> (Vec<i32>, BTreeMap<usize, String>) {
-    let mut strangers = BTreeMap::new();
-    let of_row = |(row, class): (usize, Option<String>)| {
-        let Some(class) = class else { return -1 };
-        let place = names.iter().position(|name| *name == class);
-        place.map_or_else(
-            || {
-                strangers.insert(row, class);
-                -1
-            },
-            |place| place as i32,
-        )
-    };
-    let places = classes.enumerate().map(of_row).collect();
-    (places, strangers)
+/// The classes of rows that have a label, which is none of the model's.
+fn strangers(theirs: &[i32], ours: &[i32], class: impl Fn(i32) -> String) -> BTreeMap<usize, String> {
+    let labels = theirs.iter().zip(ours).enumerate();
+    labels
+        .filter(|(_, (theirs, ours))| **theirs >= 0 && **ours < 0)
+        .map(|(row, (&label, _))| (row, class(label)))
+        .collect()
 }
 
 /// Refuses a word that means nothing here.
@@ -164,21 +153,28 @@ pub(crate) fn refuse_missing(images: &str) -> Result<()> {
     let is_name = || Manifest::builtin().datasets.iter().any(|entry| entry.name == images);
     ensure!(
         Path::new(images).exists() || is_name(),
-        "{images}: is not there; a folder of pictures, a CSV, an npz or a name of `dml data list` would be right"
+        "{images}: is not there; a folder of pictures, a CSV, a picture, an npz or a name of `dml data list` would be right"
     );
     Ok(())
 }
 
-/// Refuses to write over what is read, and over a part of the model.
-pub(crate) fn refuse_overwritten(out: &Path, model: &Path, images: Option<&String>) -> Result<()> {
+/// Refuses to write over images, over the data of a model, over the CSV of either, and over a part
+/// of the model.
+pub(crate) fn refuse_overwritten(
+    out: &Path,
+    directory: &Path,
+    model: &Model,
+    images: Option<&String>,
+) -> Result<()> {
     let place = |path: &Path| path.canonicalize().ok();
     let Some(own) = place(out) else { return Ok(()) };
-    let is_read = images.is_some_and(|images| place(Path::new(images)).as_ref() == Some(&own));
-    let is_part = own.parent() == place(model).as_deref()
-        && PARTS.iter().any(|part| own.file_name().is_some_and(|name| name == *part));
+    let is_own = |path: &Path| place(path).is_some_and(|path| path == own);
+    let sets = [Some(&model.trial.data.name), images].into_iter().flatten().map(Path::new);
+    let is_read = sets.into_iter().any(|set| is_own(set) || is_own(&set.with_extension("csv")));
+    let is_part = PARTS.iter().any(|part| is_own(&directory.join(part)));
     ensure!(
         !is_read && !is_part,
-        "{} would be overwritten, which is read here; use another --out",
+        "{} would be overwritten, which is read or part of the model; use another --out",
         out.display()
     );
     Ok(())

@@ -62,8 +62,8 @@ pub(crate) fn label(arguments: &LabelArguments) -> Result<ExitCode> {
     }
     let device = device(&arguments.device)?;
     let source = Source::from_env(arguments.offline)?;
-    refuse_overwritten(&arguments.out, &arguments.model, arguments.images.as_ref())?;
     let model = Model::open(&arguments.model, &source, device)?;
+    refuse_overwritten(&arguments.out, &arguments.model, &model, arguments.images.as_ref())?;
     let images = match &arguments.images {
         Some(images) => Images::read(images, arguments.split, &model, &source)?,
         None => unlabelled(&model)?,
@@ -173,7 +173,7 @@ fn summary(
         let others = strangers.iter().any(|class| class != first);
         let names = if others { format!("{first} and others") } else { (*first).clone() };
         crate::print(format_args!(
-            "{} are of classes that the model does not have ({names}), and cannot be right",
+            "{} more are in {names}, no class of the model, and are not counted",
             strangers.len()
         ))?;
     }

@@ -10,6 +10,7 @@ use dml_models::{Baseline, Stack, TrainingData, load_weights};
 use dml_store::{TrialResult, names, trial_id};
 use ndarray::{Array2, ArrayView2, Axis};
 use tch::Device;
+use toml::Value;
 
 use crate::train::rows::Rows;
 use crate::train::trial::Trial;
@@ -56,7 +57,9 @@ impl Model {
             Trained::Stack(Box::new(stack))
         };
         let rows = Rows::beside(&trial.data.name)?;
-        check_rows(directory, &trial.data.name, &data, rows.as_ref())?;
+        if table["data"].get("name").and_then(Value::as_str) == Some(DATA) {
+            check_rows(directory, &data, rows.as_ref())?;
+        }
         Ok(Self { id: trial_id(&table), trial, labelled: mask.rows().to_vec(), data, trained, rows })
     }
 
@@ -127,14 +130,14 @@ impl Model {
 }
 
 /// Refuses a model of pictures whose files and classes nobody knows any more.
-fn check_rows(directory: &Path, name: &str, data: &Dataset, rows: Option<&Rows>) -> Result<()> {
-    let own = directory.join(DATA);
-    let is_own =
-        own.canonicalize().is_ok_and(|own| Path::new(name).canonicalize().is_ok_and(|name| name == own));
+fn check_rows(directory: &Path, data: &Dataset, rows: Option<&Rows>) -> Result<()> {
+    let csv = directory.join(DATA).with_extension("csv");
+    // A trial that somebody has written beside a set of that name has neither.
+    let of_fit = csv.exists() || directory.join("index.html").exists();
     ensure!(
-        !is_own || rows.is_some_and(|rows| rows.files.len() == data.train.labels.len()),
+        !of_fit || rows.is_some_and(|rows| rows.files.len() == data.train.labels.len()),
         "{}: is not as `dml fit` has written it, with a row for each picture; the same call of `dml fit` writes it again",
-        own.with_extension("csv").display()
+        csv.display()
     );
     Ok(())
 }

@@ -69,6 +69,7 @@ pub(crate) fn correct(pictures: &mut Pictures, csv: &Path) -> Result<()> {
         of_file.entry(whole(file)).or_default().push(row);
     }
     let folder = csv.parent().unwrap_or(Path::new("."));
+    let mut given: BTreeMap<usize, String> = BTreeMap::new();
     for [file, label] in records(csv, ["file", "label"])? {
         let rows = of_file.get(&whole(Path::new(&file))).or_else(|| of_file.get(&whole(&folder.join(&file))));
         let Some(rows) = rows else {
@@ -80,6 +81,10 @@ pub(crate) fn correct(pictures: &mut Pictures, csv: &Path) -> Result<()> {
             bail!("{csv}: gives {file} the label -1; leave the label empty where there is none");
         }
         for &row in rows {
+            if let Some(other) = given.insert(row, label.to_owned()).filter(|other| other != label) {
+                let csv = csv.display();
+                bail!("{csv}: gives {file} two labels, {other:?} and {label:?}; one would be right");
+            }
             names[row] = Some(label.to_owned()).filter(|name| !name.is_empty());
         }
     }

@@ -176,13 +176,13 @@ fn what_is_not_looked_at_is_named() {
     fs::write(folder.path().join("unlabelled/x.heic"), "no picture").unwrap();
     fs::write(folder.path().join("unlabelled/y"), "no picture").unwrap();
     fs::create_dir(&empty).unwrap();
-    let options = PictureOptions { size: 4, unlabelled: "none".into(), ..PictureOptions::default() };
+    let options = PictureOptions { size: 4, unlabelled: "none/".into(), ..PictureOptions::default() };
     let pictures = Pictures::read(folder.path(), &options).unwrap();
     assert_eq!(pictures.classes, ["left", "right", "unlabelled"]);
     let told = |path: &Path, why: &str| (path.to_owned(), why.to_owned());
     let expected = [
         notes(folder.path()),
-        told(&inner, "lies in the folder of a class, and is not looked into"),
+        told(&inner, "lies in another folder, and is not looked into"),
         told(&folder.path().join("unlabelled"), "holds x.heic and 1 more, whose name ends as no picture's"),
         told(&socket, "is no file"),
         told(&empty, "holds no picture"),
@@ -190,10 +190,7 @@ fn what_is_not_looked_at_is_named() {
     assert_eq!(pictures.left_out, expected);
     let strict = PictureOptions { strict: true, ..PictureOptions::default() };
     let refused = Pictures::read(folder.path(), &strict).unwrap_err().to_string();
-    assert_eq!(
-        refused,
-        format!("{}: lies in the folder of a class, and is not looked into", inner.display())
-    );
+    assert_eq!(refused, format!("{}: lies in another folder, and is not looked into", inner.display()));
 }
 
 #[test]

@@ -8,7 +8,8 @@ use dml_data::files::is_path;
 use dml_data::{Pictures, Source, idx};
 use dml_store::names;
 
-use super::FitArguments;
+use super::recipe::Recipe;
+use super::{FitArguments, check_recipe};
 use crate::WrongCall;
 use crate::pictures;
 use crate::train::images::{is_csv, is_npz, is_pictures, refuse_missing};
@@ -17,7 +18,7 @@ use crate::train::rows::{self, Rows};
 
 /// Makes a data set of pictures, in the model's directory; the name that its trial has for the
 /// data.
-pub(super) fn bring(arguments: &FitArguments) -> Result<String> {
+pub(super) fn bring(arguments: &FitArguments, recipe: &Recipe) -> Result<String> {
     let (data, out) = (&arguments.data(), &arguments.out);
     let begun = out.join(names::TRIAL).exists();
     let page = out.join("index.html");
@@ -27,7 +28,7 @@ pub(super) fn bring(arguments: &FitArguments) -> Result<String> {
         page.display()
     );
     if is_pictures(data) {
-        return of_pictures(arguments, data, begun);
+        return of_pictures(arguments, recipe, data, begun);
     }
     refuse_missing(data)?;
     let corrections = (!arguments.corrections.is_empty()).then_some("--corrections");
@@ -39,13 +40,14 @@ pub(super) fn bring(arguments: &FitArguments) -> Result<String> {
     if is_path(data, "npz") { absolute() } else { Ok(data.clone()) }
 }
 
-fn of_pictures(arguments: &FitArguments, data: &str, begun: bool) -> Result<String> {
+fn of_pictures(arguments: &FitArguments, recipe: &Recipe, data: &str, begun: bool) -> Result<String> {
     let mut read = arguments.how.read(Path::new(data))?;
     for corrections in &arguments.corrections {
         rows::correct(&mut read, corrections)?;
     }
     tell(&read);
     check_labels(&read.labels, data)?;
+    check_recipe(recipe, &arguments.set, read.labels.len())?;
     let out = &arguments.out;
     let npz = out.join(DATA);
     let csv = npz.with_extension("csv");
@@ -59,14 +61,13 @@ fn of_pictures(arguments: &FitArguments, data: &str, begun: bool) -> Result<Stri
         // Files and classes may be called otherwise since, or somebody has changed the CSV.
         pictures::write_rows(&read, &csv)?;
     } else {
-        let is_own = Rows::beside(&npz.display().to_string())?.is_some();
-        for path in [&csv, &npz] {
-            ensure!(
-                is_own || !path.exists(),
-                "{} is there, and of no model; use another --out",
-                path.display()
-            );
-        }
+        // What an interrupted call has left, if anything, is of these pictures.
+        let is_ours = if npz.exists() {
+            is_same(&read, &npz).unwrap_or(false)
+        } else {
+            !csv.exists() || Rows::beside(&npz.display().to_string())?.is_some()
+        };
+        ensure!(is_ours, "{} is there, and of no model of these pictures; use another --out", csv.display());
         make(out)?;
         pictures::write(&read, None, &npz)?;
     }
@@ -83,6 +84,10 @@ fn tell(read: &Pictures) {
     const MOST: usize = 12;
     let count = |label: i32| read.labels.iter().filter(|&&other| other == label).count();
     let of_class = |(label, name): (i32, &String)| format!("{} {name}", count(label));
+    if read.classes.is_empty() {
+        eprintln!("{} images, none with a label", read.labels.len());
+        return;
+    }
     let mut told: Vec<String> = (0..).zip(&read.classes).take(MOST).map(of_class).collect();
     if let Some(more) = read.classes.len().checked_sub(MOST).filter(|&more| more > 0) {
         told.push(format!("{more} more classes"));
@@ -104,11 +109,9 @@ pub(super) fn check_labels(labels: &[i32], data: &str) -> Result<()> {
     classes.dedup();
     let path = Path::new(data);
     match classes.len() {
-        0 if idx::is_idx(path) => {
-            bail!(
-                "{data} has no labelled image; --images {data} --labels FILE, an idx file of labels, would be right"
-            )
-        }
+        0 if idx::is_idx(path) => bail!(
+            "{data} has no labelled image; an idx file of labels of which some are 0 or more, --labels FILE, would be right"
+        ),
         0 if is_csv(path) => {
             bail!(
                 "{data} has no labelled image; give some images of each class the class's name as their label"

@@ -6,7 +6,7 @@ use dml_priors::PriorConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::adam::TrainingConfig;
-use crate::batches::SamplingConfig;
+use crate::batches::{LabelledEpoch, SamplingConfig};
 use crate::distance::DistanceConfig;
 use crate::error::{Checks, ConfigError, refuse};
 use crate::instance::InstanceConfig;
@@ -15,6 +15,7 @@ use crate::model::{Length, ModelConfig};
 use crate::pseudo_labels::PseudoLabelsConfig;
 use crate::reconstruction::ReconstructionConfig;
 use crate::routine::{RoutineConfig, Terms};
+use crate::schedule::Schedule;
 use crate::system::System;
 use crate::views::ViewsConfig;
 
@@ -155,13 +156,16 @@ impl TrainConfig {
     /// Whether two models can be members of one stack: they may differ in seed, labels, learning
     /// rate, alpha, gamma and beta. A model with a cross-batch memory is not stacked: members with
     /// few labels are padded, and padding would take places of their memories. Alone, a model's
-    /// batches go there without padding.
+    /// batches go there without padding. Neither is one whose rate changes over an epoch that is a
+    /// pass over the labelled images, as members have passes of other lengths.
     pub fn stacks_with(&self, other: &Self) -> bool {
+        let rate_is_own = self.training.schedule != Schedule::Constant
+            && self.sampling.labelled_epoch == LabelledEpoch::Pass;
         let shared = |config: &Self| {
             let mut config = Self { seed: 0, routine: config.routine.without_weight(), ..config.clone() };
             (config.training.learning_rate, config.kl.beta) = (0.0, 0.0);
             config
         };
-        self.sampling.memory == 0 && shared(self) == shared(other)
+        self.sampling.memory == 0 && !rate_is_own && shared(self) == shared(other)
     }
 }

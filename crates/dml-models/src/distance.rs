@@ -1,5 +1,12 @@
 //! What the metric loss takes for the distance of two embeddings.
 
+/// What is computed without gradients, which are on again after a panic as well: `tch::no_grad`
+/// leaves them off, and a process goes on with other trials.
+fn without_gradients(compute: impl FnOnce() -> Tensor) -> Tensor {
+    let _guard = no_grad_guard();
+    compute()
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -8,7 +15,7 @@ use std::rc::Rc;
 use dml_geometry::{Decoder, Graph, Rbf, RbfSettings, Refinement, lines_between, lines_of_pairs};
 use dml_losses::LossConfig;
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad_guard};
 
 use crate::error::{Checks, in_range};
 use crate::model::Model;
@@ -194,15 +201,15 @@ impl Geometry {
     ) -> Tensor {
         let segments = self.config.segments;
         let measured = |distances: &Tensor, pairs: &Tensor| {
-            let lengths = no_grad(|| lines_of_pairs(decoder, points, pairs, segments));
+            let lengths = without_gradients(|| lines_of_pairs(decoder, points, pairs, segments));
             let [place, mirrored] = places(pairs, points.size()[1]);
             let flat = distances.flatten(-2, -1);
             flat.index_copy(-1, &place, &lengths).index_copy(-1, &mirrored, &lengths).view_as(distances)
         };
         let distances = match same {
-            None => no_grad(|| lines_between(decoder, points, segments)),
+            None => without_gradients(|| lines_between(decoder, points, segments)),
             Some(same) => {
-                let chords = no_grad(|| lines_between(decoder, points, 1));
+                let chords = without_gradients(|| lines_between(decoder, points, 1));
                 let bounds = measured(&chords, &numbers(&same));
                 let (_, weights) = weighed(of, &bounds);
                 measured(&bounds, &numbers(&changes(&weights).logical_and(&same.logical_not())))

@@ -12,7 +12,8 @@ use crate::error::{Checks, in_range, is_weight};
 pub struct KlConfig {
     /// Weight of the KL term (Higgins et al. 2017), at least 0.
     pub beta: f64,
-    /// Epochs over which the weight grows linearly to `beta`; 0 for none.
+    /// Epochs over which the weight grows linearly to `beta`; 0 for none. Epochs of a first stage
+    /// do not count; those of alternation that are without a KL do.
     pub warm_up_epochs: u32,
     /// Nats a dimension that are free (Kingma et al. 2016), at least 0; held against the sum where
     /// the KL does not fall apart into dimensions (vamp, mixture).
@@ -32,7 +33,7 @@ impl KlConfig {
         ]
     }
 
-    /// The weight of the term in an epoch, of those that have it counted from 1.
+    /// The weight of the term in an epoch, counted from 1 after a first stage without it.
     pub(crate) fn weight(&self, epoch: u32) -> f64 {
         self.beta * warm_up(epoch as usize, self.warm_up_epochs as usize)
     }

@@ -49,10 +49,11 @@ impl Plan {
         } else {
             vec![Vec::new(); n_members]
         };
-        if !unsupervised {
-            factors.truncate(labelled.iter().map(Vec::len).max().unwrap_or(0));
-        }
         let batches = hand_out(labelled, &mut factors);
+        if !unsupervised {
+            let last = factors.iter().rposition(|of_step| of_step.iter().any(|f| f.supervised != 0.0));
+            factors.truncate(last.map_or(0, |last| last + 1));
+        }
         let members = &stack.members;
         let width = |step: usize| batches.iter().map(|of_member| of_member[step].len()).max();
         let widths: Vec<i64> = (0..factors.len()).map(|step| width(step).unwrap_or(0) as i64).collect();

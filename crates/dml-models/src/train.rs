@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tch::{Tensor, no_grad_guard};
 
+use crate::adam::TrainingConfig;
 use crate::convert::unit_range;
 use crate::curves::{Sums, record};
 use crate::error::ConfigError;
@@ -49,10 +50,11 @@ impl Stack {
                 "a stack made for {made_for} cannot be trained on {given}"
             )));
         }
-        let epochs = self.members[0].config.training.epochs;
+        let TrainingConfig { epochs, precision, .. } = self.members[0].config.training;
         if self.epoch >= epochs || self.members.iter().all(|m| m.diverged.is_some()) {
             return Ok(None);
         }
+        precision.check(self.device)?;
         if let Some(components) = self.mixture_due() {
             return Err(ConfigError::conflict(format!(
                 "a mixture of {components} components has to be fitted on the embeddings before the next epoch"

@@ -79,7 +79,7 @@ impl ViewsConfig {
             let draws = drawn(at, DRAWS);
             let sides = [shape.channels, shape.height, shape.width].map(|side| side as i64);
             let size = [draws.size()[0], sides[0], sides[1], sides[2]];
-            let grid = Tensor::affine_grid_generator(&self.maps(&draws), size, false);
+            let grid = Tensor::affine_grid_generator(&self.maps(&draws, shape), size, false);
             // Bilinear, and zeros beyond the edge.
             images.reshape(size).grid_sampler(&grid, 0, 0, false).reshape(images.size())
         };
@@ -96,8 +96,9 @@ impl ViewsConfig {
     }
 
     /// The affine maps of draws `[n, 6]` in ±1, from a place of the view to that of the image, in
-    /// half widths and heights: `[n, 2, 3]`.
-    fn maps(&self, draws: &Tensor) -> Tensor {
+    /// half widths and heights: `[n, 2, 3]`. Turns and shears are those of pixels, whatever the
+    /// proportions.
+    fn maps(&self, draws: &Tensor, shape: ImageShape) -> Tensor {
         let draw = |i: i64, range: f64| draws.select(1, i) * range;
         let (sin, cos) = (draw(0, self.rotation).sin(), draw(0, self.rotation).cos());
         let shear = draw(1, self.shear);
@@ -105,8 +106,9 @@ impl ViewsConfig {
         let [x, y] = [2, 3].map(|i| (draw(i, self.scale) + 1.0).reciprocal());
         // Rotation times shear times scaling, the shift in half sides.
         let row = |a: Tensor, b: Tensor, shift: Tensor| Tensor::stack(&[a, b, shift], 1);
-        let first = row(&cos * &x, (&cos * &shear - &sin) * &y, draw(4, 2.0 * self.shift));
-        let second = row(&sin * &x, (&sin * &shear + &cos) * &y, draw(5, 2.0 * self.shift));
+        let aspect = shape.height as f64 / shape.width as f64;
+        let first = row(&cos * &x, (&cos * &shear - &sin) * &y * aspect, draw(4, 2.0 * self.shift));
+        let second = row(&sin * &x / aspect, (&sin * &shear + &cos) * &y, draw(5, 2.0 * self.shift));
         Tensor::stack(&[first, second], 1)
     }
 }
@@ -153,9 +155,13 @@ mod tests {
                 for row in 0..height {
                     for column in 0..width {
                         let centre = |i: i64, n: i64| (2 * i + 1) as f64 / n as f64 - 1.0;
-                        let (u, v) = (centre(column, width) * x, centre(row, height) * y);
+                        let [half_width, half_height] = [width, height].map(|side| side as f64 / 2.0);
+                        // In pixels from the centre.
+                        let u = centre(column, width) * half_width * x;
+                        let v = centre(row, height) * half_height * y;
                         let (u, v) = (u + shear * v, v);
-                        let (u, v) = (cos * u - sin * v + shift[0], sin * u + cos * v + shift[1]);
+                        let (u, v) = (cos * u - sin * v, sin * u + cos * v);
+                        let (u, v) = (u / half_width + shift[0], v / half_height + shift[1]);
                         let (left, top) =
                             (((u + 1.0) * width as f64 - 1.0) / 2.0, ((v + 1.0) * height as f64 - 1.0) / 2.0);
                         let (a, b) = (left - left.floor(), top - top.floor());

@@ -278,8 +278,11 @@ fn run_group(session: &mut Session, jobs: Vec<Job>) -> Result<Went> {
     let guarded = std::panic::AssertUnwindSafe(|| members::run(session, &able, &masks));
     let (reason, retry) = match std::panic::catch_unwind(guarded) {
         Ok(Ok(())) => return Ok(went),
-        // What the data set is too small for stays too much.
-        Ok(Err(error)) => (format!("{error:#}"), !error.is::<dml_models::ConfigError>()),
+        // What the data set is too small for stays too much, and what cannot be scored stays so.
+        Ok(Err(error)) => {
+            let is_final = error.is::<dml_models::ConfigError>() || error.is::<dml_eval::EvalError>();
+            (format!("{error:#}"), !is_final)
+        }
         Err(panic) => (panic_message(panic.as_ref()), true),
     };
     fail(session, &able, &reason, retry)

@@ -37,7 +37,6 @@ impl Stack {
         device: Device,
     ) -> Result<Self, ConfigError> {
         let first = check_members(&configs, masks, data)?;
-        first.training.precision.check(device)?;
         let mut builder = Builder { precision: first.training.precision, ..Builder::default() };
         let model = Model::new(&mut builder, &first.model, data.shape);
         let objective = declare_objective(&mut builder, &first, data)?;

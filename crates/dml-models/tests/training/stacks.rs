@@ -1,12 +1,45 @@
 //! Members of a stack against models trained alone.
 
 use dml_losses::Center;
-use dml_models::{DistanceConfig, LabelledEpoch, RoutineConfig, Rule, Stack, System, TrainConfig, Way};
+use dml_models::{
+    DistanceConfig, LabelledEpoch, RoutineConfig, Rule, Schedule, Stack, System, TrainConfig, Way,
+};
 use dml_priors::{Estimator, Hypercube, Mixture, PriorConfig, PseudoInputs, Vamp};
 
 use crate::common::{
     conv, data, device, images, neighbours, next_epoch, rows, run, same_bits, stack, trained, trial,
 };
+
+#[test]
+fn a_rate_that_follows_a_members_own_pass_is_not_shared() {
+    let mut config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
+    config.training.schedule = Schedule::OneCycle;
+    assert!(config.stacks_with(&config));
+    config.sampling.labelled_epoch = LabelledEpoch::Pass;
+    assert!(!config.stacks_with(&config));
+    config.training.schedule = Schedule::Constant;
+    assert!(config.stacks_with(&config));
+}
+
+#[test]
+fn a_pass_over_the_labels_is_whole_where_batches_alternate() {
+    let routine = |alpha| RoutineConfig::AlternateBatches { rule: Rule::Mixed, alpha };
+    let seen = |alphas: &[f64]| {
+        let configs = alphas.iter().map(|&alpha| {
+            let mut config = trial(System::DmlAutoencoder, routine(alpha));
+            (config.sampling.labelled_epoch, config.training.epochs) = (LabelledEpoch::Pass, 1);
+            config
+        });
+        let mut stack = stack(configs.collect(), &vec![rows(20); alphas.len()]);
+        run(&mut stack);
+        stack.parameters.tensors.iter().map(|t| t.get(0)).collect::<Vec<_>>()
+    };
+    // Without a weight of the reconstruction nothing but the metric loss moves the encoder.
+    let (alone, beside) = (seen(&[0.0]), seen(&[0.0, 0.5]));
+    for (a, b) in alone.iter().zip(&beside) {
+        assert!((a - b).abs().max().double_value(&[]) < 1e-5, "what the rounding of a stack may change");
+    }
+}
 
 #[test]
 fn a_stack_of_mixed_trials_equals_single_runs() {

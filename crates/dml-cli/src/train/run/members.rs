@@ -61,6 +61,8 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
         }
         return Ok(());
     }
+    // What one member cannot be scored by keeps no result from the others.
+    let mut ended = Ok(());
     for (index, (job, mask)) in jobs.iter().zip(masks).enumerate() {
         let timer = Timer::after(shares[index]);
         let (member, curves) = (Some(Member { stack: &stack, index }), stack.members[index].curves.clone());
@@ -71,13 +73,14 @@ pub(crate) fn run(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()>
             continue;
         }
         save_weights(&stack, index, &job.directory.join(names::WEIGHTS))?;
-        trained.finish(&|images| stack.embed(index, images))?;
+        ended = ended.and(trained.finish(&|images| stack.embed(index, images)));
     }
-    Ok(())
+    ended
 }
 
 /// Scores baselines, which have no epochs.
 fn run_baselines(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()> {
+    let mut ended = Ok(());
     for (job, mask) in jobs.iter().zip(masks) {
         let timer = Timer::after(0.0);
         session.say(&Event::Started { id: job.id.clone(), epochs: 0, resumed_at: 0 });
@@ -86,9 +89,10 @@ fn run_baselines(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()> 
         let embed = |images: ArrayView2<u8>| baseline.embed(images);
         let curves = Curves::new();
         let (member, taken_from, is_new) = (None, None, false);
-        Trained { session, job, mask, timer, curves, member, taken_from, is_new }.finish(&embed)?;
+        let trained = Trained { session, job, mask, timer, curves, member, taken_from, is_new };
+        ended = ended.and(trained.finish(&embed));
     }
-    Ok(())
+    ended
 }
 
 /// The training rows that keep their labels; an error where the data set does not have what the

@@ -23,14 +23,34 @@ pub(crate) fn path(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.jsonl"))
 }
 
-/// Writes the results that a sweep has into `folder`, in the order of its trials; how many.
+/// Writes the results that a sweep has into `folder`, in the order of its trials, beside those that
+/// are kept already of trials that the store has not; how many. Refuses where some are kept of
+/// trials that this sweep has not.
 pub(crate) fn keep(folder: &Path, sweep: &Sweep, store: &RunStore) -> Result<usize> {
     let path = path(folder, &sweep.name);
+    let mut kept = HashMap::new();
+    if path.exists() {
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        for (number, line) in (1..).zip(text.lines()) {
+            let place = || format!("{}, line {number}", path.display());
+            let result: TrialResult = serde_json::from_str(line).with_context(place)?;
+            kept.insert(result.id, line.to_owned() + "\n");
+        }
+    }
     let mut lines = Vec::new();
     for trial in &sweep.trials {
-        if let Some(result) = store.result(&trial.id)? {
-            lines.push(serde_json::to_string(&result)? + "\n");
+        let before = kept.remove(&trial.id);
+        match store.result(&trial.id)? {
+            Some(result) => lines.push(serde_json::to_string(&result)? + "\n"),
+            None => lines.extend(before),
         }
+    }
+    if !kept.is_empty() {
+        bail!(
+            "{} has {} results of trials that this sweep has not; leave --seeds out, or remove the file where the sweep has changed",
+            path.display(),
+            kept.len()
+        );
     }
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     write_aside(&path, lines.concat().as_bytes()).with_context(|| path.display().to_string())?;
@@ -98,6 +118,15 @@ mod tests {
         };
         assert_eq!(bytes(&first, 0), bytes(&second, 0));
         assert_ne!(bytes(&first, 5), bytes(&second, 5), "the store's own result wins");
+
+        let fourth = store("fourth");
+        fourth.add(&sweep.trials[7].table).unwrap();
+        fourth.finish(&result(7, 0.75)).unwrap();
+        assert_eq!(keep(&kept, &sweep, &fourth).unwrap(), 3, "what this store has not stays");
+        let mut fewer = Sweep::find(root, "quick", Some(1)).unwrap();
+        fewer.trials.truncate(7);
+        let refused = keep(&kept, &fewer, &fourth).unwrap_err().to_string();
+        assert!(refused.contains("quick.jsonl has 1 results of trials that this sweep has not"), "{refused}");
         fs::write(path(&kept, "quick"), "{}\n").unwrap();
         let damaged = take(&kept, &sweep, &store("third")).unwrap_err();
         assert!(format!("{damaged:#}").contains("quick.jsonl, line 1: missing field"), "{damaged:#}");

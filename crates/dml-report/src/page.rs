@@ -185,7 +185,7 @@ fn figure(figure: &Figure) -> String {
     });
     let caption = escape_html(&figure.caption);
     format!(
-        "<figure id=\"{}\"><h3>{title}</h3>{picture}<figcaption>{caption}</figcaption></figure>\n",
+        "<figure id=\"figure-{}\"><h3>{title}</h3>{picture}<figcaption>{caption}</figcaption></figure>\n",
         figure.name
     )
 }
@@ -194,7 +194,7 @@ fn table(table: &Table) -> String {
     let open = if table.rows.len() > LONG_TABLE { "" } else { " open" };
     let (title, rows) = (escape_html(&table.title), table.rows.len());
     format!(
-        "<details id=\"{}\"{open}><summary>{title} <small>({rows} rows)</small></summary>\n{}</details>\n",
+        "<details id=\"table-{}\"{open}><summary>{title} <small>({rows} rows)</small></summary>\n{}</details>\n",
         table.name,
         table.html()
     )

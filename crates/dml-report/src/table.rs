@@ -148,9 +148,11 @@ impl Cell {
             let scored: Vec<f64> = trials.iter().filter_map(|t| t.score(score)).collect();
             if trials.iter().any(|t| t.diverged()) {
                 diverged += 1;
+            } else if trials.iter().any(|t| t.result.is_none()) {
+                // A mean over some of them is of something else.
             } else if !scored.is_empty() {
                 values.push(scored.iter().sum::<f64>() / scored.len() as f64);
-            } else if trials.iter().any(|t| t.result.is_some()) {
+            } else {
                 unscored += 1;
             }
         }

@@ -19,6 +19,8 @@ pub(crate) fn order(a: &Value, b: &Value) -> Ordering {
 pub(crate) fn value_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
+        // As it stands: a seed may have more digits than a float.
+        Value::Integer(number) => number.to_string(),
         _ => number(value).map_or_else(|| value.to_string(), |x| x.to_string()),
     }
 }

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use dml_store::{Event, Passed, RunStore};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::log;
@@ -19,7 +18,7 @@ use super::progress::Progress;
 use super::queue::{LARGEST_CHUNK, Queue};
 use super::state::is_claimed;
 use super::stop_early::{self, Outcome, Sent, Tournament};
-use super::worker::{Dml, Message, Worker, how};
+use super::worker::{Dml, Message, Worker, how, signals};
 use crate::experiment::Trial;
 
 /// How often silence and other people's trials are looked at.
@@ -82,7 +81,7 @@ pub(crate) fn run(
     progress: &mut Progress,
 ) -> Result<Ended> {
     let (sender, receiver) = channel();
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot watch for signals")?;
+    let mut signals = Signals::new(signals()).context("cannot watch for signals")?;
     let (handle, from_signals) = (signals.handle(), sender.clone());
     thread::spawn(move || {
         signals.forever().try_for_each(|signal| from_signals.send(Message::Signal(signal)))

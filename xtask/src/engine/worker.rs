@@ -192,6 +192,17 @@ fn lines(pipe: impl Read) -> impl Iterator<Item = String> {
     lines.map(|line| String::from_utf8_lossy(&line).trim_end().to_owned())
 }
 
+/// The signals that ask the engine to stop: a lost terminal is none where it was started to outlive
+/// it, as `nohup` does. (Where there is no /proc, nobody can tell.)
+pub(super) fn signals() -> Vec<i32> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let is_heeded = |signal: &i32| *signal != SIGHUP || ignored >> (SIGHUP - 1) & 1 == 0;
+    [SIGINT, SIGTERM, SIGHUP].into_iter().filter(is_heeded).collect()
+}
+
 /// How a process ended, for a sentence: `was killed by signal 9`.
 pub(crate) fn how(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {

@@ -81,6 +81,10 @@ impl Reader<'_> {
         }
         select_everywhere(&mut file);
         let only_others = file.base.is_empty() && !file.include.is_empty();
+        if only_others && !file.grid.is_empty() {
+            let what = "a grid needs a [base], or extends, beside include".to_owned();
+            mistakes.push(Mistake { line: line_of(&text, &["grid"]), what });
+        }
         // Without its base, what a grid says cannot be judged.
         let mut trials = if only_others || (file.base.is_empty() && !mistakes.is_empty()) {
             vec![]

@@ -46,7 +46,7 @@ pub(super) fn draw(groups: &[Group], x: &str, score: &str) -> Drawn {
     };
     let left_out = left_out_words(all.len() - drawn.len(), "lines")
         .map_or_else(String::new, |words| format!(" {words}"));
-    let diverged = match drawn.iter().flat_map(|(group, _)| &group.trials).filter(|t| t.diverged()).count() {
+    let diverged = match groups.iter().flat_map(|group| &group.trials).filter(|t| t.diverged()).count() {
         0 => String::new(),
         1 => " 1 trial diverged and is left out, which flatters its line.".to_string(),
         n => format!(" {n} trials diverged and are left out, which flatters their line."),

@@ -39,6 +39,8 @@ impl Range<'_> {
 struct Case {
     label: String,
     estimate: Estimate,
+    /// Whether no other trial of it can come.
+    has_ended: bool,
 }
 
 impl Case {
@@ -52,7 +54,9 @@ impl Case {
         let named = named.map(|(key, v)| {
             format!("{} {}", key_text(key), v.as_ref().map_or_else(|| "–".to_string(), value_text))
         });
-        Some(Self { label: named.collect::<Vec<_>>().join(", "), estimate: Estimate::of(&means)? })
+        let has_ended = trials.iter().all(|t| t.score(score).is_some() || t.diverged());
+        let label = named.collect::<Vec<_>>().join(", ");
+        Some(Self { label, estimate: Estimate::of(&means)?, has_ended })
     }
 
     fn text(&self, range: &Range) -> String {
@@ -74,10 +78,10 @@ pub(super) fn check(trials: &[&Evidence], each: &[String], ranks: &Ranks, range:
     let cases = groups.iter().filter_map(|(values, trials)| Case::of(each, values, trials, range.score));
     let (held, failed): (Vec<Case>, Vec<Case>) = cases.partition(|case| range.holds(case.estimate.mean));
     let missing = missing_words(trials, &[range.score]);
-    let fate = match (&failed[..], &missing) {
-        ([], None) => Fate::Held,
-        ([], Some(_)) => Fate::Open,
-        _ => Fate::Failed,
+    let fate = match &missing {
+        _ if failed.iter().any(|case| case.has_ended) => Fate::Failed,
+        Some(_) => Fate::Open,
+        None => Fate::Held,
     };
     let what = format!("the mean {} over seeds is {}", score_text(range.score), range.words());
     let count = format!("In {} of {asked} cases {what}", held.len());

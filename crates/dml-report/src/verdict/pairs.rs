@@ -95,8 +95,14 @@ impl Pairs {
         let mut treatment = Side::new("treatment", of_treatment, Cause::TreatmentDiverged);
         let mut control = Side::new("control", of_control, Cause::ControlDiverged);
         for (signed, stratum) in &strata {
-            let deciding = deciding.iter().filter(|t| signature(t) == *signed).copied();
-            (treatment.deciding, control.deciding) = deciding.partition(|t| is_treated(t));
+            // Each side by its own: the two may be chosen on other trials.
+            let decides = |t: &&Evidence, choose: Option<&ChoiceSpec>| {
+                signature(t) == *signed && choose.is_some_and(|choose| choose.on.matches(t.trial))
+            };
+            let deciding = deciding.iter().copied();
+            treatment.deciding =
+                deciding.clone().filter(|t| is_treated(t) && decides(t, of_treatment)).collect();
+            control.deciding = deciding.filter(|t| !is_treated(t) && decides(t, of_control)).collect();
             for (seed, (controls, treatments)) in stratum {
                 if controls.is_empty() || treatments.is_empty() {
                     continue;

@@ -199,11 +199,12 @@ pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
     sentences.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// Verdicts of one proposal after the other, in the order of the sweep file.
+/// Verdicts of one specification after the other, each with its proposal, in the order of the sweep
+/// file.
 pub(crate) fn by_proposal(verdicts: &[Verdict]) -> Vec<(&str, Vec<&Verdict>)> {
     let mut proposals: Vec<(&str, Vec<&Verdict>)> = Vec::new();
     for verdict in verdicts {
-        match proposals.last_mut().filter(|(proposal, _)| *proposal == verdict.proposal) {
+        match proposals.last_mut().filter(|(_, of)| of[0].name == verdict.name) {
             Some((_, of)) => of.push(verdict),
             None => proposals.push((&verdict.proposal, vec![verdict])),
         }

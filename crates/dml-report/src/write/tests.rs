@@ -96,6 +96,34 @@ fn a_report_of_nothing_yet_is_made_and_says_so() {
 }
 
 #[test]
+fn what_nothing_could_come_of_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::open(&folder.path().join("store")).unwrap();
+    let trials = Synthetic::new(1).expected;
+    let message = |change: fn(&mut ReportSpecs)| {
+        let mut report = report(&trials);
+        change(&mut report.specs);
+        write_report(&report, &store, folder.path()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        message(|s| s.table[0].lower_is_better.push("likelihood.nnl".into())),
+        "table \"table-1\": lower_is_better has \"likelihood.nnl\", which is not among its scores"
+    );
+    let any = |s: &mut ReportSpecs| {
+        let any = "kind = 'range'\nname = 'any'\nsays = 'S'\neach = []\nscore = 'a'";
+        s.prediction = vec![toml::from_str(any).unwrap()];
+    };
+    assert!(message(any).contains("prediction \"any\": any number would be right; at_least, below or both"));
+    let nobody = |s: &mut ReportSpecs| {
+        s.verdict[0].treatment = toml::from_str("'model.system' = 'vea'").unwrap();
+    };
+    assert_eq!(
+        message(nobody),
+        "verdict \"decoder\": no trial of the sweep has the values of its treatment and select"
+    );
+}
+
+#[test]
 fn a_wrong_specification_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let store = RunStore::open(&folder.path().join("store")).unwrap();

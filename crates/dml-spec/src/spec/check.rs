@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dml_store::{flatten, lookup};
 
 use super::{EquivalenceSpec, FigureSpec, PredictionSpec, ReportSpecs, SpecError};
-use crate::select::is_in;
+use crate::select::{Selection, is_in};
 
 impl ReportSpecs {
     /// Whether any part judges, which it may not on what is left after trials were stopped early.
@@ -55,6 +55,7 @@ impl ReportSpecs {
                 )));
             }
         }
+        self.check_selections(trials)?;
         for equivalence in &self.equivalence {
             let named = |why| SpecError(format!("equivalence \"{}\": {why}", equivalence.name));
             equivalence.check(trials).map_err(named)?;
@@ -70,6 +71,11 @@ impl ReportSpecs {
         if let Some((kind, name, classes)) = of_predictions.chain(of_figures).find(|&(.., n)| n < 2) {
             return Err(SpecError(format!("{kind} \"{name}\": classes is {classes}; it must be at least 2")));
         }
+        self.check_tables()?;
+        self.check_bounds()
+    }
+
+    fn check_tables(&self) -> Result<(), SpecError> {
         for table in &self.table {
             if let Some(key) = table.best_within.iter().find(|key| !table.rows.contains(key)) {
                 let name = &table.name;
@@ -77,8 +83,50 @@ impl ReportSpecs {
                     "table \"{name}\": best_within has \"{key}\", which is not among its rows"
                 )));
             }
+            if let Some(score) = table.lower_is_better.iter().find(|score| !table.scores.contains(score)) {
+                let name = &table.name;
+                return Err(SpecError(format!(
+                    "table \"{name}\": lower_is_better has \"{score}\", which is not among its scores"
+                )));
+            }
         }
         Ok(())
+    }
+
+    /// Refuses a range without an end.
+    fn check_bounds(&self) -> Result<(), SpecError> {
+        let is_any =
+            |p: &&PredictionSpec| matches!(p, PredictionSpec::Range { at_least: None, below: None, .. });
+        if let Some(any) = self.prediction.iter().find(is_any) {
+            let name = any.name();
+            return Err(SpecError(format!(
+                "prediction \"{name}\": any number would be right; at_least, below or both are its bounds"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Refuses what compares trials that the sweep does not have, and would vanish from its report.
+    fn check_selections(&self, trials: &[toml::Table]) -> Result<(), SpecError> {
+        let is_met = |selections: &[&Selection]| {
+            trials.is_empty() || trials.iter().any(|trial| selections.iter().all(|s| s.matches(trial)))
+        };
+        for verdict in &self.verdict {
+            for (side, selection) in [("treatment", &verdict.treatment), ("control", &verdict.control)] {
+                if !is_met(&[selection, &verdict.select]) {
+                    let name = &verdict.name;
+                    return Err(SpecError(format!(
+                        "verdict \"{name}\": no trial of the sweep has the values of its {side} and select"
+                    )));
+                }
+            }
+        }
+        match self.equivalence.iter().find(|equivalence| !is_met(&[&equivalence.select])) {
+            Some(EquivalenceSpec { name, .. }) => Err(SpecError(format!(
+                "equivalence \"{name}\": no trial of the sweep has the values of its select"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Kind and name of each part, and the trial keys that it speaks of. What `[ignore]` lists may

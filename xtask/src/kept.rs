@@ -28,21 +28,14 @@ pub(crate) fn path(folder: &Path, name: &str) -> PathBuf {
 /// trials that this sweep has not.
 pub(crate) fn keep(folder: &Path, sweep: &Sweep, store: &RunStore) -> Result<usize> {
     let path = path(folder, &sweep.name);
-    let mut kept = HashMap::new();
-    if path.exists() {
-        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        for (number, line) in (1..).zip(text.lines()) {
-            let place = || format!("{}, line {number}", path.display());
-            let result: TrialResult = serde_json::from_str(line).with_context(place)?;
-            kept.insert(result.id, line.to_owned() + "\n");
-        }
-    }
+    let before = if path.exists() { results(&path)? } else { Vec::new() };
+    let mut kept: HashMap<String, TrialResult> =
+        before.into_iter().map(|result| (result.id.clone(), result)).collect();
     let mut lines = Vec::new();
     for trial in &sweep.trials {
         let before = kept.remove(&trial.id);
-        match store.result(&trial.id)? {
-            Some(result) => lines.push(serde_json::to_string(&result)? + "\n"),
-            None => lines.extend(before),
+        if let Some(result) = store.result(&trial.id)?.or(before) {
+            lines.push(serde_json::to_string(&result)? + "\n");
         }
     }
     if !kept.is_empty() {
@@ -71,13 +64,10 @@ pub(crate) fn take(folder: &Path, sweep: &Sweep, store: &RunStore) -> Result<usi
         if missing.is_empty() || entry.path().extension().is_none_or(|extension| extension != "jsonl") {
             continue;
         }
-        let text = fs::read_to_string(entry.path()).with_context(|| entry.path().display().to_string())?;
-        for (number, line) in (1..).zip(text.lines()) {
-            let place = || format!("{}, line {number}", entry.path().display());
-            let result: TrialResult = serde_json::from_str(line).with_context(place)?;
+        for result in results(&entry.path())? {
             if missing.remove(result.id.as_str()) {
                 if store.add(&result.trial)? != result.id {
-                    bail!("{}: is not the result of trial {}", place(), result.id);
+                    bail!("{}: has no result of trial {}", entry.path().display(), result.id);
                 }
                 taken.insert(result.id.clone(), result);
             }
@@ -85,6 +75,15 @@ pub(crate) fn take(folder: &Path, sweep: &Sweep, store: &RunStore) -> Result<usi
     }
     taken.values().try_for_each(|result| store.finish(result))?;
     Ok(taken.len())
+}
+
+/// The results that a file keeps, in its order.
+fn results(path: &Path) -> Result<Vec<TrialResult>> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let of_line = |(number, line): (usize, &str)| {
+        serde_json::from_str(line).with_context(|| format!("{}, line {number}", path.display()))
+    };
+    (1..).zip(text.lines()).map(of_line).collect()
 }
 
 #[cfg(test)]
@@ -137,6 +136,8 @@ mod tests {
         assert_eq!(path(Path::new("results"), "quick.v2"), Path::new("results/quick.v2.jsonl"));
     }
 
+    /// The ids of trials that people have results of: a change of these throws the results away. A
+    /// key that is added to trials goes into `dml_store::NEUTRAL`, and ids stay.
     #[test]
     fn every_kept_result_is_of_a_trial_of_its_sweep() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -144,11 +145,13 @@ mod tests {
             let name = entry.path().file_stem().unwrap().to_string_lossy().into_owned();
             let sweep = Sweep::find(root, &name, Some(10)).unwrap();
             let ids: HashSet<&str> = sweep.trials.iter().map(|trial| trial.id.as_str()).collect();
-            for line in fs::read_to_string(entry.path()).unwrap().lines() {
-                let result: TrialResult = serde_json::from_str(line).unwrap();
+            for result in results(&entry.path()).unwrap() {
                 assert_eq!(dml_store::trial_id(&result.trial), result.id, "{name}");
                 assert!(ids.contains(result.id.as_str()), "{name}: {}", result.id);
             }
         }
+        let default = Sweep::find(root, "quick", None).unwrap().trials;
+        let kept = results(&path(&root.join(FOLDER), "quick")).unwrap();
+        assert_eq!(kept.len(), default.len(), "the default sweep is made without training");
     }
 }

@@ -5,8 +5,6 @@ mod bench;
 mod engine;
 mod experiment;
 mod fuzz;
-#[cfg(test)]
-mod identities;
 mod invariants;
 mod kept;
 mod libtorch;

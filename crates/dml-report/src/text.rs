@@ -64,5 +64,6 @@ mod tests {
         assert_eq!(score_text("test_folds.random_forest.accuracy"), "random forest accuracy (test folds)");
         assert_eq!(value_text(&Value::Float(10.0)), "10");
         assert_eq!(value_text(&Value::Float(0.01)), "0.01");
+        assert_eq!(value_text(&Value::Integer(1_234_567_890_123_456_789)), "1234567890123456789");
     }
 }

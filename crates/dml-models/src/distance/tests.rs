@@ -1,6 +1,6 @@
 use dml_data::ImageShape;
 use dml_losses::{Contrastive, Distance, LossConfig, Mining, Nca, Triplet};
-use tch::Kind;
+use tch::{Device, Kind};
 
 use super::*;
 use crate::layers::Builder;
@@ -200,4 +200,12 @@ fn ways_along_the_graph_are_no_shorter_than_the_geodesics_they_lead_to() {
         let apart = (one - refined.where_self(&chosen, &distances)).abs().max().double_value(&[]);
         assert!(apart < 1e-9, "{row}, {column}: {apart}");
     }
+}
+
+#[test]
+fn gradients_are_on_again_after_a_panic() {
+    let panicked = std::panic::catch_unwind(|| without_gradients(|| panic!("of LibTorch")));
+    assert!(panicked.is_err());
+    let x = Tensor::ones([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    assert!((&x + 1.0).requires_grad());
 }

@@ -97,6 +97,28 @@ fn a_baseline_without_any_of_the_scores_is_no_row_and_a_model_without_them_is() 
 }
 
 #[test]
+fn a_seed_counts_with_all_its_trials_or_not_at_all() {
+    let mut synthetic = Synthetic::new(3);
+    let over_alpha = TableSpec {
+        rows: vec!["data.labelled_percent".into(), "model.system".into()],
+        published: None,
+        ..spec()
+    };
+    let of_autoencoder = |synthetic: &Synthetic| {
+        let cell = &build_of(&over_alpha, synthetic).rows[1].cells[0];
+        (cell.ours.unwrap().n, cell.asked)
+    };
+    assert_eq!(of_autoencoder(&synthetic), (3, 3));
+    let place = synthetic.results.iter().position(|result| {
+        let (system, alpha) = (&result.trial["model"]["system"], &result.trial["routine"]["alpha"]);
+        let percent = result.trial["data"]["labelled_percent"].as_float();
+        (system.as_str(), alpha.as_float(), percent) == (Some("dml_autoencoder"), Some(1.0), Some(0.1))
+    });
+    synthetic.results.remove(place.unwrap());
+    assert_eq!(of_autoencoder(&synthetic), (2, 3));
+}
+
+#[test]
 fn what_diverged_is_no_best_and_not_compared_with_it() {
     let marks = |diverged: &[&str]| {
         let mut synthetic = Synthetic::new(3);

@@ -87,6 +87,29 @@ fn the_control_can_be_tuned_as_the_treatment_is() {
 }
 
 #[test]
+fn sides_that_choose_on_other_trials_choose_each_on_its_own() {
+    let mut synthetic = tuned_on_validation();
+    // The split that the control is chosen on likes the treatment's other alpha, and by far.
+    for result in synthetic.results.clone() {
+        let mut trial = result.trial.clone();
+        if trial["evaluation"]["split"].as_str() == Some("validation") {
+            trial.insert("evaluation".into(), toml::Value::Table("split = 'other'".parse().unwrap()));
+            let accuracy = if trial["routine"]["alpha"].as_float() == Some(1.0) { 1.0 } else { 0.0 };
+            let scores = Scores::from([("test_folds.knn.accuracy".into(), accuracy)]);
+            let (id, outcome) = (trial_id(&trial), Outcome::scored(scores));
+            synthetic.results.push(TrialResult { id, trial: trial.clone(), outcome, ..result });
+            synthetic.expected.push(trial);
+        }
+    }
+    let both = choosing()
+        + "\nchoose_control = { keys = ['routine.alpha'], by = 'test_folds.knn.accuracy', on = { 'evaluation.split' = 'other' } }";
+    let verdict = verdicts(&both, &synthetic).remove(0);
+    assert_eq!(verdict.pairs, 2);
+    assert!((verdict.difference.unwrap().mean + 0.1).abs() < 1e-12, "{:?}", verdict.difference);
+    assert!(verdict.choice.contains("alpha 0.5 in 2 of 2"), "{}", verdict.choice);
+}
+
+#[test]
 fn where_no_trial_is_like_the_judged_ones_nothing_decides_and_nothing_is_said_to_have_diverged() {
     let mut synthetic = tuned_on_validation();
     let is_of_validation = |trial: &Table| trial["evaluation"]["split"].as_str() == Some("validation");

@@ -5,7 +5,6 @@ mod anova;
 mod factorial;
 mod words;
 
-use crate::error::ReportError;
 use crate::evidence::{Evidence, Ranks};
 use crate::text::key_text;
 use anova::{Anova, Draws};
@@ -60,21 +59,18 @@ impl Sum<'_> {
 }
 
 impl Effects {
-    /// Analyses the trials of a specification.
-    ///
-    /// # Errors
-    /// When the sweep's trials are no full factorial of the factors, or `order` or `bar` makes no
-    /// sense. Results that are missing are none: the analysis then says so.
-    pub(crate) fn build(spec: &EffectsSpec, trials: &[Evidence], ranks: &Ranks) -> Result<Self, ReportError> {
-        let factorial = Factorial::of(spec, trials, ranks)?;
+    /// Analyses the trials of a specification, which its check has passed, so that they are a full
+    /// factorial of the factors. Results may be missing: the analysis then says so.
+    pub(crate) fn build(spec: &EffectsSpec, trials: &[Evidence], ranks: &Ranks) -> Self {
+        let factorial = Factorial::of(spec, trials, ranks);
         let (name, title) = (spec.name.clone(), spec.title.clone());
         let mut effects = Self { name, title, rows: Vec::new(), together: None, notes: Vec::new() };
         effects.notes.extend(factorial.missing_words(&spec.score));
         let blocks = factorial.scores(&spec.score);
-        let anova = Anova::new(&factorial.levels(), spec.order);
+        let anova = Anova::new(factorial.levels(), spec.order);
         let Some(draws) = Draws::of(&anova, &blocks) else {
             effects.notes.push(words::nothing(&spec.score, blocks.len()));
-            return Ok(effects);
+            return effects;
         };
         let sum = Sum { draws: &draws };
         let n_named = anova.effects.len();
@@ -94,7 +90,7 @@ impl Effects {
         effects.together = enough.last().copied();
         let seeds = words::Seeds { whole: blocks.len(), asked: factorial.n_seeds() };
         effects.notes.extend(words::notes(spec, &effects.rows, &seeds, &enough));
-        Ok(effects)
+        effects
     }
 }
 

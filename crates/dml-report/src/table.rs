@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Value;
 
-use crate::ReportError;
 use crate::estimate::{Estimate, SCOPE};
 use crate::evidence::{Evidence, Keyed, Ranks, label, varying_keys};
 use crate::published::Published;
@@ -76,16 +75,8 @@ pub(crate) enum Mark {
 
 impl Table {
     /// Makes the table of a specification. Trials without a result are holes.
-    ///
-    /// # Errors
-    /// When the specification names a published table that does not exist.
-    pub(crate) fn build(
-        spec: &TableSpec,
-        baselines: &Selection,
-        trials: &[Evidence],
-        ranks: &Ranks,
-    ) -> Result<Self, ReportError> {
-        let published = spec.published.as_deref().map(Published::load).transpose()?;
+    pub(crate) fn build(spec: &TableSpec, baselines: &Selection, trials: &[Evidence], ranks: &Ranks) -> Self {
+        let published = spec.published.as_deref().and_then(Published::load);
         let mut groups: BTreeMap<String, (Keyed, bool, Vec<&Evidence>)> = BTreeMap::new();
         for trial in trials {
             let baseline = !baselines.0.is_empty() && baselines.matches(trial.trial);
@@ -131,7 +122,7 @@ impl Table {
             notes: Vec::new(),
         };
         table.notes = notes(spec, missing, &table.rows, left_out, &mixed);
-        Ok(table)
+        table
     }
 }
 

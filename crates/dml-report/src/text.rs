@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use dml_spec::number;
+pub(crate) use dml_spec::value_text;
 use toml::Value;
 
 /// Numbers in their order, before everything else in the order of its text.
@@ -15,22 +16,15 @@ pub(crate) fn order(a: &Value, b: &Value) -> Ordering {
     }
 }
 
-/// A value as people write it: strings bare, `10.0` as `10`.
-pub(crate) fn value_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        // As it stands: a seed may have more digits than a float.
-        Value::Integer(number) => number.to_string(),
-        _ => number(value).map_or_else(|| value.to_string(), |x| x.to_string()),
-    }
-}
-
-/// A key as people read it: `model.latent_dim` as `latent dim`, `prior.kind` as `prior`.
+/// A key as people read it: `model.latent_dim` as `latent dim`, `prior.kind` as `prior`, and
+/// `instance.weight` whole, as a word that says too little alone.
 pub(crate) fn key_text(key: &str) -> String {
-    let parts: Vec<&str> = key.split('.').collect();
-    let last = parts[parts.len() - 1];
-    let shown = if matches!(last, "kind" | "name") { parts[parts.len().saturating_sub(2)] } else { last };
-    shown.replace('_', " ")
+    let shown = match key.rsplit_once('.') {
+        Some((table, "kind" | "name")) => table.rsplit('.').next().unwrap_or(table),
+        Some((_, "weight")) | None => key,
+        Some((_, last)) => last,
+    };
+    shown.replace(['_', '.'], " ")
 }
 
 /// A score as people read it: `test_folds.knn.accuracy` as `knn accuracy (test folds)`,
@@ -57,13 +51,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_and_values_read_well() {
+    fn keys_and_scores_read_well() {
         assert_eq!(key_text("model.latent_dim"), "latent dim");
         assert_eq!(key_text("prior.kind"), "prior");
+        assert_eq!(key_text("model.encoder.kind"), "encoder");
         assert_eq!(key_text("seed"), "seed");
+        assert_eq!(key_text("instance.weight"), "instance weight");
+        assert_eq!(key_text("reconstruction.weight"), "reconstruction weight");
         assert_eq!(score_text("test_folds.random_forest.accuracy"), "random forest accuracy (test folds)");
-        assert_eq!(value_text(&Value::Float(10.0)), "10");
-        assert_eq!(value_text(&Value::Float(0.01)), "0.01");
-        assert_eq!(value_text(&Value::Integer(1_234_567_890_123_456_789)), "1234567890123456789");
     }
 }

@@ -30,17 +30,14 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
     let specs = &report.specs;
     let trials = join(&results, report.expected, &specs.ignore);
     let ranks = Ranks::of(&trials);
-    let tables: Vec<Table> = specs
-        .table
-        .iter()
-        .map(|spec| Table::build(spec, &specs.baselines, &trials, &ranks))
-        .collect::<Result<_, _>>()?;
+    let tables: Vec<Table> =
+        specs.table.iter().map(|spec| Table::build(spec, &specs.baselines, &trials, &ranks)).collect();
     let unjudged = (report.stopped > 0 && specs.judge()).then_some(UNJUDGED);
     let judging = if unjudged.is_none() { specs } else { &ReportSpecs::default() };
     let judged = verdict::judge(&judging.verdict, &judging.equivalence, &trials, &ranks);
     let predictions = prediction::check(&judging.prediction, &trials, &ranks);
     let effects = judging.effects.iter().map(|spec| Effects::build(spec, &trials, &ranks));
-    let effects: Vec<Effects> = effects.collect::<Result<_, _>>()?;
+    let effects: Vec<Effects> = effects.collect();
     let drawn = specs.figure.iter().map(|spec| figure::draw(spec, &trials, &ranks, store));
     let figures: Vec<Figure> =
         effects.iter().map(figure::draw_effects).chain(drawn).collect::<Result<_, _>>()?;

@@ -17,8 +17,8 @@ mod select;
 mod spec;
 
 pub use request::Request;
-pub use select::{Selection, alternatives, is_in, number, same};
+pub use select::{Selection, alternatives, is_in, number, same, value_text};
 pub use spec::{
-    ChoiceSpec, EffectsSpec, EquivalenceSpec, FigureSpec, Ignore, PredictionSpec, ReportSpecs, SpecError,
-    TableSpec, VerdictSpec,
+    ChoiceSpec, EffectsSpec, EquivalenceSpec, FigureSpec, Ignore, PUBLISHED, PredictionSpec, ReportSpecs,
+    SpecError, TableSpec, VerdictSpec,
 };

@@ -36,6 +36,16 @@ pub fn number(value: &Value) -> Option<f64> {
     value.as_float().or_else(|| value.as_integer().map(|i| i as f64))
 }
 
+/// A value as people write it: strings bare, `10.0` as `10`.
+pub fn value_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        // As it stands: a seed may have more digits than a float.
+        Value::Integer(number) => number.to_string(),
+        _ => number(value).map_or_else(|| value.to_string(), |x| x.to_string()),
+    }
+}
+
 /// Whether two values are equal, integers and floats as numbers.
 pub fn same(a: &Value, b: &Value) -> bool {
     match (number(a), number(b)) {
@@ -65,5 +75,12 @@ mod tests {
         assert!(!selection("a = 10\n'b.c' = 'y'").matches(&trial));
         assert!(!selection("'b.d' = 'y'").matches(&trial));
         assert!(selection("a = 10\n'b.c' = 'y'").matches_but_for(&trial, |key| key == "b.c"));
+    }
+
+    #[test]
+    fn values_read_well() {
+        assert_eq!(value_text(&Value::Float(10.0)), "10");
+        assert_eq!(value_text(&Value::Float(0.01)), "0.01");
+        assert_eq!(value_text(&Value::Integer(1_234_567_890_123_456_789)), "1234567890123456789");
     }
 }

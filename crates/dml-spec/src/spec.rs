@@ -2,6 +2,7 @@
 //! `[[prediction]]`, `[[effects]]` and `[[figure]]`.
 
 mod check;
+mod factorial;
 mod figure;
 mod prediction;
 
@@ -45,6 +46,10 @@ pub struct ReportSpecs {
     pub figure: Vec<FigureSpec>,
 }
 
+/// The published tables, all of Safir et al. (2022), by the names that a table's `published` knows.
+pub const PUBLISHED: [&str; 5] =
+    ["table-1-mnist", "table-2-organamnist", "table-3", "table-4-mnist", "metric-vae-losses"];
+
 /// A table: which trials, what names a row, which scores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +58,7 @@ pub struct TableSpec {
     pub name: String,
     /// One line.
     pub title: String,
-    /// A published table to stand beside ours, by its name, as `table-1-mnist`.
+    /// A published table to stand beside ours, by its name in [`PUBLISHED`].
     pub published: Option<String>,
     /// Which trials.
     #[serde(default)]

@@ -4,7 +4,7 @@ use dml_data::random::keyed;
 use rand::Rng as _;
 
 use super::Share;
-use crate::bootstrap::{N_DRAWS, percentile_interval};
+use crate::bootstrap::{self, N_DRAWS};
 
 /// Less than this is rounding: the score does not vary.
 const ROUNDING: f64 = 1e-18;
@@ -101,6 +101,7 @@ impl Margin {
 
 /// The shares of all blocks, and of draws of as many of them with replacement.
 pub(super) struct Draws {
+    n_blocks: usize,
     all: Vec<f64>,
     drawn: Vec<Vec<f64>>,
 }
@@ -114,12 +115,15 @@ impl Draws {
         let mut draw =
             || -> Vec<&[f64]> { every.iter().map(|_| every[random.gen_range(0..every.len())]).collect() };
         let n = if every.len() > 1 { N_DRAWS } else { 0 };
-        Some(Self { all, drawn: (0..n).filter_map(|_| anova.shares(&draw())).collect() })
+        let n_blocks = every.len();
+        Some(Self { n_blocks, all, drawn: (0..n).filter_map(|_| anova.shares(&draw())).collect() })
     }
 
-    /// What `of` makes of the shares, with its 95% percentile interval.
+    /// What `of` makes of the shares, with its 95% interval, which stays between 0 and 1.
     pub(super) fn share(&self, of: impl Fn(&[f64]) -> f64) -> Share {
-        let interval = percentile_interval(self.drawn.iter().map(|shares| of(shares)).collect());
-        Share { share: of(&self.all), interval }
+        let share = of(&self.all);
+        let drawn = self.drawn.iter().map(|shares| of(shares)).collect();
+        let interval = bootstrap::interval(drawn, share, self.n_blocks);
+        Share { share, interval: interval.map(|(low, high)| (low.max(0.0), high.min(1.0))) }
     }
 }

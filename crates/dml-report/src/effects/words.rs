@@ -28,7 +28,7 @@ pub(super) fn notes(spec: &EffectsSpec, rows: &[Effect], seeds: &Seeds, enough: 
     let intervals = match seeds {
         1 => "One seed: there are no intervals.".to_string(),
         _ => format!(
-            "Intervals: 95%, percentiles of {N_DRAWS} draws of the {seeds} seeds with replacement, not corrected for being many."
+            "Intervals: 95%, percentiles of {N_DRAWS} draws of the {seeds} seeds with replacement, drawn out as so few seeds call for (Hesterberg 2015), not corrected for being many."
         ),
     };
     let read = format!(

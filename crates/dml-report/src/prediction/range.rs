@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Fate, missing_words};
 use crate::estimate::Estimate;
 use crate::evidence::{Evidence, Keyed, Ranks, group};
-use crate::text::{key_text, score_text, value_text};
+use crate::text::{case_text, score_text};
 
 /// Where the mean of a score should lie.
 pub(super) struct Range<'s> {
@@ -50,13 +50,8 @@ impl Case {
             seeds.entry(trial.seed()).or_default().push(score);
         }
         let means: Vec<f64> = seeds.values().map(|v| v.iter().sum::<f64>() / v.len() as f64).collect();
-        let named = keys.iter().zip(values);
-        let named = named.map(|(key, v)| {
-            format!("{} {}", key_text(key), v.as_ref().map_or_else(|| "–".to_string(), value_text))
-        });
         let has_ended = trials.iter().all(|t| t.score(score).is_some() || t.diverged());
-        let label = named.collect::<Vec<_>>().join(", ");
-        Some(Self { label, estimate: Estimate::of(&means)?, has_ended })
+        Some(Self { label: case_text(keys, values), estimate: Estimate::of(&means)?, has_ended })
     }
 
     fn text(&self, range: &Range) -> String {

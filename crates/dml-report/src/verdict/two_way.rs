@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use dml_data::random::keyed;
-use dml_eval::statistics::{mean, percentile_expansion};
+use dml_eval::statistics::mean;
 use rand::Rng as _;
 use rayon::prelude::*;
 
-use crate::bootstrap::{N_DRAWS, percentile_interval};
-use crate::estimate::CONFIDENCE;
+use crate::bootstrap::{self, N_DRAWS};
 use crate::evidence::Evidence;
 
 /// What decides which images a trial is scored on, beside the data themselves.
@@ -55,9 +54,8 @@ fn shares(trials: &[&Evidence], readout: &str) -> Option<Vec<f64>> {
 /// The 95% interval for the mean difference where both seeds and test images could have been
 /// others: percentiles of the means of draws of both, as many as there are, with replacement (the
 /// pigeonhole bootstrap of Owen 2007). A draw has the same images for all its seeds and both sides,
-/// as they have in the sweep. Its percentiles are drawn out by what so few seeds call for
-/// ([`percentile_expansion`]), so that of images which are all alike the interval is about that of
-/// Student.
+/// as they have in the sweep. Its percentiles are drawn out by what so few seeds call for, so that
+/// of images which are all alike the interval is about that of Student.
 ///
 /// Every image weighs the same. The accuracy of folds is a mean over folds, whose sizes differ by
 /// one image, so the middle of the interval may be off from their difference by that little.
@@ -69,10 +67,8 @@ fn shares(trials: &[&Evidence], readout: &str) -> Option<Vec<f64>> {
 /// more.
 pub(super) fn interval(pairs: &[(&str, &ByImage)]) -> Option<(f64, f64)> {
     let seeds = by_seed(pairs)?;
-    let expansion = percentile_expansion(seeds.len(), CONFIDENCE)?;
     let middle = mean(&seeds.iter().map(|seed| mean(seed)).collect::<Vec<_>>());
-    let (low, high) = percentile_interval(draws(&seeds))?;
-    Some((middle + expansion * (low - middle), middle + expansion * (high - middle)))
+    bootstrap::interval(draws(&seeds), middle, seeds.len())
 }
 
 /// The differences by image of each seed, means over its pairs.
@@ -111,9 +107,10 @@ fn draws(seeds: &[Vec<f64>]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use dml_eval::statistics::{standard_deviation, t_interval};
+    use dml_eval::statistics::{percentile_expansion, standard_deviation, t_interval};
 
     use super::*;
+    use crate::estimate::CONFIDENCE;
 
     fn near(a: f64, b: f64, tolerance: f64) {
         assert!((a - b).abs() <= tolerance, "{a} is not {b}, within {tolerance}");

@@ -175,7 +175,9 @@ fn a_wrong_specification_is_named() {
         s.prediction = vec![toml::from_str(theorem).unwrap()];
     };
     assert_eq!(message(theorem), "prediction \"theorem\": classes is 0; it must be at least 2");
-    assert!(message(|s| s.table[0].published = Some("table-7".into())).contains("no such published table"));
+    assert!(message(|s| s.table[0].published = Some("table-7".into())).contains(
+        "published is \"table-7\", and no published table has that name; there are table-1-mnist,"
+    ));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dml_store::{flatten, lookup};
 
-use super::{EquivalenceSpec, FigureSpec, PredictionSpec, ReportSpecs, SpecError};
+use super::{EquivalenceSpec, FigureSpec, PUBLISHED, PredictionSpec, ReportSpecs, SpecError};
 use crate::select::{Selection, is_in};
 
 impl ReportSpecs {
@@ -60,6 +60,10 @@ impl ReportSpecs {
             let named = |why| SpecError(format!("equivalence \"{}\": {why}", equivalence.name));
             equivalence.check(trials).map_err(named)?;
         }
+        for effects in &self.effects {
+            let named = |why| SpecError(format!("effects \"{}\": {why}", effects.name));
+            effects.check(trials).map_err(named)?;
+        }
         let of_predictions = self.prediction.iter().filter_map(|prediction| match prediction {
             PredictionSpec::Information { name, classes, .. } => Some(("prediction", name, *classes)),
             PredictionSpec::Range { .. } => None,
@@ -77,6 +81,14 @@ impl ReportSpecs {
 
     fn check_tables(&self) -> Result<(), SpecError> {
         for table in &self.table {
+            if let Some(published) =
+                table.published.as_ref().filter(|name| !PUBLISHED.contains(&name.as_str()))
+            {
+                let (name, known) = (&table.name, PUBLISHED.join(", "));
+                return Err(SpecError(format!(
+                    "table \"{name}\": published is \"{published}\", and no published table has that name; there are {known}"
+                )));
+            }
             if let Some(key) = table.best_within.iter().find(|key| !table.rows.contains(key)) {
                 let name = &table.name;
                 return Err(SpecError(format!(

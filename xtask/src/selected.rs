@@ -25,6 +25,11 @@ pub(crate) struct Selected {
     pub store: Option<PathBuf>,
 }
 
+/// A word of a command line as a shell reads it.
+pub(crate) fn quoted(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| word.into(), Cow::into_owned)
+}
+
 impl Selected {
     /// Reads the sweep and opens the store, which takes in what the checkout keeps of the sweep's
     /// results.
@@ -40,7 +45,6 @@ impl Selected {
 
     /// The same selection as words of a command line, quoted for a shell.
     pub(crate) fn words(&self) -> Vec<String> {
-        let quoted = |word: &str| shlex::try_quote(word).map_or_else(|_| word.into(), Cow::into_owned);
         let mut words = vec![quoted(&self.name)];
         words.extend(self.seeds.map(|n| format!("--seeds {n}")));
         words

@@ -162,7 +162,9 @@ impl Session<'_> {
             workers: self.arguments.jobs(),
             estimate: self.estimate(standings, &to_run),
         };
-        let begin = |settings| Tournament::begin(settings, &self.sweep.name, &self.store, &to_run);
+        let begin = |settings| {
+            Tournament::begin(settings, &self.sweep.name, &self.store, &self.sweep.trials, &to_run)
+        };
         let tournament = early.map(begin).transpose()?;
         if tournament.as_ref().is_some_and(Tournament::is_over) {
             return Ok(None);

@@ -2,10 +2,12 @@
 //! later. The history of the repository says it, by commit.
 //!
 //! A comparison is a verdict, an equivalence, a prediction or an analysis of effects, as the sweep
-//! file has it now but for its prose: one that was changed is another. Not looked at are the number
-//! of seeds, and a `[select]` that comes from a file which this one extends. What a comparison
-//! judges is known as soon as each of its sides has a result: in the store, which knows the second,
-//! or in a commit of `results/`. Of a result that was somewhere else before, no commit tells.
+//! file has it now but for its prose: one that was changed is another. Not looked at are the trials
+//! that the file asks for (its base, its grids and the number of seeds), so that one which was
+//! taken away goes unnoticed, and a `[select]` that comes from a file which this one extends. What
+//! a comparison judges is known as soon as each of its sides has a result: in the store, which
+//! knows the second, or in a commit of `results/`. Of a result that was somewhere else before, no
+//! commit tells.
 
 mod history;
 
@@ -78,7 +80,7 @@ pub(crate) fn words(sweep: &Sweep, store: &RunStore) -> String {
         Some(last) if sentences.is_empty() => {
             let last = last.words();
             format!(
-                "All that is compared here was committed before its first results were, the last of {n} in {last}."
+                "All that is compared here was committed before its first results were, the last of {n} in {last}; whether the sweep had these trials then is not looked at."
             )
         }
         _ => sentences.join(" "),

@@ -88,7 +88,11 @@ impl Effects {
         let enough = (1..=n_named).map(|n| sum.of(&order[..n]));
         let enough: Vec<Share> = enough.collect();
         effects.together = enough.last().copied();
-        let seeds = words::Seeds { whole: blocks.len(), asked: factorial.n_seeds() };
+        let seeds = words::Seeds {
+            whole: blocks.len(),
+            asked: factorial.n_seeds(),
+            diverged: factorial.n_diverged(),
+        };
         effects.notes.extend(words::notes(spec, &effects.rows, &seeds, &enough));
         effects
     }

@@ -152,6 +152,43 @@ pub(crate) fn varying_keys(trials: &[&Evidence]) -> Vec<String> {
     first.leaves.keys().filter(|key| *key != SEED && differs(key)).cloned().collect()
 }
 
+/// What the seeds of some trials have of a score.
+pub(crate) struct Seeds {
+    /// One mean a seed, of those whose trials have all ended well and of which one has the score.
+    pub(crate) means: Vec<f64>,
+    /// Seeds there are.
+    pub(crate) asked: usize,
+    /// Those of which a trial diverged.
+    pub(crate) diverged: usize,
+    /// Those that ended well but were not scored this way.
+    pub(crate) unscored: usize,
+}
+
+impl Seeds {
+    /// The unit is the seed: trials of one seed (as a baseline that ran once for each latent
+    /// dimension) count once, with their mean. A mean over some of a seed's trials is of something
+    /// else, so a seed with a trial that diverged or has no result counts with none.
+    pub(crate) fn of(trials: &[&Evidence], score: &str) -> Self {
+        let mut seeds: BTreeMap<String, Vec<&Evidence>> = BTreeMap::new();
+        for trial in trials {
+            seeds.entry(trial.seed()).or_default().push(trial);
+        }
+        let mut of = Self { means: Vec::new(), asked: seeds.len(), diverged: 0, unscored: 0 };
+        for trials in seeds.values() {
+            let scored: Vec<f64> = trials.iter().filter_map(|t| t.score(score)).collect();
+            if trials.iter().any(|t| t.diverged()) {
+                of.diverged += 1;
+            } else if trials.iter().any(|t| t.result.is_none()) {
+            } else if scored.is_empty() {
+                of.unscored += 1;
+            } else {
+                of.means.push(scored.iter().sum::<f64>() / scored.len() as f64);
+            }
+        }
+        of
+    }
+}
+
 /// The values of a group's keys in one line.
 pub(crate) fn label(values: &[Option<Value>]) -> String {
     values

@@ -160,6 +160,16 @@ fn varying_words(groups: &[Group], shown: &[String]) -> String {
     }
 }
 
+/// Says of how many trials there is no result yet; empty of none.
+fn missing_words<'g, 't: 'g, 'a: 't>(groups: impl IntoIterator<Item = &'g Group<'t, 'a>>) -> String {
+    let trials = groups.into_iter().flat_map(|group| &group.trials);
+    match trials.filter(|trial| trial.result.is_none()).count() {
+        0 => String::new(),
+        1 => " 1 trial has no result yet.".to_string(),
+        n => format!(" {n} trials have no result yet."),
+    }
+}
+
 fn left_out_words(n: usize, what: &str) -> Option<String> {
     (n > 0).then(|| format!("{n} further {what} are left out."))
 }

@@ -1,11 +1,12 @@
 //! The published numbers, compiled in: headers are dotted trial keys and score names, so that they
 //! join by themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dml_spec::number;
 use dml_store::lookup;
 
+use crate::evidence::Evidence;
 use crate::text::value_text;
 
 const FILES: [(&str, &str); 5] = [
@@ -44,6 +45,12 @@ impl Published {
             self.cells(row)
                 .all(|(key, cell)| is_score(key) || lookup(trial, key).is_some_and(|value| says(cell, value)))
         })
+    }
+
+    /// The row that speaks of all these trials, if one does.
+    pub(crate) fn row_of_all(&self, trials: &[&Evidence]) -> Option<usize> {
+        let rows: BTreeSet<Option<usize>> = trials.iter().map(|t| self.row_of(t.trial)).collect();
+        if rows.len() == 1 { rows.into_iter().next()? } else { None }
     }
 
     /// The published numbers of a row, as printed, by score name.

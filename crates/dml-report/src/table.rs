@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::Value;
 
 use crate::estimate::{Estimate, SCOPE};
-use crate::evidence::{Evidence, Keyed, Ranks, label, varying_keys};
+use crate::evidence::{Evidence, Keyed, Ranks, Seeds, label, varying_keys};
 use crate::published::Published;
 use crate::text::{key_text, value_text};
 
@@ -98,7 +98,7 @@ impl Table {
         let mut rows = Vec::new();
         for (values, baseline, trials) in sorted {
             mixed.extend(varying_keys(&trials));
-            let row = published.as_ref().and_then(|p| p.row_of(trials[0].trial));
+            let row = published.as_ref().and_then(|p| p.row_of_all(&trials));
             let printed = row.zip(published.as_ref()).map(|(row, p)| p.scores(row)).unwrap_or_default();
             let cell = |score: &String| {
                 Cell::of(&trials, score, printed.get(score.as_str()).map(|s| (*s).to_string()))
@@ -127,34 +127,9 @@ impl Table {
 }
 
 impl Cell {
-    /// The unit is the seed: trials of one seed (as a baseline that ran once for each latent
-    /// dimension) count once, with their mean.
     fn of(trials: &[&Evidence], score: &str, published: Option<String>) -> Self {
-        let mut seeds: BTreeMap<String, Vec<&Evidence>> = BTreeMap::new();
-        for trial in trials {
-            seeds.entry(trial.seed()).or_default().push(trial);
-        }
-        let (mut values, mut diverged, mut unscored) = (Vec::new(), 0, 0);
-        for trials in seeds.values() {
-            let scored: Vec<f64> = trials.iter().filter_map(|t| t.score(score)).collect();
-            if trials.iter().any(|t| t.diverged()) {
-                diverged += 1;
-            } else if trials.iter().any(|t| t.result.is_none()) {
-                // A mean over some of them is of something else.
-            } else if !scored.is_empty() {
-                values.push(scored.iter().sum::<f64>() / scored.len() as f64);
-            } else {
-                unscored += 1;
-            }
-        }
-        Self {
-            ours: Estimate::of(&values),
-            asked: seeds.len(),
-            diverged,
-            unscored,
-            published,
-            mark: Mark::None,
-        }
+        let Seeds { means, asked, diverged, unscored } = Seeds::of(trials, score);
+        Self { ours: Estimate::of(&means), asked, diverged, unscored, published, mark: Mark::None }
     }
 
     fn comparable(&self) -> Option<Estimate> {

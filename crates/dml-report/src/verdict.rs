@@ -84,6 +84,10 @@ pub(crate) struct Verdict {
     pub(crate) choice: String,
     /// Keys in which trials differ over which a side of a pair is the mean.
     pub(crate) averaged: Vec<String>,
+    /// Keys in which pairs differ over which a seed is the mean.
+    pub(crate) pooled: Vec<String>,
+    /// Whether seeds have pairs of different kinds.
+    pub(crate) uneven: bool,
 }
 
 /// All comparisons of a report.
@@ -179,6 +183,8 @@ fn case(spec: &VerdictSpec, values: Vec<Option<Value>>, trials: &[&Evidence]) ->
         lost: pairs.lost,
         diverged: pairs.diverged,
         choice: pairs.choice,
+        pooled: pairs.pooled,
+        uneven: pairs.uneven,
     }
 }
 

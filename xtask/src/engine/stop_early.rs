@@ -37,7 +37,7 @@ pub(crate) struct Tournament {
 }
 
 impl Tournament {
-    /// Begins, or goes on where the journal ends, with the trials that have no result yet.
+    /// Begins, or goes on where the journal ends, with the trials of a sweep that are to run.
     ///
     /// # Errors
     /// When the journal was begun with other settings, or another sweep writes it.
@@ -45,6 +45,7 @@ impl Tournament {
         settings: &StopEarly,
         name: &str,
         store: &RunStore,
+        asked: &[Trial],
         trials: &[Trial],
     ) -> Result<Self> {
         let mut journal = Journal::open(store, name)?;
@@ -58,7 +59,9 @@ impl Tournament {
         // The rule wants trials in random order: in that of a grid, each might be better than all
         // before it, and so be promoted. Ids are hashes: random enough, the same everywhere.
         entries.sort_by(|a, b| a.id.cmp(&b.id));
-        let begin = Line::Begin { format: FORMAT, settings: settings.clone(), trials: entries };
+        let is_gone = |id: &&str| !asked.iter().any(|trial| trial.id == **id);
+        let gone = journal.history.ids().filter(is_gone).map(str::to_owned).collect();
+        let begin = Line::Begin { format: FORMAT, settings: settings.clone(), trials: entries, gone };
         journal.append(&begin)?;
         let trials = trials.iter().map(|trial| (trial.id.clone(), trial.clone())).collect();
         Ok(Self { settings: settings.clone(), journal, trials })

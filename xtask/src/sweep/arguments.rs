@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use anyhow::{Result, bail};
 
 use crate::engine::slurm::SbatchOptions;
-use crate::selected::Selected;
+use crate::selected::{Selected, quoted};
 
 /// The help of `--stop-early`.
 const STOP_EARLY: &str = "\
@@ -142,6 +142,11 @@ impl SweepArguments {
     pub(crate) fn command(&self) -> String {
         let mut words = self.selected.words();
         words.extend(self.stop_early.then(|| "--stop-early".to_owned()));
+        let paths = [("--out", &self.out), ("--dml", &self.dml)];
+        let given = |(option, path): (&str, &Option<PathBuf>)| {
+            path.as_ref().map(|path| format!("{option} {}", quoted(&path.to_string_lossy())))
+        };
+        words.extend(paths.into_iter().filter_map(given));
         format!("cargo xtask sweep {}", words.join(" "))
     }
 }

@@ -85,7 +85,7 @@ impl Repository {
 }
 
 const DAY: u32 = 86_400;
-const ALL_BEFORE: &str = "All that is compared here was committed before its first results were, the last of 1 in commit H of 1970-01-02.";
+const ALL_BEFORE: &str = "All that is compared here was committed before its first results were, the last of 1 in commit H of 1970-01-02; whether the sweep had these trials then is not looked at.";
 
 #[test]
 fn a_comparison_is_late_once_both_of_its_sides_have_a_kept_result_and_its_prose_may_change() {

@@ -41,6 +41,11 @@ impl<'t, 'a> Factorial<'t, 'a> {
         self.blocks.len()
     }
 
+    /// Number of seeds of which a trial diverged.
+    pub(super) fn n_diverged(&self) -> usize {
+        self.blocks.iter().filter(|block| block.iter().any(|trial| trial.diverged())).count()
+    }
+
     /// The scores of the seeds all of whose trials have one.
     pub(super) fn scores(&self, score: &str) -> Vec<Vec<f64>> {
         let of_block = |block: &Vec<&Evidence>| block.iter().map(|trial| trial.score(score)).collect();

@@ -169,11 +169,18 @@ fn seeds_that_are_not_whole_are_left_out_and_named() {
         effects.notes[0],
         "2 of 4 seeds are whole and analysed; 2 of 32 trials are without a y (1 missing, 1 diverged)."
     );
-    assert!(effects.notes[3].starts_with("Held so far: "), "{}", effects.notes[3]);
+    assert_eq!(
+        effects.notes[3],
+        "Whether the lower end of their interval is above 80.0% is not judged: trials diverged, and the seeds left are those on which they went well."
+    );
     assert_eq!(effects.rows.len(), 7 + 2);
     let text = csv(std::slice::from_ref(&effects));
     assert_eq!(text.lines().count(), 1 + 7 + 2 + 1);
     assert!(text.lines().last().unwrap().starts_with("effects,all named,0.9"), "{text}");
+    let mut missing = uneven(4);
+    missing.results.remove(3);
+    let effects = missing.analysed(ALL);
+    assert!(effects.notes[3].starts_with("Held so far: "), "{}", effects.notes[3]);
     made.results.clear();
     let effects = made.analysed(ALL);
     assert_eq!(effects.rows, []);

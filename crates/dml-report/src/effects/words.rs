@@ -18,11 +18,14 @@ pub(super) fn nothing(score: &str, seeds: usize) -> String {
 pub(super) struct Seeds {
     pub(super) whole: usize,
     pub(super) asked: usize,
+    /// Those of which a trial diverged.
+    pub(super) diverged: usize,
 }
 
 /// What the numbers say; `enough` has for each n the share of the n largest effects together.
 pub(super) fn notes(spec: &EffectsSpec, rows: &[Effect], seeds: &Seeds, enough: &[Share]) -> Vec<String> {
-    let so_far = if seeds.whole < seeds.asked { " so far" } else { "" };
+    let so_far = if seeds.whole + seeds.diverged < seeds.asked { " so far" } else { "" };
+    let has_diverged = seeds.diverged > 0;
     let seeds = seeds.whole;
     let whole = enough[enough.len() - 1];
     let intervals = match seeds {
@@ -44,6 +47,9 @@ pub(super) fn notes(spec: &EffectsSpec, rows: &[Effect], seeds: &Seeds, enough: 
     let bar = percent(spec.bar);
     let reaches = |share: &Share| share.interval.is_some_and(|(low, _)| low >= spec.bar);
     let found = match enough.iter().position(reaches) {
+        _ if has_diverged => format!(
+            "Whether the lower end of their interval is above {bar} is not judged: trials diverged, and the seeds left are those on which they went well."
+        ),
         _ if whole.interval.is_none() => {
             format!("Whether the lower end of an interval reaches {bar} cannot be said of one seed.")
         }

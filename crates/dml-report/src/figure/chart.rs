@@ -86,7 +86,7 @@ pub(super) fn titled<'a>(area: &Area<'a>, theme: &Theme, lines: &[impl AsRef<str
     Ok(body)
 }
 
-/// Titles of panels of a width, in as many lines each, broken behind commas.
+/// Titles of panels of a width, in as many lines each, one at least, broken behind commas.
 pub(super) fn in_lines(titles: &[&str], width: u32) -> Vec<Vec<String>> {
     // A letter is not half as wide as it is high.
     let most = (2 * width / TEXT) as usize;
@@ -101,7 +101,7 @@ pub(super) fn in_lines(titles: &[&str], width: u32) -> Vec<Vec<String>> {
         lines
     };
     let mut all: Vec<Vec<String>> = titles.iter().map(broken).collect();
-    let lines = all.iter().map(Vec::len).max().unwrap_or(0);
+    let lines = all.iter().map(Vec::len).max().unwrap_or(0).max(1);
     for own in &mut all {
         own.resize(lines, String::new());
     }

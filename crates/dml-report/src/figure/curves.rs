@@ -5,7 +5,7 @@ use plotters::style::Color;
 
 use super::chart::{Area, Drawing, Names, axes, canvas, legend, legend_height, padded, titled};
 use super::theme::Theme;
-use super::{Drawn, Group, left_out_words};
+use super::{Drawn, Group, left_out_words, missing_words};
 
 const MOST_LINES: usize = 11;
 const PANEL_HEIGHT: u32 = 680;
@@ -22,7 +22,8 @@ pub(super) fn draw(groups: &[Group], curves: &[String]) -> Drawn {
     }
     let left_out = left_out_words(all.len() - drawn.len(), "lines")
         .map_or_else(String::new, |words| format!(" {words}"));
-    let caption = format!("Loss terms over epochs, mean over seeds.{left_out}");
+    let caption =
+        format!("Loss terms over epochs, mean over seeds.{left_out}{}", missing_words(all.iter().copied()));
     let labels: Vec<String> = drawn.iter().map(|g| g.label.clone()).collect();
     let panels: Vec<(&String, Vec<Line>)> =
         curves.iter().map(|curve| (curve, drawn.iter().map(|g| mean_curve(g, curve)).collect())).collect();

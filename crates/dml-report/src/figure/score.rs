@@ -1,7 +1,6 @@
 //! A score against a numeric key, one line a group, with bands for the intervals.
 
 use dml_spec::number;
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use plotters::coord::combinators::IntoLogRange;
@@ -11,8 +10,9 @@ use plotters::style::Color;
 
 use super::chart::{Area, Drawing, Names, WIDTH, axes, canvas, dot, legend, legend_height, padded};
 use super::theme::Theme;
-use super::{Drawn, Group, left_out_words};
+use super::{Drawn, Group, left_out_words, missing_words};
 use crate::estimate::Estimate;
+use crate::evidence::{Evidence, Seeds};
 use crate::text::{key_text, score_text};
 
 const HEIGHT: u32 = 1000;
@@ -39,19 +39,22 @@ pub(super) fn draw(groups: &[Group], x: &str, score: &str) -> Drawn {
     let (low, high) = points().fold((f64::INFINITY, 0.0_f64), |(low, high), p| (low.min(p.0), high.max(p.0)));
     let logarithmic = low > 0.0 && high / low >= 20.0;
     let seeds = points().map(|(_, e)| e.n).max().unwrap_or(0);
-    let what = if seeds > 1 {
-        "Mean over seeds; the band is its 95% t interval."
-    } else {
-        "One seed, so without intervals."
+    let what = match seeds > 1 {
+        true if points().any(|(_, e)| e.n == 1) => {
+            "Mean over seeds; the band is its 95% t interval, which a point with one seed has not."
+        }
+        true => "Mean over seeds; the band is its 95% t interval.",
+        false => "One seed, so without intervals.",
     };
     let left_out = left_out_words(all.len() - drawn.len(), "lines")
         .map_or_else(String::new, |words| format!(" {words}"));
     let diverged = match groups.iter().flat_map(|group| &group.trials).filter(|t| t.diverged()).count() {
         0 => String::new(),
-        1 => " 1 trial diverged and is left out, which flatters its line.".to_string(),
-        n => format!(" {n} trials diverged and are left out, which flatters their line."),
+        1 => " 1 trial diverged: its seed is left out there, which flatters its line.".to_string(),
+        n => format!(" {n} trials diverged: their seeds are left out there, which flatters their lines."),
     };
-    let caption = format!("{what}{left_out}{diverged}");
+    let missing = missing_words(groups);
+    let caption = format!("{what}{left_out}{diverged}{missing}");
     let labels: Vec<String> = drawn.iter().map(|(g, _)| g.label.clone()).collect();
     let (x_name, score_name) = (key_text(x), score_text(score));
     Drawn::with(caption, |theme| {
@@ -76,10 +79,14 @@ where
     debug_assert!(area.dim_in_pixel().0 == WIDTH, "drawn over the whole width");
     let mut chart = axes(area, theme, x, y.clone(), names)?;
     for (index, line) in lines.iter().enumerate() {
-        let lower = line.iter().map(|(x, e)| (*x, e.interval().0.max(y.start)));
-        let upper = line.iter().rev().map(|(x, e)| (*x, e.interval().1.min(y.end)));
-        let band: Vec<(f64, f64)> = lower.chain(upper).collect();
-        chart.draw_series([Polygon::new(band, theme.colour(index).mix(0.18))])?;
+        let has_interval = |(_, e): &(f64, Estimate)| e.half_width.is_some();
+        let runs = line.chunk_by(|a, b| has_interval(a) == has_interval(b));
+        for run in runs.filter(|run| has_interval(&run[0])) {
+            let lower = run.iter().map(|(x, e)| (*x, e.interval().0.max(y.start)));
+            let upper = run.iter().rev().map(|(x, e)| (*x, e.interval().1.min(y.end)));
+            let band: Vec<(f64, f64)> = lower.chain(upper).collect();
+            chart.draw_series([Polygon::new(band, theme.colour(index).mix(0.18))])?;
+        }
     }
     for (index, line) in lines.iter().enumerate() {
         let points: Vec<(f64, f64)> = line.iter().map(|(x, e)| (*x, e.mean)).collect();
@@ -89,24 +96,17 @@ where
     Ok(())
 }
 
-/// One estimate for each x: trials of one seed count once, with their mean.
-fn line(group: &Group, x: &str, score: &str) -> Line {
-    let mut by_x: Vec<(f64, BTreeMap<String, Vec<f64>>)> = Vec::new();
+/// One estimate for each x, as in a table.
+pub(super) fn line(group: &Group, x: &str, score: &str) -> Line {
+    let mut by_x: Vec<(f64, Vec<&Evidence>)> = Vec::new();
     for trial in &group.trials {
-        let (Some(at), Some(score)) = (trial.leaves.get(x).and_then(|v| number(v)), trial.score(score))
-        else {
-            continue;
-        };
-        let place = by_x.iter().position(|(x, _)| x.total_cmp(&at).is_eq()).unwrap_or_else(|| {
-            by_x.push((at, BTreeMap::new()));
-            by_x.len() - 1
-        });
-        by_x[place].1.entry(trial.seed()).or_default().push(score);
+        let Some(at) = trial.leaves.get(x).and_then(|v| number(v)) else { continue };
+        match by_x.iter_mut().find(|(x, _)| x.total_cmp(&at).is_eq()) {
+            Some((_, trials)) => trials.push(trial),
+            None => by_x.push((at, vec![trial])),
+        }
     }
     by_x.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let estimate = |seeds: &BTreeMap<String, Vec<f64>>| {
-        let means: Vec<f64> = seeds.values().map(|v| v.iter().sum::<f64>() / v.len() as f64).collect();
-        Estimate::of(&means)
-    };
-    by_x.iter().filter_map(|(x, seeds)| Some((*x, estimate(seeds)?))).collect()
+    let estimate = |trials: &[&Evidence]| Estimate::of(&Seeds::of(trials, score).means);
+    by_x.iter().filter_map(|(x, trials)| Some((*x, estimate(trials)?))).collect()
 }

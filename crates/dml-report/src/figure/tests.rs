@@ -1,4 +1,5 @@
 use dml_spec::Ignore;
+use dml_store::lookup;
 use std::collections::BTreeMap;
 
 use super::chart::in_lines;
@@ -63,10 +64,31 @@ fn a_score_figure_says_what_diverged_and_is_left_out() {
     assert!(!draw_all(&synthetic, &store)[0].caption.contains("diverged"));
     synthetic.diverge("dml", 10.0, 2);
     let caption = &draw_all(&synthetic, &store)[0].caption;
-    assert!(
-        caption.ends_with(" 2 trials diverged and are left out, which flatters their line."),
-        "{caption}"
+    assert_eq!(
+        caption,
+        "Mean over seeds; the band is its 95% t interval, which a point with one seed has not. 2 trials diverged: their seeds are left out there, which flatters their lines."
     );
+    synthetic.lose("pixels", 10.0, 1);
+    let figures = draw_all(&synthetic, &store);
+    assert!(figures[0].caption.ends_with(" 1 trial has no result yet."), "{}", figures[0].caption);
+}
+
+#[test]
+fn a_point_of_a_score_figure_is_a_mean_over_whole_seeds() {
+    // dml_autoencoder has two alphas a seed: of seed 0 one is gone, so that seed 1 alone is whole.
+    let mut synthetic = Synthetic::new(2);
+    synthetic.results.retain(|r| {
+        let of = |key: &str| lookup(&r.trial, key).map(value_text).unwrap();
+        of("model.system") == "dml_autoencoder" && (of("routine.alpha") == "0.5" || of("seed") == "1")
+    });
+    synthetic.rescore(|_, _, seed| if seed == 0 { (0.1, 0.0) } else { (0.9, 0.0) });
+    let ignore = Ignore::new();
+    let trials = join(&synthetic.results, &synthetic.expected, &ignore);
+    let select = toml::from_str("'model.system' = 'dml_autoencoder'").unwrap();
+    let groups = groups(&trials, &select, &[], &Ranks::of(&trials));
+    let line = score::line(&groups[0], "data.labelled_percent", "test_folds.knn.accuracy");
+    let points: Vec<_> = line.iter().map(|(x, e)| (*x, e.mean, e.n)).collect();
+    assert_eq!(points, [(0.1, 0.9, 1), (10.0, 0.9, 1)]);
 }
 
 #[test]
@@ -139,6 +161,7 @@ fn titles_that_are_wider_than_their_panels_are_broken_and_all_have_as_many_lines
     assert_eq!(titles[0], ["labelled percent 0.1, dml_autoencoder, ", "pull_back, uncertainty 0.2"]);
     assert_eq!(titles[1], ["pca", ""]);
     assert_eq!(in_lines(&["pca"], 600), [["pca"]]);
+    assert_eq!(in_lines(&[""], 600), [[""]], "where panels = [] there is one without a title");
 }
 
 #[test]

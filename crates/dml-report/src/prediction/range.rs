@@ -1,10 +1,10 @@
 //! A mean over seeds that lies in a range.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::{Fate, missing_words};
 use crate::estimate::Estimate;
-use crate::evidence::{Evidence, Keyed, Ranks, group};
+use crate::evidence::{Evidence, Keyed, Ranks, Seeds, group, varying_keys};
 use crate::text::{case_text, score_text};
 
 /// Where the mean of a score should lie.
@@ -35,7 +35,7 @@ impl Range<'_> {
     }
 }
 
-/// A case with its mean over the seeds that have the score.
+/// A case with its mean over the seeds all of whose trials have ended well.
 struct Case {
     label: String,
     estimate: Estimate,
@@ -45,13 +45,9 @@ struct Case {
 
 impl Case {
     fn of(keys: &[String], values: &Keyed, trials: &[&Evidence], score: &str) -> Option<Self> {
-        let mut seeds: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-        for (trial, score) in trials.iter().filter_map(|t| Some((t, t.score(score)?))) {
-            seeds.entry(trial.seed()).or_default().push(score);
-        }
-        let means: Vec<f64> = seeds.values().map(|v| v.iter().sum::<f64>() / v.len() as f64).collect();
+        let estimate = Estimate::of(&Seeds::of(trials, score).means)?;
         let has_ended = trials.iter().all(|t| t.score(score).is_some() || t.diverged());
-        Some(Self { label: case_text(keys, values), estimate: Estimate::of(&means)?, has_ended })
+        Some(Self { label: case_text(keys, values), estimate, has_ended })
     }
 
     fn text(&self, range: &Range) -> String {
@@ -86,5 +82,9 @@ pub(super) fn check(trials: &[&Evidence], each: &[String], ranks: &Ranks, range:
     let others: Vec<String> = failed.iter().map(|case| case.text(range)).collect();
     let others = (!others.is_empty()).then(|| format!("; not in {}", others.join("; ")));
     let found = [Some(count), nearest, others].into_iter().flatten().collect::<String>() + ".";
-    (fate, [Some(found), missing].into_iter().flatten().collect::<Vec<_>>().join(" "))
+    let averaged: BTreeSet<String> = groups.iter().flat_map(|(_, trials)| varying_keys(trials)).collect();
+    let averaged: Vec<String> = averaged.into_iter().collect();
+    let careful = (!averaged.is_empty())
+        .then(|| format!("Careful: a seed is the mean over trials that differ in {}.", averaged.join(", ")));
+    (fate, [Some(found), careful, missing].into_iter().flatten().collect::<Vec<_>>().join(" "))
 }

@@ -107,3 +107,21 @@ fn no_read_out_knows_more_than_its_embedding_holds() {
     insta::assert_snapshot!(id(found((0.0, 0.005), (0.6457, 8.62))), @"- **held**: A sample knows no more than it holds. 2 of 2 trials hold; nearest to the bound is trial … with AMI 0.0000, which is at most 0.0000 nats, and KL 0.0050.");
     insta::assert_snapshot!(id(found((0.157, 0.005), (0.9, 2.0))), @"- **failed**: A sample knows no more than it holds. 0 of 2 trials hold; 1 fail; 1 are open, for the AMI alone does not tell; farthest beyond it is trial … with AMI 0.1570, which is at most 0.3615 nats, and KL 0.0050.");
 }
+
+#[test]
+fn a_seed_counts_in_a_range_with_all_its_trials_and_what_it_is_the_mean_of_is_said() {
+    // A seed has few labels, with 0.2, and many, with 0.8.
+    let range = "kind = 'range'\nname = 'p'\nsays = 'P'\nscore = 'test_folds.knn.accuracy'\neach = []\nbelow = 0.55\n\
+                 select = { 'model.system' = 'dml' }";
+    let mut synthetic = made();
+    assert_eq!(checked(range, &synthetic).fate, Fate::Held);
+    synthetic.diverge("dml", 0.1, 1);
+    let left = checked(range, &synthetic);
+    assert_eq!(left.fate, Fate::Open);
+    assert!(left.found.contains("0.5050 ("), "the mean of seeds 1 and 2: {}", left.found);
+    assert!(
+        left.found.contains("Careful: a seed is the mean over trials that differ in data.labelled_percent."),
+        "{}",
+        left.found
+    );
+}

@@ -208,6 +208,22 @@ fn a_published_row_that_another_table_shows_is_not_left_out() {
 }
 
 #[test]
+fn a_published_number_stands_only_beside_a_mean_of_the_same() {
+    let published = |percents: &[&str]| {
+        let mut spec = spec();
+        spec.rows = vec!["model.system".into()];
+        spec.best_within.clear();
+        spec.select =
+            toml::from_str(&format!("'data.labelled_percent' = [{}]", percents.join(", "))).unwrap();
+        let table = build_of(&spec, &Synthetic::new(1));
+        let dml = |row: &&Row| row.values[0].as_ref().is_some_and(|v| value_text(v) == "dml");
+        table.rows.iter().find(dml).unwrap().cells[0].published.clone()
+    };
+    assert_eq!(published(&["0.1"]).as_deref(), Some("0.6556"));
+    assert_eq!(published(&["0.1", "10"]), None, "they are two rows of the paper");
+}
+
+#[test]
 fn a_sweep_with_nothing_in_it_gives_a_table_that_says_so() {
     let table = build(&Synthetic::new(0));
     assert!(table.markdown().contains("no trial for this table"));

@@ -149,6 +149,12 @@ impl Equivalence {
         let verb = if difference.mean < 0.0 { "lower" } else { "higher" };
         let (low, high) = difference.interval();
         let beyond = low > self.margin || high < -self.margin;
+        let of_seeds = if difference.n > 1 && !difference.varies() {
+            let n = difference.n;
+            format!("the same with each of {n} seeds, which count as one, as the seed has no part in it")
+        } else {
+            by_seed_words(&difference)
+        };
         let p = self.adjusted_p.map(|p| {
             let of = plan_words(self.comparisons);
             format!(
@@ -159,12 +165,11 @@ impl Equivalence {
         });
         let sentences = [
             Some(format!(
-                "The first is {:.4} {verb} ({}).",
-                difference.mean.abs(),
-                by_seed_words(&difference)
+                "The first is {:.4} {verb} ({of_seeds}).",
+                difference.mean.abs()
             )),
             p,
-            (beyond && difference.half_width.is_some())
+            (beyond && difference.varies())
                 .then(|| "Its whole interval, which is not corrected, is beyond the margin.".to_string()),
             (difference.n < self.asked)
                 .then(|| format!("{} of {} seeds have both scores.", difference.n, self.asked)),

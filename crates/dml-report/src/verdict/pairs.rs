@@ -1,7 +1,6 @@
 //! Treatment and control side by side, equal in everything that the proposal does not touch.
 
-use dml_spec::{ChoiceSpec, VerdictSpec, is_in};
-use std::cmp::Reverse;
+use dml_spec::{ChoiceSpec, Selection, VerdictSpec, is_in};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::two_way::ByImage;
@@ -19,6 +18,8 @@ pub(crate) enum Cause {
     NoResult,
     /// No trial decides the tuned keys: none is equal to the pair's in all but the keys of `on`.
     NothingDecides,
+    /// What was chosen for the tuned keys has no trial that is judged.
+    ChosenNotJudged,
     /// Another pair of the same seed is lost: a seed counts with all its pairs or not at all.
     OtherPair,
 }
@@ -60,6 +61,10 @@ pub(super) struct Pair {
 /// All pairs of a case.
 #[derive(Default)]
 pub(super) struct Pairs {
+    /// Keys in which pairs differ, over which a seed is the mean.
+    pub(super) pooled: Vec<String>,
+    /// Whether a seed has pairs of other kinds than another.
+    pub(super) uneven: bool,
     pub(super) found: Vec<Pair>,
     pub(super) asked: usize,
     pub(super) lost: Lost,
@@ -73,41 +78,34 @@ type Stratum<'t, 'a> = BTreeMap<String, (Vec<&'t Evidence<'a>>, Vec<&'t Evidence
 
 impl Pairs {
     pub(super) fn of(spec: &VerdictSpec, trials: &[&Evidence]) -> Self {
-        let loose = loose_keys(spec);
         let [of_treatment, of_control] = [&spec.choose, &spec.choose_control].map(Option::as_ref);
-        let selections: Vec<_> = of_treatment.iter().chain(&of_control).map(|choose| &choose.on).collect();
+        let on: Vec<&Selection> = of_treatment.iter().chain(&of_control).map(|choose| &choose.on).collect();
         let (deciding, judged): (Vec<&Evidence>, Vec<&Evidence>) =
-            trials.iter().partition(|t| selections.iter().any(|on| on.matches(t.trial)));
-        let on_keys: Vec<&str> = selections.iter().flat_map(|on| on.0.keys()).map(String::as_str).collect();
-        let signature = |t: &Evidence| {
-            rest(t, |key| key == SEED || loose.iter().any(|l| is_in(key, l)) || on_keys.contains(&key))
-        };
+            trials.iter().partition(|t| on.iter().any(|on| on.matches(t.trial)));
+        let alike = Alike { loose: loose_keys(spec), on };
         let is_treated = |t: &Evidence| spec.treatment.matches(t.trial);
-
-        let mut strata: BTreeMap<String, Stratum> = BTreeMap::new();
-        for trial in judged {
-            let (controls, treatments) =
-                strata.entry(signature(trial)).or_default().entry(trial.seed()).or_default();
-            if is_treated(trial) { treatments.push(trial) } else { controls.push(trial) }
-        }
+        let strata = strata(&judged, &alike, is_treated);
         let mut pairs = Self::default();
         let mut incomplete = BTreeSet::new();
         let mut treatment = Side::new("treatment", of_treatment, Cause::TreatmentDiverged);
         let mut control = Side::new("control", of_control, Cause::ControlDiverged);
+        let mut kinds: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut kept = Vec::new();
         for (signed, stratum) in &strata {
+            let one = stratum.values().next().map(|(controls, _)| controls[0]);
+            kept.extend(one);
+            let judged = one.map(|t| alike.but_for_on(t));
             // Each side by its own: the two may be chosen on other trials.
             let decides = |t: &&Evidence, choose: Option<&ChoiceSpec>| {
-                signature(t) == *signed && choose.is_some_and(|choose| choose.on.matches(t.trial))
+                Some(alike.but_for_on(t)) == judged && choose.is_some_and(|choose| choose.on.matches(t.trial))
             };
             let deciding = deciding.iter().copied();
             treatment.deciding =
                 deciding.clone().filter(|t| is_treated(t) && decides(t, of_treatment)).collect();
             control.deciding = deciding.filter(|t| !is_treated(t) && decides(t, of_control)).collect();
             for (seed, (controls, treatments)) in stratum {
-                if controls.is_empty() || treatments.is_empty() {
-                    continue;
-                }
                 pairs.asked += 1;
+                kinds.entry(seed).or_default().insert(signed);
                 let (treatments, controls) = (treatment.tuned(treatments), control.tuned(controls));
                 pairs.diverged.treatment |= treatment.diverged(&treatments);
                 pairs.diverged.control |= control.diverged(&controls);
@@ -125,10 +123,54 @@ impl Pairs {
         let before = pairs.found.len();
         pairs.found.retain(|pair| !incomplete.contains(&pair.seed));
         pairs.lost.add(Cause::OtherPair, before - pairs.found.len());
+        pairs.pooled = differing(&kept, &alike);
+        pairs.uneven = kinds.values().any(|of| Some(of) != kinds.values().next());
         let choices = [treatment.words(), control.words()];
         pairs.choice = choices.into_iter().flatten().collect::<Vec<_>>().join(" ");
         pairs
     }
+}
+
+/// What has to be equal.
+struct Alike<'s> {
+    /// Keys in which a pair's trials may differ.
+    loose: Vec<String>,
+    /// By which trials what is tuned is chosen.
+    on: Vec<&'s Selection>,
+}
+
+impl Alike<'_> {
+    fn is_free(&self, key: &str) -> bool {
+        key == SEED || self.loose.iter().any(|loose| is_in(key, loose))
+    }
+
+    /// Of all trials of a pair.
+    fn signature(&self, trial: &Evidence) -> String {
+        rest(trial, |key| self.is_free(key))
+    }
+
+    /// Of a pair and of what decides for it, which differ in the keys of `on`, too.
+    fn but_for_on(&self, trial: &Evidence) -> String {
+        rest(trial, |key| self.is_free(key) || self.on.iter().any(|on| on.0.contains_key(key)))
+    }
+}
+
+/// The strata of trials that have both sides, by signature.
+fn strata<'t, 'a>(
+    trials: &[&'t Evidence<'a>],
+    alike: &Alike,
+    is_treated: impl Fn(&Evidence) -> bool,
+) -> BTreeMap<String, Stratum<'t, 'a>> {
+    let mut strata: BTreeMap<String, Stratum> = BTreeMap::new();
+    for trial in trials {
+        let (controls, treatments) =
+            strata.entry(alike.signature(trial)).or_default().entry(trial.seed()).or_default();
+        if is_treated(trial) { treatments.push(trial) } else { controls.push(trial) }
+    }
+    for stratum in strata.values_mut() {
+        stratum.retain(|_, (controls, treatments)| !controls.is_empty() && !treatments.is_empty());
+    }
+    strata
 }
 
 /// A side of the pairs, whose tuned keys may be chosen.
@@ -141,11 +183,13 @@ struct Side<'t, 'a> {
     deciding: Vec<&'t Evidence<'a>>,
     /// How many pairs each setting was chosen for.
     chosen: BTreeMap<String, usize>,
+    /// For how many of them another setting was as good.
+    tied: usize,
 }
 
 impl<'t, 'a> Side<'t, 'a> {
     fn new(name: &'static str, choose: Option<&'t ChoiceSpec>, all_diverged: Cause) -> Self {
-        Self { name, choose, all_diverged, deciding: Vec::new(), chosen: BTreeMap::new() }
+        Self { name, choose, all_diverged, deciding: Vec::new(), chosen: BTreeMap::new(), tied: 0 }
     }
 
     /// Of a pair's trials those with the setting that is best on the deciding ones; all of them
@@ -155,10 +199,11 @@ impl<'t, 'a> Side<'t, 'a> {
         if self.deciding.is_empty() {
             return Err(Cause::NothingDecides);
         }
-        let best = best(choose, &self.deciding)?.ok_or(self.all_diverged)?;
-        let trials = trials.iter().filter(|t| setting(t, choose) == best).copied().collect();
+        let (best, is_tied) = best(choose, &self.deciding)?.ok_or(self.all_diverged)?;
+        let trials: Vec<_> = trials.iter().filter(|t| setting(t, choose) == best).copied().collect();
         *self.chosen.entry(best).or_insert(0) += 1;
-        Ok(trials)
+        self.tied += usize::from(is_tied);
+        if trials.is_empty() { Err(Cause::ChosenNotJudged) } else { Ok(trials) }
     }
 
     fn diverged(&self, tuned: &Result<Vec<&Evidence>, Cause>) -> bool {
@@ -178,9 +223,13 @@ impl<'t, 'a> Side<'t, 'a> {
         let total: usize = self.chosen.values().sum();
         let counts = self.chosen.iter().map(|(setting, n)| format!("{setting} in {n} of {total}"));
         let counts = counts.collect::<Vec<_>>().join(", ");
-        let side = self.name;
+        let (side, tied) = (self.name, self.tied);
+        let tied = match tied {
+            0 => String::new(),
+            n => format!(" In {n} of {total} another was as good, and the first in the sweep was taken."),
+        };
         Some(format!(
-            "The {side}’s {keys} was chosen by the mean {by} of the trials with {on}, which are not judged: {counts} pairs. Nothing is chosen before all trials that decide have ended; a setting that diverged in one comes last."
+            "The {side}’s {keys} was chosen by the mean {by} of the trials with {on}, which are not judged: {counts} pairs.{tied} Nothing is chosen before all trials that decide have ended; a setting that diverged in one comes last."
         ))
     }
 }
@@ -206,25 +255,33 @@ impl Pair {
     }
 }
 
-/// The tuned setting with the best mean on the deciding trials of all seeds; settings under which
-/// some trials diverged come last. An error while one of these trials has not ended; `None` when
-/// all of them diverged.
-fn best(choose: &ChoiceSpec, deciding: &[&Evidence]) -> Result<Option<String>, Cause> {
-    let mut settings: BTreeMap<String, (usize, Vec<f64>)> = BTreeMap::new();
+/// The tuned setting with the best mean on the deciding trials of all seeds, the first in the sweep
+/// of several, and whether there are several; settings under which some trials diverged come last.
+/// An error while one of these trials has not ended; `None` when all of them diverged.
+fn best(choose: &ChoiceSpec, deciding: &[&Evidence]) -> Result<Option<(String, bool)>, Cause> {
+    let mut settings: Vec<(String, usize, Vec<f64>)> = Vec::new();
     for voter in deciding {
-        let (diverged, scores) = settings.entry(setting(voter, choose)).or_default();
+        let own = setting(voter, choose);
+        let place = settings.iter().position(|(other, ..)| *other == own).unwrap_or(settings.len());
+        if place == settings.len() {
+            settings.push((own, 0, Vec::new()));
+        }
+        let (_, diverged, scores) = &mut settings[place];
         match voter.score(&choose.by) {
             Some(score) => scores.push(score),
             None if voter.diverged() => *diverged += 1,
             None => return Err(Cause::NoResult),
         }
     }
-    let ranked = settings.into_iter().filter(|(_, (_, scores))| !scores.is_empty());
-    let ranked = ranked.map(|(setting, (diverged, scores))| {
-        (Reverse(diverged), scores.iter().sum::<f64>() / scores.len() as f64, setting)
-    });
-    let best = ranked.max_by(|(a, x, _), (b, y, _)| a.cmp(b).then(x.total_cmp(y)));
-    Ok(best.map(|(_, _, setting)| setting))
+    settings.retain(|(.., scores)| !scores.is_empty());
+    let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
+    let order = |(_, n, x): &(String, usize, Vec<f64>), (_, m, y): &(String, usize, Vec<f64>)| {
+        n.cmp(m).then(mean(y).total_cmp(&mean(x)))
+    };
+    // Stable, so the first of several stays the first.
+    settings.sort_by(order);
+    let is_tied = settings.len() > 1 && order(&settings[0], &settings[1]).is_eq();
+    Ok(settings.into_iter().next().map(|(setting, ..)| (setting, is_tied)))
 }
 
 /// `None` unless all trials have the score: a mean over some of them is of something else.
@@ -246,6 +303,14 @@ fn loose_keys(spec: &VerdictSpec) -> Vec<String> {
     let chosen = spec.choose.iter().chain(&spec.choose_control).flat_map(|choose| &choose.keys);
     let keys = spec.treatment.0.keys().chain(spec.control.0.keys()).chain(chosen).chain(&spec.unpaired);
     keys.map(|key| key.strip_suffix(".kind").unwrap_or(key).to_string()).collect()
+}
+
+/// Keys that are not free in which trials differ.
+fn differing(trials: &[&Evidence], alike: &Alike) -> Vec<String> {
+    let Some(first) = trials.first() else { return Vec::new() };
+    let keys: BTreeSet<&String> = trials.iter().flat_map(|t| t.leaves.keys()).collect();
+    let differs = |key: &str| trials.iter().any(|t| t.leaves.get(key) != first.leaves.get(key));
+    keys.into_iter().filter(|key| !alike.is_free(key) && differs(key)).cloned().collect()
 }
 
 fn rest(trial: &Evidence, is_loose: impl Fn(&str) -> bool) -> String {

@@ -23,9 +23,9 @@ fn verdicts(spec: &str, synthetic: &Synthetic) -> Vec<Verdict> {
 }
 
 /// Lost pairs in the order of [`Cause`].
-fn lost(verdict: &Verdict) -> [usize; 5] {
-    use Cause::{ControlDiverged, NoResult, NothingDecides, OtherPair, TreatmentDiverged};
-    [TreatmentDiverged, ControlDiverged, NoResult, NothingDecides, OtherPair]
+fn lost(verdict: &Verdict) -> [usize; 6] {
+    use Cause::{ChosenNotJudged, ControlDiverged, NoResult, NothingDecides, OtherPair, TreatmentDiverged};
+    [TreatmentDiverged, ControlDiverged, NoResult, NothingDecides, ChosenNotJudged, OtherPair]
         .map(|cause| verdict.lost.to(cause))
 }
 
@@ -120,13 +120,13 @@ fn lost_pairs_are_counted_by_cause() {
     synthetic.diverge("dml", 10.0, 1);
     synthetic.lose("dml", 0.1, 0);
     let verdicts = verdicts(SPEC, &synthetic);
-    assert_eq!((verdicts[0].pairs, lost(&verdicts[0])), (4, [2, 0, 0, 0, 0]));
-    assert_eq!((verdicts[1].pairs, lost(&verdicts[1])), (4, [0, 1, 0, 0, 0]));
+    assert_eq!((verdicts[0].pairs, lost(&verdicts[0])), (4, [2, 0, 0, 0, 0, 0]));
+    assert_eq!((verdicts[1].pairs, lost(&verdicts[1])), (4, [0, 1, 0, 0, 0, 0]));
     assert!(verdicts[1].words().contains(" The sign flips alone would leave it undecided."));
     insta::assert_snapshot!(csv(&verdicts), @r#"
-    verdict,case,score,ruling,difference,low,high,seeds,holm_p,holm_sign_flip_p,comparisons,null_model,pairs,lost_treatment_diverged,lost_control_diverged,lost_no_result,lost_nothing_decides,lost_other_pair_of_seed,two_way_low,two_way_high
-    decoder,"data mnist, labelled percent 0.1",test_folds.knn.accuracy,undecided,0.104500,0.021910,0.187090,2,,,2,false,4,2,0,0,0,0,,
-    decoder,"data mnist, labelled percent 10",test_folds.knn.accuracy,supported,0.100333,0.076206,0.124461,3,0.006218,0.500000,2,false,4,0,1,0,0,0,,
+    verdict,case,score,ruling,difference,low,high,seeds,holm_p,holm_sign_flip_p,comparisons,null_model,pairs,lost_treatment_diverged,lost_control_diverged,lost_no_result,lost_nothing_decides,lost_chosen_not_judged,lost_other_pair_of_seed,two_way_low,two_way_high
+    decoder,"data mnist, labelled percent 0.1",test_folds.knn.accuracy,undecided,0.104500,0.021910,0.187090,2,,,2,false,4,2,0,0,0,0,0,,
+    decoder,"data mnist, labelled percent 10",test_folds.knn.accuracy,supported,0.100333,0.076206,0.124461,3,0.006218,0.500000,2,false,4,0,1,0,0,0,0,,
     "#);
 }
 

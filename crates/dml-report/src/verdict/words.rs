@@ -41,6 +41,7 @@ impl Verdict {
             sentences
                 .push(format!("Careful: a side of a pair is the mean over trials that differ in {keys}."));
         }
+        sentences.extend(self.pooled_words());
         if let Some((score, null)) = self.null.as_ref().filter(|_| self.null_model) {
             let score = score_text(score);
             sentences.push(format!(
@@ -51,8 +52,23 @@ impl Verdict {
         sentences.join(" ")
     }
 
+    /// Over what a seed is the mean, where that is not one pair.
+    fn pooled_words(&self) -> Option<String> {
+        let keys = self.pooled.join(", ");
+        match self.uneven {
+            _ if self.pooled.is_empty() => None,
+            false => Some(format!("A seed is the mean over pairs that differ in {keys}.")),
+            true => Some(format!(
+                "Careful: seeds have pairs that differ in {keys}, and not each has those of the others, so the mean over seeds is one of unlike things."
+            )),
+        }
+    }
+
     fn finding(&self) -> String {
         let score = score_text(&self.score);
+        if self.pairs == 0 {
+            return "There is no pair: no treatment and control of one seed are equal in all that the two sides and `unpaired` leave alone.".to_string();
+        }
         let Some(difference) = self.difference else {
             return format!(
                 "No seed has a {score} for all pairs of treatment and control; nothing can be said."
@@ -128,6 +144,7 @@ impl Verdict {
                 Cause::NothingDecides,
                 "no trial decides the tuned keys, one that is like them in all but the keys of `on`",
             ),
+            (Cause::ChosenNotJudged, "what was chosen for the tuned keys has no trial that is judged"),
             (Cause::OtherPair, "their seed has lost another pair"),
         ];
         let lost = why.map(|(cause, why)| (self.lost.to(cause), why)).into_iter().filter(|(n, _)| *n > 0);
@@ -218,7 +235,11 @@ pub(crate) fn markdown(judged: &Judged) -> String {
     lines.extend(scope(judged).into_iter().flat_map(|scope| [scope, String::new()]));
     for (proposal, verdicts) in by_proposal(&judged.verdicts) {
         lines.extend([format!("### {proposal}"), String::new(), summary(&verdicts), String::new()]);
-        let bullet = |v: &&Verdict| format!("- **{}**, {}: {}", v.ruling.word(), v.case_text(), v.words());
+        let bullet = |v: &&Verdict| {
+            let case = v.case_text();
+            let case = if case.is_empty() { case } else { format!(", {case}") };
+            format!("- **{}**{case}: {}", v.ruling.word(), v.words())
+        };
         lines.extend(verdicts.iter().map(bullet));
         lines.push(String::new());
     }
@@ -253,11 +274,12 @@ pub(crate) fn by_saying(equivalences: &[Equivalence]) -> Vec<(&str, Vec<&Equival
 }
 
 /// Columns of lost pairs.
-const LOST: [(Cause, &str); 5] = [
+const LOST: [(Cause, &str); 6] = [
     (Cause::TreatmentDiverged, "lost_treatment_diverged"),
     (Cause::ControlDiverged, "lost_control_diverged"),
     (Cause::NoResult, "lost_no_result"),
     (Cause::NothingDecides, "lost_nothing_decides"),
+    (Cause::ChosenNotJudged, "lost_chosen_not_judged"),
     (Cause::OtherPair, "lost_other_pair_of_seed"),
 ];
 

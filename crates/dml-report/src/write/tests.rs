@@ -114,6 +114,21 @@ fn what_nothing_could_come_of_is_named() {
         s.prediction = vec![toml::from_str(any).unwrap()];
     };
     assert!(message(any).contains("prediction \"any\": any number would be right; at_least, below or both"));
+    let none = |s: &mut ReportSpecs| {
+        let none =
+            "kind = 'range'\nname = 'none'\nsays = 'S'\neach = []\nscore = 'a'\nat_least = 0.9\nbelow = 0.1";
+        s.prediction = vec![toml::from_str(none).unwrap()];
+    };
+    assert_eq!(message(none), "prediction \"none\": at_least is 0.9 and below 0.1; no number would be right");
+    let names = |s: &mut ReportSpecs| {
+        let names =
+            "kind = 'score'\nname = 'names'\ntitle = 'T'\nx = 'model.system'\nscore = 'a'\nlines = []";
+        s.figure = vec![toml::from_str(names).unwrap()];
+    };
+    assert_eq!(
+        message(names),
+        "figure \"names\": x is \"model.system\", which is a number in no trial; a key of numbers would be right"
+    );
     let nobody = |s: &mut ReportSpecs| {
         s.verdict[0].treatment = toml::from_str("'model.system' = 'vea'").unwrap();
     };
@@ -210,8 +225,14 @@ fn an_equivalence_needs_a_margin_and_two_things_to_compare() {
     assert_eq!(refused(none), "equivalence \"same\": scores has 0; one or more would be right");
     assert_eq!(
         refused(across("loss.kind")),
-        "equivalence \"same\": all trials have the same \"loss.kind\"; a key of which they have several values would be right"
+        "equivalence \"same\": all trials of a case have the same \"loss.kind\"; a key of which they have several values would be right"
     );
+    let of_one =
+        dml_spec::EquivalenceSpec { each: vec!["model.system".to_owned()], ..across("model.system") };
+    assert!(refused(of_one).contains("all trials of a case have the same \"model.system\""));
+    let select = toml::from_str("'model.system' = 'dml'").unwrap();
+    let of_selected = dml_spec::EquivalenceSpec { select, ..across("model.system") };
+    assert!(refused(of_selected).contains("all trials of a case have the same \"model.system\""));
 }
 
 #[test]

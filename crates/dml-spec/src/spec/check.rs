@@ -1,11 +1,11 @@
 //! Whether a sweep file asks for what can be made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dml_store::{flatten, lookup};
 
 use super::{EquivalenceSpec, FigureSpec, PUBLISHED, PredictionSpec, ReportSpecs, SpecError};
-use crate::select::{Selection, is_in};
+use crate::select::{Selection, is_in, number, value_text};
 
 impl ReportSpecs {
     /// Whether any part judges, which it may not on what is left after trials were stopped early.
@@ -76,6 +76,7 @@ impl ReportSpecs {
             return Err(SpecError(format!("{kind} \"{name}\": classes is {classes}; it must be at least 2")));
         }
         self.check_tables()?;
+        self.check_axes(trials)?;
         self.check_bounds()
     }
 
@@ -105,17 +106,40 @@ impl ReportSpecs {
         Ok(())
     }
 
-    /// Refuses a range without an end.
+    /// Refuses a prediction that any number keeps, or none.
     fn check_bounds(&self) -> Result<(), SpecError> {
-        let is_any =
-            |p: &&PredictionSpec| matches!(p, PredictionSpec::Range { at_least: None, below: None, .. });
-        if let Some(any) = self.prediction.iter().find(is_any) {
-            let name = any.name();
-            return Err(SpecError(format!(
-                "prediction \"{name}\": any number would be right; at_least, below or both are its bounds"
-            )));
+        for prediction in &self.prediction {
+            let wrong = match *prediction {
+                PredictionSpec::Range { at_least: None, below: None, .. } => {
+                    "any number would be right; at_least, below or both are its bounds".to_string()
+                }
+                PredictionSpec::Range { at_least: Some(low), below: Some(high), .. } if low >= high => {
+                    format!("at_least is {low} and below {high}; no number would be right")
+                }
+                PredictionSpec::Information { tolerance, .. } if tolerance.is_nan() || tolerance < 0.0 => {
+                    format!("tolerance is {tolerance}; 0 or more nats, such as 0.01, would be right")
+                }
+                _ => continue,
+            };
+            return Err(SpecError(format!("prediction \"{}\": {wrong}", prediction.name())));
         }
         Ok(())
+    }
+
+    /// Refuses a score figure whose x no trial has as a number.
+    fn check_axes(&self, trials: &[toml::Table]) -> Result<(), SpecError> {
+        let has_number =
+            |key: &str| trials.iter().any(|t| lookup(t, key).is_some_and(|v| number(v).is_some()));
+        let of_figures = self.figure.iter().filter_map(|figure| match figure {
+            FigureSpec::Score { name, x, .. } => Some((name, x)),
+            _ => None,
+        });
+        match of_figures.into_iter().find(|(_, x)| !trials.is_empty() && !has_number(x)) {
+            Some((name, x)) => Err(SpecError(format!(
+                "figure \"{name}\": x is \"{x}\", which is a number in no trial; a key of numbers would be right"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Refuses what compares trials that the sweep does not have, and would vanish from its report.
@@ -205,10 +229,18 @@ impl EquivalenceSpec {
         if self.scores.len() < least {
             return Err(format!("scores has {}; {word} or more would be right", self.scores.len()));
         }
-        let differs = |key: &str| trials.windows(2).any(|two| lookup(&two[0], key) != lookup(&two[1], key));
+        // What a case has of a key, by what it is a case of.
+        let differs = |key: &String| {
+            let mut cases: BTreeMap<Vec<Option<String>>, BTreeSet<Option<String>>> = BTreeMap::new();
+            for trial in trials.iter().filter(|trial| self.select.matches(trial)) {
+                let value = |key: &String| lookup(trial, key).map(value_text);
+                cases.entry(self.each.iter().map(value).collect()).or_default().insert(value(key));
+            }
+            cases.values().any(|values| values.len() > 1)
+        };
         match &self.across {
             Some(key) if !trials.is_empty() && !differs(key) => Err(format!(
-                "all trials have the same \"{key}\"; a key of which they have several values would be right"
+                "all trials of a case have the same \"{key}\"; a key of which they have several values would be right"
             )),
             _ => Ok(()),
         }

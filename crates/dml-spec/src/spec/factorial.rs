@@ -22,7 +22,10 @@ impl EffectsSpec {
             ));
         }
         if !(0.0..1.0).contains(&self.bar) {
-            return Err(format!("bar is {}; a share from 0 to 1, such as 0.8, would be right", self.bar));
+            return Err(format!(
+                "bar is {}; a share of 0 or more and below 1, such as 0.8, would be right",
+                self.bar
+            ));
         }
         if trials.is_empty() {
             return Ok(());

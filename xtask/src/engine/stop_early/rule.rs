@@ -28,8 +28,15 @@ use crate::experiment::StopEarly;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "line", rename_all = "snake_case")]
 pub(crate) enum Line {
-    /// A sweep began, or went on; these of its trials may be started and promoted from now on.
-    Begin { format: u32, settings: StopEarly, trials: Vec<Entry> },
+    /// A sweep began, or went on; these of its trials may be started and promoted from now on, and
+    /// `gone` are those of before that it does not ask for any more: they compete with none.
+    Begin {
+        format: u32,
+        settings: StopEarly,
+        trials: Vec<Entry>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gone: Vec<String>,
+    },
     /// A trial was sent on its way.
     Decision(Decision),
     /// A trial that was sent on its way arrived.
@@ -89,6 +96,8 @@ struct Entrant {
     id: String,
     group: usize,
     takes_part: bool,
+    /// The sweep does not ask for it any more.
+    is_gone: bool,
     sent_to: Option<u32>,
     outcome: Option<Outcome>,
 }
@@ -120,6 +129,11 @@ impl Entrant {
     }
 }
 
+/// The best that pauses at an epoch, of those ranked there.
+fn paused<'e>(ranked: &[&'e Entrant], epoch: u32) -> Option<&'e Entrant> {
+    ranked.iter().find(|entrant| entrant.pauses_at(epoch)).copied()
+}
+
 impl History {
     /// What happens next.
     ///
@@ -127,7 +141,7 @@ impl History {
     /// When it cannot follow what happened before.
     pub(crate) fn apply(&mut self, line: &Line) -> Result<()> {
         match line {
-            Line::Begin { format, settings, trials } => {
+            Line::Begin { format, settings, trials, gone } => {
                 ensure!(*format == FORMAT, "has format {format}, this version reads {FORMAT}");
                 ensure!(
                     self.settings.as_ref().is_none_or(|before| before == settings),
@@ -135,7 +149,10 @@ impl History {
                      that the trials keep"
                 );
                 self.settings = Some(settings.clone());
-                self.entrants.iter_mut().for_each(|entrant| entrant.takes_part = false);
+                for entrant in &mut self.entrants {
+                    entrant.takes_part = false;
+                    entrant.is_gone = gone.contains(&entrant.id);
+                }
                 for entry in trials {
                     self.enter(entry);
                 }
@@ -178,7 +195,8 @@ impl History {
             self.groups.len() - 1
         });
         self.places.insert(id.clone(), self.entrants.len());
-        self.entrants.push(Entrant { id: id.clone(), group, takes_part: true, sent_to: None, outcome: None });
+        let (id, takes_part, is_gone) = (id.clone(), true, false);
+        self.entrants.push(Entrant { id, group, takes_part, is_gone, sent_to: None, outcome: None });
     }
 
     fn rank(&mut self, id: &str, epoch: u32, value: Option<f64>) {
@@ -198,13 +216,15 @@ impl History {
         let StopEarly { first_epochs, reduction_factor, .. } = self.settings.as_ref()?;
         let decision =
             |why, entrant: &Entrant, until_epoch| Decision { why, id: entrant.id.clone(), until_epoch };
-        let paused = |ranked: &[Ranked], epoch| {
-            ranked.iter().map(|one| &self.entrants[one.place]).find(|entrant| entrant.pauses_at(epoch))
+        let competing = |ranked: &[Ranked]| -> Vec<&Entrant> {
+            let entrants = ranked.iter().map(|one| &self.entrants[one.place]);
+            entrants.filter(|entrant| !entrant.is_gone).collect()
         };
         let epochs: BTreeSet<u32> =
             self.groups.iter().flat_map(|group| group.rungs.keys().copied()).collect();
         for epoch in epochs.into_iter().rev() {
             for ranked in self.groups.iter().filter_map(|group| group.rungs.get(&epoch)) {
+                let ranked = competing(ranked);
                 let quota = ranked.len() / *reduction_factor as usize;
                 if let Some(entrant) = paused(&ranked[..quota], epoch) {
                     return Some(decision(Why::Promote, entrant, epoch.saturating_mul(*reduction_factor)));
@@ -220,15 +240,20 @@ impl History {
         for entrant in &self.entrants {
             let finished =
                 entrant.outcome == Some(Outcome::Finished) && entrant.sent_to > Some(*first_epochs);
-            waits[entrant.group] &= !(entrant.is_under_way() || finished);
+            waits[entrant.group] &= !(entrant.is_under_way() || finished && !entrant.is_gone);
         }
         let waiting = self.groups.iter().zip(waits).filter(|(_, waits)| *waits);
         waiting.into_iter().find_map(|(group, _)| {
             let mut rungs = group.rungs.iter().rev();
             let (entrant, epoch) =
-                rungs.find_map(|(&epoch, ranked)| Some((paused(ranked, epoch)?, epoch)))?;
+                rungs.find_map(|(&epoch, ranked)| Some((paused(&competing(ranked), epoch)?, epoch)))?;
             Some(decision(Why::LastOne, entrant, epoch.saturating_mul(*reduction_factor)))
         })
+    }
+
+    /// Ids of all trials that ever took part.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.entrants.iter().map(|entrant| entrant.id.as_str())
     }
 
     /// Ids of the trials that were sent on their way and have not arrived.

@@ -122,7 +122,7 @@ fn where_no_trial_is_like_the_judged_ones_nothing_decides_and_nothing_is_said_to
         result.id = trial_id(&result.trial);
     }
     let verdict = verdicts(&choosing(), &synthetic).remove(0);
-    assert_eq!((verdict.pairs, lost(&verdict)), (2, [0, 0, 0, 2, 0]));
+    assert_eq!((verdict.pairs, lost(&verdict)), (2, [0, 0, 0, 2, 0, 0]));
     assert_eq!(verdict.diverged, Diverged::default());
     let words = verdict.words();
     assert!(
@@ -132,7 +132,7 @@ fn where_no_trial_is_like_the_judged_ones_nothing_decides_and_nothing_is_said_to
         "{words}"
     );
     let whole = choosing().replace("{ 'evaluation.split'", "{ 'data.validation' = 5000, 'evaluation.split'");
-    assert_eq!(lost(&verdicts(&whole, &synthetic)[0]), [0; 5]);
+    assert_eq!(lost(&verdicts(&whole, &synthetic)[0]), [0; 6]);
 }
 
 /// `change` of every trial beside the trial itself, with its own result.
@@ -175,9 +175,102 @@ fn a_seed_that_has_lost_a_pair_is_left_out_whole() {
     let difference = verdicts[0].difference.unwrap();
     assert_eq!(difference.n, 3, "{difference:?}");
     assert!((difference.mean - 0.1).abs() < 1e-12, "{difference:?}");
-    assert_eq!((verdicts[0].pairs, lost(&verdicts[0])), (8, [0, 0, 1, 0, 1]));
+    assert_eq!((verdicts[0].pairs, lost(&verdicts[0])), (8, [0, 0, 1, 0, 0, 1]));
     let words = verdicts[0].words();
-    assert!(words.ends_with("2 of 8 pairs are lost: 1 because a result is missing, 1 because their seed has lost another pair."), "{words}");
+    assert!(words.ends_with("2 of 8 pairs are lost: 1 because a result is missing, 1 because their seed has lost another pair. A seed is the mean over pairs that differ in model.latent_dim."), "{words}");
+}
+
+#[test]
+fn seeds_that_have_pairs_of_other_kinds_are_told() {
+    let fixed = SPEC.replace("\"routine.alpha\" = 1.0", "\"routine.alpha\" = 0.5");
+    let mut synthetic = Synthetic::new(4);
+    // The seeds 2 and 3 have other latent dimensions than 0 and 1.
+    for trial in synthetic.expected.iter_mut().chain(synthetic.results.iter_mut().map(|r| &mut r.trial)) {
+        if trial["seed"].as_integer() > Some(1) {
+            trial["model"].as_table_mut().unwrap().insert("latent_dim".into(), 2.into());
+        }
+    }
+    for result in &mut synthetic.results {
+        result.id = trial_id(&result.trial);
+    }
+    let words = verdicts(&fixed, &synthetic)[0].words();
+    assert!(words.ends_with("Careful: seeds have pairs that differ in model.latent_dim, and not each has those of the others, so the mean over seeds is one of unlike things."), "{words}");
+}
+
+#[test]
+fn what_is_neither_judged_nor_decides_is_in_no_mean() {
+    // Beside the deciding trials, which hold out 5000 images, are such of the treatment that hold
+    // out 1000, and are bad.
+    let mut synthetic = tuned_on_validation();
+    for result in synthetic.results.clone() {
+        let mut trial = result.trial.clone();
+        let is_of_validation = trial["evaluation"]["split"].as_str() == Some("validation");
+        if is_of_validation && trial["model"]["system"].as_str() == Some("dml_autoencoder") {
+            trial["evaluation"].as_table_mut().unwrap().insert("held_out".into(), 1000.into());
+            let scores = Scores::from([("test_folds.knn.accuracy".into(), 0.0)]);
+            let (id, outcome) = (trial_id(&trial), Outcome::scored(scores));
+            synthetic.results.push(TrialResult { id, trial: trial.clone(), outcome, ..result });
+            synthetic.expected.push(trial);
+        }
+    }
+    for trial in synthetic.expected.iter_mut().chain(synthetic.results.iter_mut().map(|r| &mut r.trial)) {
+        let evaluation = trial["evaluation"].as_table_mut().unwrap();
+        let held_out = if evaluation["split"].as_str() == Some("validation") { 5000 } else { 0 };
+        evaluation.entry("held_out").or_insert(held_out.into());
+    }
+    for result in &mut synthetic.results {
+        result.id = trial_id(&result.trial);
+    }
+    let on = "{ 'evaluation.split' = 'validation', 'evaluation.held_out' = 5000 }";
+    let verdict =
+        verdicts(&choosing().replace("{ 'evaluation.split' = 'validation' }", on), &synthetic).remove(0);
+    assert_eq!((verdict.pairs, lost(&verdict)), (2, [0; 6]));
+    assert!((verdict.difference.unwrap().mean + 0.1).abs() < 1e-12, "{:?}", verdict.difference);
+}
+
+#[test]
+fn of_settings_that_are_as_good_the_first_in_the_sweep_is_taken_and_that_is_said() {
+    let mut synthetic = tuned_on_validation();
+    let is_of_validation = |trial: &Table| trial["evaluation"]["split"].as_str() == Some("validation");
+    for result in synthetic.results.iter_mut().filter(|r| is_of_validation(&r.trial)) {
+        result.outcome = Outcome::scored(Scores::from([("test_folds.knn.accuracy".into(), 0.5)]));
+    }
+    let choice = verdicts(&choosing(), &synthetic).remove(0).choice;
+    assert!(
+        choice.contains(
+            "alpha 0.5 in 2 of 2 pairs. In 2 of 2 another was as good, and the first in the sweep was taken."
+        ),
+        "{choice}"
+    );
+    synthetic.expected.reverse();
+    let choice = verdicts(&choosing(), &synthetic).remove(0).choice;
+    assert!(choice.contains("alpha 1 in 2 of 2 pairs. In 2 of 2 another was as good"), "{choice}");
+}
+
+#[test]
+fn a_chosen_setting_that_is_not_judged_and_sides_that_never_meet_are_told() {
+    let mut synthetic = tuned_on_validation();
+    let is_judged_and_chosen = |trial: &Table| {
+        trial["evaluation"]["split"].as_str() == Some("test")
+            && trial["model"]["system"].as_str() == Some("dml_autoencoder")
+            && trial["routine"]["alpha"].as_float() == Some(0.5)
+    };
+    synthetic.expected.retain(|trial| !is_judged_and_chosen(trial));
+    let verdict = verdicts(&choosing(), &synthetic).remove(0);
+    assert_eq!((verdict.pairs, lost(&verdict)), (2, [0, 0, 0, 0, 2, 0]));
+    let words = verdict.words();
+    assert!(
+        words.contains("2 because what was chosen for the tuned keys has no trial that is judged"),
+        "{words}"
+    );
+    let never = SPEC.replace(", \"routine.alpha\" = 1.0", "").replace("\"dml\"", "\"pixels\"");
+    let mut synthetic = Synthetic::new(2);
+    synthetic.expected.retain(|trial| {
+        trial["model"]["system"].as_str() != Some("dml_autoencoder")
+            || trial["routine"]["alpha"].as_float() == Some(1.0)
+    });
+    let words = verdicts(&never, &synthetic)[0].words();
+    assert!(words.starts_with("There is no pair: "), "{words}");
 }
 
 #[test]
@@ -229,7 +322,7 @@ fn nothing_is_chosen_before_all_trials_that_decide_have_ended() {
     };
     assert!(judged(|_| ()).choice.contains("alpha 1 in 3 of 3"));
     let missing = judged(|synthetic| synthetic.results.retain(|result| !decides(result)));
-    assert_eq!((missing.pairs, lost(&missing), missing.difference), (3, [0, 0, 3, 0, 0], None));
+    assert_eq!((missing.pairs, lost(&missing), missing.difference), (3, [0, 0, 3, 0, 0, 0], None));
     let diverged = judged(|synthetic| {
         for result in synthetic.results.iter_mut().filter(|result| decides(result)) {
             result.outcome = Outcome::Diverged { epoch: 1, reason: "made up".into() };

@@ -8,8 +8,19 @@ fn settings(first_epochs: u32, reduction_factor: u32) -> StopEarly {
 
 /// Trials 0 to `n` - 1, dealt out to `n_groups` groups.
 fn begin(settings: StopEarly, ids: impl Iterator<Item = usize>, n_groups: usize) -> Line {
+    without(settings, ids, n_groups, 0..0)
+}
+
+/// The same, where some of before are not asked for any more.
+fn without(
+    settings: StopEarly,
+    ids: impl Iterator<Item = usize>,
+    n_groups: usize,
+    gone: std::ops::Range<usize>,
+) -> Line {
     let entry = |id: usize| Entry { id: id.to_string(), group: format!("group {}", id % n_groups) };
-    Line::Begin { format: FORMAT, settings, trials: ids.map(entry).collect() }
+    let gone = gone.map(|id| id.to_string()).collect();
+    Line::Begin { format: FORMAT, settings, trials: ids.map(entry).collect(), gone }
 }
 
 /// A history in a few words: what is decided comes from the rule, what arrives from the test.
@@ -157,6 +168,23 @@ fn what_failed_or_joins_later_takes_part_and_what_is_dropped_does_not() {
     assert_eq!(story.decided(), ["start 3 to 2"]);
     let complaint = story.history.apply(&begin(settings(3, 2), 0..1, 1)).unwrap_err();
     assert!(complaint.to_string().contains("other settings of [stop_early]"), "{complaint}");
+}
+
+#[test]
+fn trials_that_a_changed_sweep_asks_for_do_not_compete_with_those_of_before() {
+    let mut story = Story::of(begin(settings(2, 2), 0..2, 1));
+    story.decided();
+    story.scores(0, 0.8);
+    story.scores(1, 0.9);
+    assert_eq!(story.decided(), ["promote 1 to 4"]);
+    story.arrives(1, Outcome::Finished);
+    story.tell(without(settings(2, 2), 2..4, 1, 0..2));
+    assert_eq!(story.decided(), ["start 2 to 2", "start 3 to 2"]);
+    story.scores(2, 0.1);
+    story.scores(3, 0.2);
+    assert_eq!(story.decided(), ["promote 3 to 4"], "the better of the two that compete");
+    story.arrives(3, Outcome::Failed);
+    assert_eq!(story.decided(), ["lastone 2 to 4"], "its group has no result without it");
 }
 
 #[test]

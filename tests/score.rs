@@ -182,6 +182,32 @@ fn f64_far_from_0_is_scored_as_it_is_near_0_and_what_f32_cannot_tell_is_refused(
 }
 
 #[test]
+fn rows_that_f32_blurs_and_a_fit_that_has_not_converged_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = |path: &Path, only: &str| {
+        let output = dml(&["score", text(path), "--json", "--only", only]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stderr).unwrap().trim_end().replace(text(path), "FILE")
+    };
+    // Beside 1e9 f32 has multiples of 64 alone. Two of 60 rows are fewer than one in twenty.
+    let mut rows: Vec<f64> = points(60).into_iter().map(f64::from).collect();
+    rows[..4].iter_mut().for_each(|x| *x += 1e9);
+    let path = file(&folder, &[("test_embeddings", npy(&[60, 2], &rows))]);
+    insta::assert_snapshot!(notes(&path, "retrieval"), @"note: FILE: scores are computed in f32, to which rounding moves 2 of 60 test rows looked at by more than a tenth of the way to their nearest row, so they may have other neighbours than in f64; rows of the order of 1 are rounded by less");
+    // Columns of 1 to 1e7 that tell nothing of labels.
+    let uneven = |n: usize| {
+        let at = |i: usize, j: usize| ((i * 37 + j * j * 13 + i * i * (j + 1)) % 61) as f32 - 30.0;
+        let rows = (0..n).flat_map(|i| (0..8).map(move |j| at(i, j) * 10.0_f32.powi(j as i32)));
+        npy(&[n, 8], &rows.collect::<Vec<_>>())
+    };
+    let path = file(&folder, &[("train_embeddings", uneven(40)), ("test_embeddings", uneven(60))]);
+    insta::assert_snapshot!(notes(&path, "linear"), @r"
+    note: FILE: readout.linear is of a fit that has not converged, so more iterations would give another score; columns of the same spread converge sooner
+    note: FILE: test_folds.linear is of a fit that has not converged, so more iterations would give another score; columns of the same spread converge sooner
+    ");
+}
+
+#[test]
 fn a_score_that_cannot_be_had_is_null_and_takes_no_other_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(&folder, &[("test_labels", npy(&[60], &(0..60).collect::<Vec<i64>>()))]);
@@ -210,6 +236,11 @@ fn clustering_and_retrieval_need_no_training_set() {
     assert_eq!(keys(&expected), ["clustering", "n_classes", "n_test", "retrieval"]);
     let alone = file(&folder, &[("train_embeddings", vec![]), ("train_labels", vec![])]);
     assert_eq!(score(&alone, &both), expected);
+    // A class of the training rows alone is none of the test set.
+    let third = [("train_labels", npy(&[40], &(0..40).map(|i| i % 3).collect::<Vec<i64>>()))];
+    for only in ["retrieval", "retrieval,nearest"] {
+        assert_eq!(score(&file(&folder, &third), &["--only", only])["n_classes"], json!(2), "{only}");
+    }
     let one = [("test_embeddings", npy(&[0, 2], &points(0))), ("test_labels", npy(&[0], &labels(0)))];
     let (_, complaint) = complaint_of(&[&["score", text(&file(&folder, &one))], &both[..]].concat());
     assert!(
@@ -224,6 +255,9 @@ fn help_says_what_the_words_of_a_table_mean() {
     for word in ["`readout`: ", "`test_folds`: ", "`labelled`: ", "`train`", "-1 for \"none\" is refused"] {
         assert!(help.contains(word), "{word} is not in {help}");
     }
+    let (code, complaint) = complaint_of(&["score", "x.npz", "--threads", "1025"]);
+    assert_eq!(code, Some(2));
+    assert!(complaint.contains("1025 is not in 1..=1024"), "{complaint}");
     let (code, complaint) = complaint_of(&["score", "x.npz", "--only", "svm"]);
     assert_eq!(code, Some(2));
     let parts = "[possible values: knn, nearest, random_forest, mlp, linear, propagation, geodesic_knn, clustering, retrieval]";

@@ -190,6 +190,35 @@ fn what_embed_writes_is_scored_alone_and_with_a_training_split() {
 }
 
 #[test]
+fn training_rows_that_are_not_used_are_told_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = |path: &Path, options: &[&str]| {
+        let arguments = [&["score", text(path), "--json", "--only", "knn"], options].concat();
+        let output = dml(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stderr).unwrap().trim_end().replace(text(folder.path()), "FOLDER")
+    };
+    let train = embedded(&folder, "train.npz", 40, 10);
+    let full = file(&folder, &[]);
+    insta::assert_snapshot!(notes(&full, &["--train", text(&train)]), @"note: FOLDER/embeddings.npz: train_embeddings of FOLDER/embeddings.npz are not used; its test_embeddings are");
+    insta::assert_snapshot!(notes(&train, &["--train", text(&full)]), @"note: FOLDER/train.npz: test_embeddings of FOLDER/embeddings.npz are not used; its train_embeddings are");
+    let none = [("test_embeddings", vec![]), ("test_labels", vec![])];
+    let one = [("embeddings", npy(&[60, 2], &points(60))), ("labels", npy(&[60], &labels(60)))];
+    insta::assert_snapshot!(notes(&file(&folder, &[&none[..], &one].concat()), &[]), @"note: FOLDER/embeddings.npz: its train_embeddings are not used: embeddings and labels are one split, and read-outs are fitted on folds of it; name these test_embeddings and test_labels to fit on the others");
+    let narrow = file(&folder, &[("test_embeddings", npy(&[60, 1], &[0.5_f32; 60]))]);
+    let (code, complaint) = complaint_of(&["score", text(&narrow), "--train", text(&train)]);
+    let (train, narrow) = (train.display(), narrow.display());
+    let sentence =
+        format!("embeddings have 2 dimensions and test_embeddings of {narrow} 1; both need the same");
+    assert_eq!((code, complaint), (Some(1), format!("error: {train}: {sentence}\n")));
+    let only = ["--only", "clustering,retrieval"];
+    let arguments = [&["score", "x.npz", "--train", "missing.npz"], &only[..]].concat();
+    let (code, complaint) = complaint_of(&arguments);
+    let sentence = "--train missing.npz has rows that read-outs are fitted on, and --only asks for none; leave it out, or name one, as in --only knn";
+    assert_eq!((code, complaint), (Some(2), format!("error: {sentence}\n")));
+}
+
+#[test]
 fn a_flipped_byte_is_refused_and_not_scored() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("embeddings.npz");

@@ -38,9 +38,11 @@ enum Command {
     /// trial files). `labelled`: fitted on the training rows that `labelled` marks alone.
     /// `test_folds`: fitted on two thirds of the test rows and scored on the other third, mean of
     /// three folds, as the paper does. `clustering` and `retrieval` look at the test rows alone, so
-    /// with `--only clustering,retrieval` the file needs nothing else. A score that cannot be had
-    /// is `null`, and a sentence on stderr says why. Numbers of 64 bits are scored as they are:
-    /// what f32 would blur is centred first, or refused.
+    /// with `--only clustering,retrieval` the file needs nothing else. `n_classes` counts the
+    /// classes of the test rows. A score that cannot be had is `null`, and a sentence on stderr
+    /// says why. Scores are computed in f32. Where that blurs more than one row in twenty, compared
+    /// with the distance to its nearest row, columns are centred first, or the file is refused;
+    /// fewer blurred rows are counted on stderr.
     Score(score::ScoreArguments),
     /// How well two labellings of the same things agree
     Agreement(score::AgreementArguments),

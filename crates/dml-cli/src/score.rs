@@ -14,7 +14,11 @@ use dml_data::npy::{compact, read_labels};
 use dml_eval::{Embedded, EvalError, Evaluation, Protocol, Readout, agreement};
 use serde_json::{Map, Value, json};
 
+use crate::WrongCall;
 use embeddings::Embeddings;
+
+/// Above so many products in one of its passes, k-means takes minutes.
+const MANY_PRODUCTS: f64 = 2e9;
 
 #[derive(Debug, Args)]
 pub(crate) struct ScoreArguments {
@@ -25,22 +29,32 @@ pub(crate) struct ScoreArguments {
     /// `labels` of one split
     file: PathBuf,
     /// Training rows of a file of their own, which `dml embed --split train` writes, with their
-    /// `labelled`
+    /// `labelled`; for read-outs alone, and in place of those that the other file may have
     #[arg(long, value_name = "FILE")]
     train: Option<PathBuf>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
-    /// Do only these, separated by commas [default: all but propagation and
-    /// `geodesic_knn`]
+    /// Do only these, separated by commas. Clustering takes as long as rows times classes times
+    /// dimensions, with thousands of classes hours, which `--only retrieval` saves [default: all
+    /// but propagation and `geodesic_knn`]
     #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(parts()), value_name = "PARTS")]
     only: Vec<String>,
     /// Draws folds, trees, initial weights and centroids
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Threads [default: all cores]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+}
+
+impl ScoreArguments {
+    /// Whether a part is to be done.
+    fn asks(&self, part: &str) -> bool {
+        // A graph of all rows takes minutes: it is made where it is named.
+        let slow = [Readout::Propagation, Readout::GeodesicKnn].map(Readout::name);
+        if self.only.is_empty() { !slow.contains(&part) } else { self.only.iter().any(|only| only == part) }
+    }
 }
 
 /// What can be asked for.
@@ -87,11 +101,22 @@ impl Found {
 }
 
 pub(crate) fn score(arguments: &ScoreArguments) -> Result<ExitCode> {
+    let readouts: Vec<Readout> =
+        Readout::ALL.into_iter().filter(|readout| arguments.asks(readout.name())).collect();
+    if readouts.is_empty()
+        && let Some(train) = &arguments.train
+    {
+        let train = train.display();
+        let sentence = format!(
+            "--train {train} has rows that read-outs are fitted on, and --only asks for none; leave it out, or name one, as in --only knn"
+        );
+        return Err(WrongCall(sentence).into());
+    }
     if let Some(threads) = arguments.threads {
         rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
     }
     let file = arguments.file.display().to_string();
-    let scores = scores(arguments).map_err(|error| {
+    let scores = scores(arguments, &readouts).map_err(|error| {
         // What is wrong with one file names it.
         let names_the_file = error.is::<DataError>() || error.chain().nth(1).is_some();
         if names_the_file { error } else { error.context(file) }
@@ -100,14 +125,7 @@ pub(crate) fn score(arguments: &ScoreArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn scores(arguments: &ScoreArguments) -> Result<Value> {
-    // A graph of all rows takes minutes: it is made where it is named.
-    let is_usual = |part: &str| {
-        arguments.only.is_empty()
-            && ![Readout::Propagation, Readout::GeodesicKnn].map(Readout::name).contains(&part)
-    };
-    let asked = |part: &str| is_usual(part) || arguments.only.iter().any(|only| only == part);
-    let readouts: Vec<Readout> = Readout::ALL.into_iter().filter(|readout| asked(readout.name())).collect();
+fn scores(arguments: &ScoreArguments, readouts: &[Readout]) -> Result<Value> {
     let data = Embeddings::read(&arguments.file, arguments.train.as_deref(), !readouts.is_empty())?;
     let note = |note: &str| eprintln!("note: {}: {note}", arguments.file.display());
     data.notes.iter().for_each(|text| note(text));
@@ -119,16 +137,24 @@ fn scores(arguments: &ScoreArguments) -> Result<Value> {
     };
     let mut found = Found::default();
     // First, because what it refuses it refuses at once.
-    if asked("retrieval") {
+    if arguments.asks("retrieval") {
         found.take("retrieval".into(), evaluation.retrieval())?;
     }
     for &protocol in &data.protocols {
-        for readout in &readouts {
+        for &readout in readouts {
             let name = format!("{}.{}", protocol.name(), readout.name());
-            found.take(name, evaluation.readouts(protocol, &[*readout]))?;
+            let answers = evaluation.answers(protocol, readout);
+            if answers.as_ref().is_ok_and(|answers| !answers.is_converged) {
+                note(&not_converged(&public(&name)));
+            }
+            found.take(name, answers.map(|answers| answers.scores()))?;
         }
     }
-    if asked("clustering") {
+    if arguments.asks("clustering") {
+        let (n, d) = data.test.dim();
+        if let Some(text) = takes_long(n, data.n_classes, d) {
+            note(&text);
+        }
         found.take("clustering.k_means".into(), evaluation.k_means())?;
         found.take("clustering.gaussian_mixture".into(), evaluation.gaussian_mixture())?;
     }
@@ -148,6 +174,24 @@ fn scores(arguments: &ScoreArguments) -> Result<Value> {
         insert(&mut object, &public(&name), value);
     }
     Ok(object)
+}
+
+/// Says that a score is of a fit that ended too early.
+fn not_converged(name: &str) -> String {
+    format!(
+        "{name} is of a fit that has not converged, so more iterations would give another score; columns of the same spread converge sooner"
+    )
+}
+
+/// Says that k-means takes long, where it does.
+fn takes_long(n: usize, n_classes: usize, d: usize) -> Option<String> {
+    let products = n as f64 * n_classes as f64 * d as f64;
+    (products > MANY_PRODUCTS).then(|| {
+        format!(
+            "clustering takes minutes to hours: k-means multiplies {n} rows by {n_classes} classes in {d} dimensions, ten times up to 300 times; \
+             --only with what else is wanted, as in --only retrieval, leaves it out"
+        )
+    })
 }
 
 /// What is fitted on the whole training set is what others call the read-out.
@@ -226,6 +270,12 @@ fn lines(prefix: &str, object: &Map<String, Value>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clustering_that_takes_long_is_told_before_it_starts() {
+        assert_eq!(takes_long(10_000, 100, 512), None);
+        insta::assert_snapshot!(takes_long(60_502, 11_316, 512).unwrap(), @"clustering takes minutes to hours: k-means multiplies 60502 rows by 11316 classes in 512 dimensions, ten times up to 300 times; --only with what else is wanted, as in --only retrieval, leaves it out");
+    }
 
     #[test]
     fn dotted_scores_become_nested_objects_and_lines() {

@@ -2,6 +2,7 @@
 
 mod gaussian_mixture;
 mod k_means;
+mod points;
 
 pub use gaussian_mixture::GaussianMixture;
 pub use k_means::KMeans;

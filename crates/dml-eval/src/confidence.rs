@@ -72,7 +72,11 @@ impl NearestOfClasses {
     /// It is the chance of neighbours in neighbourhood components analysis (Goldberger et al. 2004,
     /// equation 2), of the nearest one of each class alone. At an infinite temperature all classes
     /// that have one are as probable. `[m, n_classes]`
+    ///
+    /// # Panics
+    /// When the temperature is not above 0.
     pub fn probabilities(&self, temperature: f64) -> Array2<f64> {
+        assert!(temperature > 0.0, "a temperature is above 0, not {temperature}");
         let mut probabilities = self.distances.clone();
         for mut row in probabilities.rows_mut() {
             let softmax = softmax(row.view(), 1.0 / temperature);
@@ -89,7 +93,17 @@ impl NearestOfClasses {
     /// with the rest (Platt 1999, "Probabilistic outputs for support vector machines", section
     /// 2.2), so that a few queries which are all right are not taken for certainty. Queries of a
     /// class without a labelled embedding do not count.
+    ///
+    /// # Shapes
+    /// `classes`: `[m]`, each below `n_classes`.
+    ///
+    /// # Panics
+    /// With another number of classes than of queries, and with one that is `n_classes` or more.
     pub fn temperature(&self, classes: &[u32]) -> Option<f64> {
+        let (m, n_classes) = self.distances.dim();
+        assert_eq!(classes.len(), m, "one class for each query");
+        let is_known = classes.iter().all(|&class| (class as usize) < n_classes);
+        assert!(is_known, "each class of a query is below {n_classes}, the number of classes");
         let known = |(row, class): &(ArrayView1<f64>, &u32)| row[**class as usize].is_finite();
         let rows: Vec<(ArrayView1<f64>, u32)> = self
             .distances
@@ -146,6 +160,8 @@ fn softmax(distances: ArrayView1<f64>, inverse: f64) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use ndarray::array;
 
     use super::*;
@@ -203,5 +219,19 @@ mod tests {
         assert!((temperature - 0.8 / 3.0_f64.ln()).abs() < 1e-9, "{temperature}");
         let one = NearestOfClasses { distances: array![[0.1, f64::INFINITY]], rows: Array2::zeros((1, 2)) };
         assert_eq!((one.temperature(&[0]), one.temperature(&[1])), (None, None));
+    }
+
+    #[test]
+    fn classes_that_are_not_one_a_query_or_not_there_and_a_temperature_of_0_are_refused() {
+        let found =
+            NearestOfClasses { distances: array![[0.1, 0.9], [0.9, 0.1]], rows: Array2::zeros((2, 2)) };
+        for classes in [&[0][..], &[0, 1, 0], &[0, 2]] {
+            let temperature = catch_unwind(AssertUnwindSafe(|| found.temperature(classes)));
+            assert!(temperature.is_err(), "{classes:?}");
+        }
+        for temperature in [0.0, -1.0, f64::NAN] {
+            let probabilities = catch_unwind(AssertUnwindSafe(|| found.probabilities(temperature)));
+            assert!(probabilities.is_err(), "{temperature}");
+        }
     }
 }

@@ -10,18 +10,19 @@ pub(crate) const MEMORY: usize = 10;
 /// condition holds.
 ///
 /// Ends when no slope exceeds `tolerance` in size, after `max_steps`, or when rounding leaves no
-/// descent. `argmin`'s L-BFGS evaluates loss and slope apart, twice the work here, and returns
-/// nothing when its line search meets rounding.
+/// descent; returns where, and whether it is the first of these. `argmin`'s L-BFGS evaluates loss
+/// and slope apart, twice the work here, and returns nothing when its line search meets rounding.
 pub(crate) fn minimize(
     mut x: Array1<f64>,
     max_steps: usize,
     tolerance: f64,
     loss_and_gradient: impl Fn(&Array1<f64>) -> (f64, Array1<f64>),
-) -> Array1<f64> {
+) -> (Array1<f64>, bool) {
     let (mut loss, mut gradient) = loss_and_gradient(&x);
     let mut memory: VecDeque<(Array1<f64>, Array1<f64>)> = VecDeque::new();
+    let is_flat = |gradient: &Array1<f64>| gradient.iter().all(|slope| slope.abs() <= tolerance);
     for _ in 0..max_steps {
-        if gradient.iter().all(|slope| slope.abs() <= tolerance) {
+        if is_flat(&gradient) {
             break;
         }
         let direction = direction(&memory, &gradient);
@@ -45,7 +46,8 @@ pub(crate) fn minimize(
         }
         (x, loss, gradient) = (next, next_loss, next_gradient);
     }
-    x
+    let is_converged = is_flat(&gradient);
+    (x, is_converged)
 }
 
 /// Minus the gradient times the remembered approximation of the inverse Hessian.
@@ -80,7 +82,9 @@ mod tests {
             let off = x - &target;
             ((&off * &off * &stretch).sum() / 2.0, &off * &stretch)
         };
-        let found = minimize(Array1::zeros(4), 100, 1e-10, bowl);
-        assert!((&found - &target).iter().all(|off| off.abs() < 1e-7), "{found}");
+        let (found, is_converged) = minimize(Array1::zeros(4), 100, 1e-10, bowl);
+        assert!(is_converged && (&found - &target).iter().all(|off| off.abs() < 1e-7), "{found}");
+        let (_, is_converged) = minimize(Array1::zeros(4), 2, 1e-10, bowl);
+        assert!(!is_converged, "two steps do not get there");
     }
 }

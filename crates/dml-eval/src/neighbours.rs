@@ -11,7 +11,7 @@ use crate::error::check_embeddings;
 use nearest_k::NearestK;
 
 pub(crate) use nearest_k::squared_distance;
-pub(crate) use products::Products;
+pub(crate) use products::{Products, rounding};
 
 /// Up to here a tree beats brute force, on clustered and on evenly spread points alike;
 /// scikit-learn changes at 15.

@@ -80,7 +80,11 @@ impl Poisson {
 
     /// The scores of each class at each node, `[n, classes]`: minus infinity in parts of the graph
     /// without a label of the class.
+    ///
+    /// # Panics
+    /// When a labelled row is no node of the graph.
     pub fn scores(&self, graph: &Graph, labelled: Labelled) -> Array2<f64> {
+        assert_nodes(graph, labelled);
         let column = |rows: Vec<usize>| {
             let mut sources = vec![0.0; graph.n()];
             for &row in &rows {
@@ -120,7 +124,12 @@ impl Affinity {
     }
 
     /// The scores of each class at each node, `[n, classes]`.
+    ///
+    /// # Panics
+    /// When a labelled row is no node of the graph, and when gamma is out of its range.
     pub fn scores(&self, graph: &Graph, labelled: Labelled) -> Array2<f64> {
+        assert_nodes(graph, labelled);
+        assert!((0.0..1.0).contains(&self.gamma), "gamma is at least 0 and below 1, not {}", self.gamma);
         let column = |rows: Vec<usize>| {
             // (I - gamma D^-1 W)^-1 y is (D - gamma W)^-1 D y, whose matrix is symmetric.
             let mut sources = vec![0.0; graph.n()];
@@ -173,8 +182,12 @@ impl Guesses {
         self
     }
 
-    /// The surest rows, at most `n` and of each class at most `of_class`, without the `labelled`
-    /// ones: rows with their classes, sorted. Rows without any confidence are left out.
+    /// Of the surest rows, at most `n` and of each class at most `of_class`, those that are not
+    /// `labelled`: rows with their classes, sorted. Rows without any confidence are left out.
+    ///
+    /// Labelled rows are the surest of all and count towards both numbers before they are taken
+    /// away: of a class with `of_class` labels or more there is no other row, and with `n` labels
+    /// or more there may be none at all.
     pub fn surest(&self, n: usize, of_class: usize, labelled: Labelled) -> Vec<(usize, u32)> {
         let mut rows: Vec<usize> =
             (0..self.classes.len()).filter(|&row| self.confidence[row] > 0.0).collect();
@@ -211,6 +224,14 @@ fn check_given(n: usize, labelled: Labelled) -> Result<(), EvalError> {
     match labelled.iter().find(|&&(row, _)| row >= n) {
         Some(&(row, _)) => Err(EvalError::NoSuchRow { row, n }),
         None => Ok(()),
+    }
+}
+
+/// Panics on a label of a row that is no node.
+fn assert_nodes(graph: &Graph, labelled: Labelled) {
+    let n = graph.n();
+    if let Some((row, _)) = labelled.iter().find(|&&(row, _)| row >= n) {
+        panic!("labelled row {row} is no node of a graph of {n}");
     }
 }
 

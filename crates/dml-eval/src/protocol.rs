@@ -254,8 +254,11 @@ fn read_out<L: Label>(
     readout: Readout,
     seed: u64,
 ) -> Result<Part, EvalError> {
-    let predicted = readout.classifier(seed).fit_predict(fit.embeddings, fit.labels, test.embeddings)?;
-    Ok(Part::of(rows, test.labels, &predicted))
+    let classifier = readout.classifier(seed);
+    let (predicted, is_converged) = classifier.fit_and_tell(fit.embeddings, fit.labels, test.embeddings)?;
+    let mut part = Part::of(rows, test.labels, &predicted);
+    part.is_converged = is_converged;
+    Ok(part)
 }
 
 impl<L: Label> Embedded<'_, L> {

@@ -45,6 +45,19 @@ pub trait Classifier<L: Label = u8>: Debug + Sync {
     /// A setting out of range, or weights that diverge.
     fn predict(&self, fit: Fit, queries: ArrayView2<f32>) -> Result<Vec<u32>, EvalError>;
 
+    /// The same, and whether the fit has converged: `false` of [`LogisticRegression`] that ended
+    /// after as many iterations as it may take, whose classes are then not yet those of its
+    /// definition. Of all others it is `true`.
+    ///
+    /// # Shapes
+    /// As [`predict`](Self::predict).
+    ///
+    /// # Errors
+    /// Those of [`predict`](Self::predict).
+    fn predict_and_tell(&self, fit: Fit, queries: ArrayView2<f32>) -> Result<(Vec<u32>, bool), EvalError> {
+        Ok((self.predict(fit, queries)?, true))
+    }
+
     /// The predicted label of every query: [`predict`](Self::predict) on checked input, from labels
     /// to class ids and back. A single class is predicted without it.
     ///
@@ -60,17 +73,34 @@ pub trait Classifier<L: Label = u8>: Debug + Sync {
         labels: &[L],
         queries: ArrayView2<f32>,
     ) -> Result<Vec<L>, EvalError> {
+        Ok(self.fit_and_tell(embeddings, labels, queries)?.0)
+    }
+
+    /// The same, and whether the fit has converged, as
+    /// [`predict_and_tell`](Self::predict_and_tell) says.
+    ///
+    /// # Shapes
+    /// As [`fit_predict`](Self::fit_predict).
+    ///
+    /// # Errors
+    /// Those of [`fit_predict`](Self::fit_predict).
+    fn fit_and_tell(
+        &self,
+        embeddings: ArrayView2<f32>,
+        labels: &[L],
+        queries: ArrayView2<f32>,
+    ) -> Result<(Vec<L>, bool), EvalError> {
         check_labelled(embeddings, labels, 0..labels.len(), "training set")?;
         check_enough(labels.len(), 1, "to fit a classifier")?;
         check_embeddings(queries, "queries")?;
         check_width(embeddings.ncols(), queries.ncols())?;
         let Classes { distinct, ids } = Classes::of(labels);
         if let [only] = distinct[..] {
-            return Ok(vec![only; queries.nrows()]);
+            return Ok((vec![only; queries.nrows()], true));
         }
         let fit = Fit { embeddings: embeddings.view(), classes: &ids, n_classes: distinct.len() };
-        let predicted = self.predict(fit, queries)?;
-        Ok(predicted.into_iter().map(|id| distinct[id as usize]).collect())
+        let (predicted, is_converged) = self.predict_and_tell(fit, queries)?;
+        Ok((predicted.into_iter().map(|id| distinct[id as usize]).collect(), is_converged))
     }
 }
 

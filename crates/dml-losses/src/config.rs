@@ -138,7 +138,11 @@ impl LossConfig {
     ///
     /// # Panics
     /// On labels that have not the shape of the embeddings without `dim`, on embeddings that are
-    /// neither f32 nor f64, and on fewer parameters than [`LossConfig::parameters`] names.
+    /// neither f32 nor f64, and, of a loss that learns something, on more or fewer parameters than
+    /// [`LossConfig::parameters`] names (a weighted sum passes over what is left), or on a weighted
+    /// sum without terms, which [`LossConfig::check`] refuses. What `LibTorch` refuses is a panic
+    /// with its own words: parameters of another shape, or of another kind than the embeddings, and
+    /// tensors on different devices.
     pub fn forward(&self, parameters: &[Tensor], embeddings: &Tensor, labels: &Tensor) -> Tensor {
         self.as_loss().value(parameters, &Batch { embeddings, labels, memory: None })
     }

@@ -18,6 +18,7 @@ pub(super) struct Embeddings {
     pub(super) test_labels: Vec<u32>,
     /// The training rows whose labels a model saw.
     pub(super) labelled: Vec<usize>,
+    /// Classes of the test split.
     pub(super) n_classes: usize,
     /// What read-outs can be fitted on.
     pub(super) protocols: Vec<Protocol>,
@@ -27,6 +28,8 @@ pub(super) struct Embeddings {
 
 /// A split as it stands in a file.
 struct Split {
+    /// What its embeddings are called.
+    name: String,
     embeddings: Numbers,
     labels: Vec<i64>,
     /// Its rows in the file, and how many the file has: of a split that stands alone only those
@@ -46,58 +49,91 @@ impl Embeddings {
         let test = named(file, read_split(&mut npz, "test", least, for_readouts && of_train.is_none()))?;
         notes.extend(left_out(file, &test));
         let (mut train, mut labelled, mut protocols) = (None, None, Vec::new());
-        if for_readouts {
-            if of_train.is_none() && test.stands_alone {
-                notes.push(
-                    "it has one split, so read-outs are fitted on folds of it alone; --train FILE adds those that are fitted on other rows"
-                        .to_owned(),
-                );
-                protocols = vec![Protocol::TestFolds];
-            } else {
-                let path = of_train.unwrap_or(file);
-                if let Some(path) = of_train {
-                    npz = Npz::open(path)?;
-                }
-                let split = named(path, read_split(&mut npz, "train", (1, "a read-out needs"), false))?;
-                notes.extend(left_out(path, &split));
-                labelled = named(path, read_mask(&mut npz, &split))?;
-                train = Some(split);
-                protocols = vec![Protocol::Train, Protocol::TestFolds];
-                protocols.extend(labelled.as_ref().map(|_| Protocol::Labelled));
+        if for_readouts && of_train.is_none() && test.stands_alone {
+            notes.push(alone(&npz));
+            protocols = vec![Protocol::TestFolds];
+        } else if for_readouts {
+            let path = of_train.unwrap_or(file);
+            if let Some(path) = of_train {
+                notes.extend(unused(file, &npz, &[&test]));
+                npz = Npz::open(path)?;
             }
+            let split = named(path, read_split(&mut npz, "train", (1, "a read-out needs"), false))?;
+            let of_file = if of_train.is_some() { vec![&split] } else { vec![&test, &split] };
+            notes.extend(unused(path, &npz, &of_file));
+            notes.extend(left_out(path, &split));
+            named(path, same_width(&split, &test, of_train.map(|_| file)))?;
+            labelled = named(path, read_mask(&mut npz, &split))?;
+            train = Some(split);
+            protocols = vec![Protocol::Train, Protocol::TestFolds];
+            protocols.extend(labelled.as_ref().map(|_| Protocol::Labelled));
         }
-        let d = test.embeddings.dim().1;
         let (train, train_labels) = match train {
             Some(split) => (split.embeddings, split.labels),
-            None => (Numbers::F32(Array2::zeros((0, d))), Vec::new()),
+            None => (Numbers::F32(Array2::zeros((0, test.embeddings.dim().1))), Vec::new()),
         };
-        let d_train = train.dim().1;
-        if d_train != d {
-            bail!("train_embeddings have {d_train} dimensions and test_embeddings {d}; both need the same");
-        }
-        let Narrowed { train, test: test_embeddings, is_centred } = in_f32(train, test.embeddings)?;
-        if is_centred {
-            notes.push(
-                "it lies far from 0 for f32, so each column's mean over both splits is subtracted; that changes no distance, and of the scores \
-                 only those of mlp depend on it"
-                    .to_owned(),
-            );
-        }
+        let narrowed = in_f32(train, test.embeddings)?;
+        notes.extend(rounded(&narrowed));
         let n_train = train_labels.len();
-        let (mut train_labels, classes) = compact(&[train_labels, test.labels].concat());
+        let n_classes = compact(&test.labels).1.len();
+        let (mut train_labels, _) = compact(&[train_labels, test.labels].concat());
         let test_labels = train_labels.split_off(n_train);
-        let (labelled, n_classes) = (labelled.unwrap_or_default(), classes.len());
-        Ok(Self {
-            train,
-            train_labels,
-            test: test_embeddings,
-            test_labels,
-            labelled,
-            n_classes,
-            protocols,
-            notes,
-        })
+        let Narrowed { train, test, .. } = narrowed;
+        let labelled = labelled.unwrap_or_default();
+        Ok(Self { train, train_labels, test, test_labels, labelled, n_classes, protocols, notes })
     }
+}
+
+/// Says what read-outs of a file with one split are fitted on.
+fn alone(npz: &Npz) -> String {
+    let sentence = if npz.has("train_embeddings") {
+        "its train_embeddings are not used: embeddings and labels are one split, and read-outs are fitted on folds of it; name these \
+         test_embeddings and test_labels to fit on the others"
+    } else {
+        "it has one split, so read-outs are fitted on folds of it alone; --train FILE adds those that are fitted on other rows"
+    };
+    sentence.to_owned()
+}
+
+/// Says which embeddings of a file are not looked at, where read-outs are asked for.
+fn unused(path: &Path, npz: &Npz, used: &[&Split]) -> Option<String> {
+    let is_used = |name: &str| used.iter().any(|split| split.name == name);
+    let all = ["embeddings", "test_embeddings", "train_embeddings"];
+    let others: Vec<&str> = all.into_iter().filter(|name| npz.has(name) && !is_used(name)).collect();
+    let used: Vec<&str> = used.iter().map(|split| split.name.as_str()).collect();
+    let (others, used) = (others.join(" and "), used.join(" and "));
+    (!others.is_empty()).then(|| format!("{others} of {} are not used; its {used} are", path.display()))
+}
+
+/// Refuses splits of two dimensions; the test split may lie in another file than the training
+/// split.
+fn same_width(train: &Split, test: &Split, of_test: Option<&Path>) -> Result<()> {
+    let (d_train, d) = (train.embeddings.dim().1, test.embeddings.dim().1);
+    let of_test = of_test.map_or(String::new(), |file| format!(" of {}", file.display()));
+    if d_train != d {
+        bail!("{} have {d_train} dimensions and {}{of_test} {d}; both need the same", train.name, test.name);
+    }
+    Ok(())
+}
+
+/// Says what rounding to f32 did.
+fn rounded(narrowed: &Narrowed) -> Vec<String> {
+    let mut notes = Vec::new();
+    if narrowed.is_centred {
+        notes.push(
+            "it lies far from 0 for f32, so each column's mean over both splits is subtracted; that changes no distance, and of the scores \
+             only those of mlp depend on it"
+                .to_owned(),
+        );
+    }
+    let (n_blurred, n) = (narrowed.n_blurred, narrowed.n_looked_at);
+    if n_blurred > 0 {
+        notes.push(format!(
+            "scores are computed in f32, to which rounding moves {n_blurred} of {n} test rows looked at by more than a tenth of the way to \
+             their nearest row, so they may have other neighbours than in f64; rows of the order of 1 are rounded by less"
+        ));
+    }
+    notes
 }
 
 /// Says which rows of a file are not scored.
@@ -119,7 +155,9 @@ fn named<T>(path: &Path, result: Result<T>) -> Result<T> {
 /// Both splits in f32, as they are where it holds them exactly.
 fn in_f32(train: Numbers, test: Numbers) -> Result<Narrowed> {
     Ok(match (train, test) {
-        (Numbers::F32(train), Numbers::F32(test)) => Narrowed { train, test, is_centred: false },
+        (Numbers::F32(train), Numbers::F32(test)) => {
+            Narrowed { train, test, is_centred: false, n_blurred: 0, n_looked_at: 0 }
+        }
         (train, test) => narrow(train.into_f64().view(), test.into_f64().view())?,
     })
 }
@@ -171,7 +209,7 @@ fn read_split(
     }
     let labels = rows.iter().map(|&row| labels[row]).collect();
     let embeddings = if rows.len() < n { embeddings.select(&rows) } else { embeddings };
-    Ok(Split { embeddings, labels, rows, n_rows: n, stands_alone })
+    Ok(Split { name: of_embeddings.clone(), embeddings, labels, rows, n_rows: n, stands_alone })
 }
 
 /// The training rows that `labelled` marks, where it is there. That of a split which stands alone

@@ -1,22 +1,20 @@
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, parallel::prelude::*, s};
-use pulp::Arch;
-use rand::Rng;
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 use rand_chacha::ChaCha8Rng;
-use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
-use super::N_ROWS;
+use super::points::{Assigned, Points};
 use crate::error::{EvalError, check_embeddings, check_enough, check_positive};
 use crate::neighbours::squared_distance;
 use crate::random::generator;
 
-/// How many points lie side by side; divides `N_ROWS`.
-const N_GROUP: usize = 32;
 const MAX_ITERATIONS: usize = 300;
 const TOLERANCE: f64 = 1e-4;
 
 /// Clusters around their means, found by Lloyd's iterations from greedy k-means++ seeds (Arthur &
 /// Vassilvitskii 2007), with the stopping rule and the care for empty clusters of scikit-learn's
 /// `KMeans`.
+///
+/// Distances are compared in f32, and in f64 where rounding could be a tenth of them: rows that lie
+/// near each other and far from the mean of all get the nearest centroid, too.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KMeans {
     /// `[k, d]`
@@ -84,160 +82,6 @@ fn lloyd(points: &Points, n_clusters: usize, rng: &mut ChaCha8Rng) -> KMeans {
     KMeans { centroids, clusters: assigned.clusters, inertia }
 }
 
-#[derive(Debug)]
-struct Assigned {
-    clusters: Vec<u32>,
-    /// |x - c|² - |x|² of every point x and its centroid c.
-    relative: Vec<f32>,
-    /// The sum of the points of every cluster, and how many they are. // [k, d + 1]
-    sums: Array2<f64>,
-}
-
-/// Centred, so that squared norms do not drown distances.
-#[derive(Debug)]
-struct Points {
-    rows: Array2<f32>, // [n, d]
-    /// The same in groups, a dimension after another, the last filled up with zeros, so that a
-    /// vector instruction, of the widest that `Arch` finds, takes several points at once. `[groups,
-    /// d, N_GROUP]`
-    groups: Vec<[f32; N_GROUP]>,
-}
-
-impl Points {
-    fn new(rows: Array2<f32>) -> Self {
-        let mut groups = Vec::with_capacity(rows.len().div_ceil(N_GROUP));
-        for group in rows.axis_chunks_iter(Axis(0), N_GROUP) {
-            for column in group.columns() {
-                let mut filled = [0.0; N_GROUP];
-                filled.iter_mut().zip(column).for_each(|(slot, &x)| *slot = x);
-                groups.push(filled);
-            }
-        }
-        Self { rows, groups }
-    }
-
-    /// Greedy k-means++: each next seed is the best of 2 + ln k points drawn in proportion to their
-    /// squared distance from the seeds so far.
-    fn seeds(&self, n_clusters: usize, rng: &mut ChaCha8Rng) -> Array2<f32> {
-        let n_trials = 2 + (n_clusters as f64).ln() as usize;
-        let (n, d) = self.rows.dim();
-        let mut seeds = Array2::zeros((n_clusters, d));
-        let first = rng.gen_range(0..n);
-        seeds.row_mut(0).assign(&self.rows.row(first));
-        let (mut distances, mut total) = self.distances_to(first, &vec![f32::INFINITY; n]);
-        for mut seed in seeds.rows_mut().into_iter().skip(1) {
-            let running_sum = |sum: &mut f64, &distance: &f32| {
-                *sum += f64::from(distance);
-                Some(*sum)
-            };
-            let sums: Vec<f64> = distances.iter().scan(0.0, running_sum).collect();
-            let trials = (0..n_trials).map(|_| {
-                let at = rng.r#gen::<f64>() * total;
-                let trial = sums.partition_point(|&sum| sum <= at).min(n - 1);
-                (self.distances_to(trial, &distances), trial)
-            });
-            let best = trials.min_by(|a, b| a.0.1.total_cmp(&b.0.1)).expect("two trials or more");
-            seed.assign(&self.rows.row(best.1));
-            (distances, total) = best.0;
-        }
-        seeds
-    }
-
-    /// The squared distance of every point to point `seed`, or what it had before if that is less,
-    /// and their sum.
-    fn distances_to(&self, seed: usize, before: &[f32]) -> (Vec<f32>, f64) {
-        let d = self.rows.ncols();
-        let seed = self.rows.row(seed);
-        let seed = seed.as_slice().expect("standard layout");
-        let mut distances = before.to_vec();
-        let part = |(groups, distances): (&[[f32; N_GROUP]], &mut [f32])| {
-            let mut sums = [0.0; N_GROUP];
-            Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    for (group, distances) in groups.chunks(d).zip(distances.chunks_mut(N_GROUP)) {
-                        let mut squares = [0.0_f32; N_GROUP];
-                        for (column, &seed) in group.iter().zip(seed) {
-                            for (square, &x) in squares.iter_mut().zip(column) {
-                                *square += (x - seed) * (x - seed);
-                            }
-                        }
-                        for ((distance, square), sum) in distances.iter_mut().zip(squares).zip(&mut sums) {
-                            *distance = distance.min(square);
-                            *sum += f64::from(*distance);
-                        }
-                    }
-                },
-            );
-            sums.iter().sum::<f64>()
-        };
-        let groups = self.groups.par_chunks(N_ROWS / N_GROUP * d);
-        let sums: Vec<f64> = groups.zip(distances.par_chunks_mut(N_ROWS)).map(part).collect();
-        (distances, sums.iter().sum())
-    }
-
-    /// The nearest centroid of every point, the first of equally near ones.
-    fn assign(&self, centroids: ArrayView2<f32>) -> Assigned {
-        let (k, d) = centroids.dim();
-        let norms: Vec<f32> = centroids.rows().into_iter().map(|c| c.dot(&c)).collect();
-        let doubled: Vec<f32> = centroids.iter().map(|c| c * -2.0).collect();
-        let part = |(groups, rows): (&[[f32; N_GROUP]], ArrayView2<f32>)| {
-            let (mut clusters, mut relative) = (Vec::with_capacity(N_ROWS), Vec::with_capacity(N_ROWS));
-            Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    for group in groups.chunks(d) {
-                        let (mut nearest, mut least) = ([0_u32; N_GROUP], [f32::INFINITY; N_GROUP]);
-                        for (id, (&norm, centroid)) in (0..).zip(norms.iter().zip(doubled.chunks(d))) {
-                            // |c|² - 2 c·x, which is |x - c|² - |x|².
-                            let mut distances = [norm; N_GROUP];
-                            for (column, &c) in group.iter().zip(centroid) {
-                                for (distance, &x) in distances.iter_mut().zip(column) {
-                                    *distance += c * x;
-                                }
-                            }
-                            for ((nearest, least), &distance) in
-                                nearest.iter_mut().zip(&mut least).zip(&distances)
-                            {
-                                *nearest = if distance < *least { id } else { *nearest };
-                                *least = least.min(distance);
-                            }
-                        }
-                        clusters.extend_from_slice(&nearest);
-                        relative.extend_from_slice(&least);
-                    }
-                },
-            );
-            clusters.truncate(rows.nrows());
-            relative.truncate(rows.nrows());
-            let mut sums = Array2::<f64>::zeros((k, d + 1));
-            let flat = sums.as_slice_mut().expect("standard layout");
-            let rows = rows.to_slice().expect("standard layout");
-            for (point, &cluster) in rows.chunks_exact(d).zip(&clusters) {
-                let sum = &mut flat[cluster as usize * (d + 1)..][..=d];
-                sum.iter_mut().zip(point).for_each(|(sum, &x)| *sum += f64::from(x));
-                sum[d] += 1.0;
-            }
-            Assigned { clusters, relative, sums }
-        };
-        let rows = self.rows.axis_chunks_iter(Axis(0), N_ROWS).into_par_iter();
-        let parts: Vec<_> = self.groups.par_chunks(N_ROWS / N_GROUP * d).zip(rows).collect();
-        let join = |mut all: Assigned, part: Assigned| {
-            all.clusters.extend(part.clusters);
-            all.relative.extend(part.relative);
-            all.sums += &part.sums;
-            all
-        };
-        // Some at a time: each has sums of all clusters, which may be many.
-        let at_once = 2 * rayon::current_num_threads();
-        let some = parts.chunks(at_once).flat_map(|some| {
-            let some = some.par_iter().map(|&(group, rows)| part((group, rows)));
-            some.collect::<Vec<_>>()
-        });
-        some.reduce(join).expect("there are points")
-    }
-}
-
 /// The mean of every cluster. An empty cluster takes the point that lies farthest from its
 /// centroid.
 fn means(points: ArrayView2<f32>, centroids: ArrayView2<f32>, assigned: &Assigned) -> Array2<f32> {
@@ -245,9 +89,7 @@ fn means(points: ArrayView2<f32>, centroids: ArrayView2<f32>, assigned: &Assigne
     let mut sums = assigned.sums.clone();
     let empty: Vec<usize> = (0..k).filter(|&cluster| sums[[cluster, d]] == 0.0).collect();
     if !empty.is_empty() {
-        let distance =
-            |i: usize| f64::from(assigned.relative[i]) + points.row(i).mapv(|x| f64::from(x).powi(2)).sum();
-        let mut far: Vec<(f64, usize)> = (0..points.nrows()).map(|i| (distance(i), i)).collect();
+        let mut far: Vec<(f64, usize)> = assigned.distances.iter().copied().zip(0..).collect();
         far.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         for (cluster, (_, i)) in empty.into_iter().zip(far) {
             let point = points.row(i).mapv(f64::from);
@@ -267,6 +109,8 @@ fn means(points: ArrayView2<f32>, centroids: ArrayView2<f32>, assigned: &Assigne
 
 #[cfg(test)]
 mod tests {
+    use rand::Rng;
+
     use super::*;
     use crate::agreement::clustering_accuracy;
 
@@ -291,6 +135,22 @@ mod tests {
         }
         // Centroids are rounded to f32 at 500.
         assert!((inertia / found.inertia - 1.0).abs() < 1e-4, "{inertia} and {}", found.inertia);
+    }
+
+    #[test]
+    fn groups_that_lie_near_each_other_are_found_on_both_sides_of_a_large_gap() {
+        let mut rng = generator(5, "sides");
+        // Twelve uniform draws have variance 1.
+        let mut normal = || (0..12).map(|_| rng.gen_range(-0.5_f32..0.5)).sum::<f32>();
+        let labels: Vec<u8> = (0..1000).map(|i| (i % 10) as u8).collect();
+        let at = |(i, j): (usize, usize)| {
+            let (side, group) = (f32::from(labels[i] % 2), f32::from(labels[i] / 2));
+            let centre = if j == 0 { 40_000.0 * side - 20_000.0 } else { 2.0 * group };
+            centre + 0.15 * normal()
+        };
+        let points = Array2::from_shape_fn((1000, 2), at);
+        let found = KMeans::fit(points.view(), 10, 10, 1).unwrap();
+        assert!((clustering_accuracy(&labels, &found.clusters) - 1.0).abs() < 1e-12, "{}", found.inertia);
     }
 
     #[test]

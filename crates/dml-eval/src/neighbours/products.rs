@@ -48,7 +48,11 @@ impl Products {
     /// A bound, generous, on twice the error of h: the rounding of d + 1 terms, each at most
     /// (|q| + |x|)².
     pub(crate) fn slack(&self, query: ArrayView1<f32>) -> f64 {
-        let size = Self::squared_norm(query).sqrt() + self.farthest;
-        f64::from(f32::EPSILON) * (query.len() as f64 + 8.0) * size.powi(2)
+        rounding(query.len(), Self::squared_norm(query).sqrt() + self.farthest)
     }
+}
+
+/// A bound, generous, on the rounding of a sum of `n_terms` in f32, each at most `size`².
+pub(crate) fn rounding(n_terms: usize, size: f64) -> f64 {
+    f64::from(f32::EPSILON) * (n_terms as f64 + 8.0) * size.powi(2)
 }

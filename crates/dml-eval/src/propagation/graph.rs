@@ -32,8 +32,13 @@ impl Graph {
     ///
     /// # Shapes
     /// `embeddings`: `[n, d]`
+    ///
+    /// # Panics
+    /// With fewer than two points, and when a coordinate is not finite or beyond
+    /// [`LARGEST_COORDINATE`](crate::LARGEST_COORDINATE).
     pub fn of_neighbours(embeddings: ArrayView2<f32>, k: usize) -> Self {
         let n = embeddings.nrows();
+        assert!(n >= 2, "a graph joins two points or more, and there are {n}");
         let k = k.min(n - 1);
         let standard = embeddings.as_standard_layout();
         let row = |i: usize| standard.row(i).to_slice().expect("rows are contiguous");

@@ -117,6 +117,38 @@ fn apart_blobs_get_the_label_of_their_one_labelled_point() {
 }
 
 #[test]
+fn labelled_rows_take_up_places_among_the_surest() {
+    let confidence = [f64::INFINITY, 0.9, f64::INFINITY, 0.8, 0.7, 0.6];
+    let guesses = Guesses { classes: vec![0, 0, 1, 1, 0, 1], confidence: confidence.into() };
+    let labelled = [(0, 0), (2, 1)];
+    assert_eq!(guesses.surest(6, 6, &labelled), [(1, 0), (3, 1), (4, 0), (5, 1)]);
+    assert_eq!(guesses.surest(6, 2, &labelled), [(1, 0), (3, 1)], "one of two places is the label's");
+    assert!(guesses.surest(6, 1, &labelled).is_empty());
+    assert_eq!(guesses.surest(3, 6, &labelled), [(1, 0)]);
+    assert!(guesses.surest(2, 6, &labelled).is_empty());
+}
+
+#[test]
+#[should_panic(expected = "labelled row 9 is no node of a graph of 9")]
+fn a_label_of_a_row_that_is_no_node_is_refused_by_poisson() {
+    let graph = Graph::of_neighbours(blobs(3, 3, 1.0).view(), 2);
+    Poisson { neighbours: 2 }.scores(&graph, &[(9, 0)]);
+}
+
+#[test]
+#[should_panic(expected = "labelled row 9 is no node of a graph of 9")]
+fn a_label_of_a_row_that_is_no_node_is_refused_by_affinity() {
+    let graph = Graph::of_neighbours(blobs(3, 3, 1.0).view(), 2);
+    Affinity { neighbours: 2, gamma: 0.9 }.scores(&graph, &[(9, 0)]);
+}
+
+#[test]
+#[should_panic(expected = "a graph joins two points or more, and there are 1")]
+fn one_point_is_no_graph() {
+    Graph::of_neighbours(Array2::zeros((1, 2)).view(), 2);
+}
+
+#[test]
 fn a_part_without_labels_has_no_confidence() {
     let points = blobs(2, 40, 1.0);
     let labelled = [(0, 0), (2, 1)]; // Both lie in the first blob.

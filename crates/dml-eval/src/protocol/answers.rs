@@ -16,6 +16,9 @@ pub struct Answers {
     pub ami: f64,
     /// Of each row of the test set, whether the read-out was right about it.
     pub hits: Vec<bool>,
+    /// Whether all fits have converged; see
+    /// [`Classifier::predict_and_tell`](crate::Classifier::predict_and_tell).
+    pub is_converged: bool,
 }
 
 /// Rows of the test set that a read-out was asked about at once.
@@ -24,16 +27,19 @@ pub(super) struct Part {
     hits: Vec<bool>,
     accuracy: f64,
     ami: f64,
+    /// Whether the fit has converged.
+    pub(super) is_converged: bool,
 }
 
 impl Part {
-    /// Of `rows` with these labels, which the read-out took for others.
+    /// Of `rows` with these labels, which a read-out whose fit has converged took for others.
     pub(super) fn of<L: Label>(rows: Vec<usize>, truth: &[L], predicted: &[L]) -> Self {
         Self {
             rows,
             hits: truth.iter().zip(predicted).map(|(truth, predicted)| truth == predicted).collect(),
             accuracy: accuracy(truth, predicted),
             ami: adjusted_mutual_information(truth, predicted),
+            is_converged: true,
         }
     }
 }
@@ -53,6 +59,7 @@ impl Answers {
             accuracy: mean(|part| part.accuracy),
             ami: mean(|part| part.ami),
             hits,
+            is_converged: parts.iter().all(|part| part.is_converged),
         }
     }
 

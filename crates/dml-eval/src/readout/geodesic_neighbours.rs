@@ -26,7 +26,8 @@ impl Ways {
     /// distance. `lengths` is asked once, with each way once.
     ///
     /// # Panics
-    /// With another number of lengths than of ways, and with a negative one.
+    /// With another number of lengths than of ways, and with a negative one; when a coordinate is
+    /// not finite or beyond [`LARGEST_COORDINATE`](crate::LARGEST_COORDINATE).
     pub fn between(embeddings: ArrayView2<f32>, neighbours: usize, lengths: &Lengths) -> Self {
         let n = embeddings.nrows();
         let found = nearest(embeddings, embeddings, neighbours.saturating_add(1));
@@ -137,6 +138,7 @@ impl Ways {
 /// # Panics
 /// With rows of different numbers or dimensions.
 pub fn euclidean(from: ArrayView2<f32>, to: ArrayView2<f32>) -> Vec<f64> {
+    assert_eq!(from.dim(), to.dim(), "ways go from as many rows as they go to, of one dimension");
     let (from, to) = (from.as_standard_layout(), to.as_standard_layout());
     let row = |rows: &ndarray::CowArray<f32, ndarray::Ix2>, i: usize| rows.row(i).to_vec();
     (0..from.nrows()).map(|i| squared_distance(&row(&from, i), &row(&to, i)).sqrt()).collect()
@@ -177,6 +179,8 @@ impl<L: Label> Classifier<L> for GeodesicNeighbours {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use ndarray::{Array2, array};
 
     use super::*;
@@ -224,6 +228,15 @@ mod tests {
                 let got = lengths[row][sources[source as usize]];
                 assert!((got - expected).abs() < 1e-9, "row {row}: {got} is not {expected}");
             }
+        }
+    }
+
+    #[test]
+    fn lines_between_rows_of_different_numbers_or_dimensions_are_refused() {
+        let rows = Array2::<f32>::zeros((3, 2));
+        for other in [(4, 2), (2, 2), (3, 3), (3, 1)].map(Array2::<f32>::zeros) {
+            let lengths = catch_unwind(AssertUnwindSafe(|| euclidean(rows.view(), other.view())));
+            assert!(lengths.is_err(), "{:?}", other.dim());
         }
     }
 

@@ -8,6 +8,8 @@ use ndarray::Array2;
 
 use crate::arrays::{TINY, TINY_WITHOUT_VALIDATION, images};
 use crate::call::{complaint_of, stdout_of, text};
+use crate::fit::{fit, folder};
+use crate::import::draw;
 use crate::store::{Store, run};
 
 /// Embeddings, labels and mask of a split.
@@ -66,6 +68,28 @@ fn its_own_data_is_known_by_any_path_to_it() {
     stdout_of(&["embed", text(&trial), text(&TINY), "--split", "train", "--out", text(&out)]);
     let labelled = Npz::open(&out).unwrap().read_labels("labelled").unwrap();
     assert_eq!(labelled.iter().sum::<i64>(), 30, "the labels that it was trained with");
+}
+
+#[test]
+fn pictures_are_known_in_the_folder_that_it_was_trained_on() {
+    let (folder, pictures) = folder(2);
+    let [model, out] = ["model", "out.npz"].map(|name| folder.path().join(name));
+    assert!(fit(&pictures, &model, &["--folds=0", "--set=training.epochs=1"]).status.success());
+    draw(&pictures.join("bird/1.png"), 0, 77);
+    let told = stdout_of(&["embed", text(&model), text(&pictures), "--out", text(&out)]);
+    assert!(
+        told.ends_with("1 of them are in bird, no class of the model, and have the label -1\n"),
+        "{told}"
+    );
+    let mut npz = Npz::open(&out).unwrap();
+    let labelled = npz.read_labels("labelled").unwrap();
+    // The sorted ones come first, and the bird before them.
+    assert_eq!((labelled[0], labelled[1..7].iter().sum::<i64>(), labelled.iter().sum::<i64>()), (0, 6, 6));
+    let rows = fs::read_to_string(out.with_extension("rows.csv")).unwrap();
+    for (line, end) in [(0, "row,file,label,class"), (1, "bird/1.png,-1,bird"), (2, "bottom/02.png,0,bottom")]
+    {
+        assert!(rows.lines().nth(line).unwrap().ends_with(end), "{rows}");
+    }
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn searches_and_embeds(pictures: &Path, model: &Path, npz: &Path) {
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("36 embeddings of 8 dimensions"), "{out}");
     let rows = fs::read_to_string(npz.with_extension("rows.csv")).unwrap();
-    assert!(rows.lines().nth(1).unwrap().ends_with("bottom/02.png,0"), "{rows}");
+    assert!(rows.lines().nth(1).unwrap().ends_with("bottom/02.png,0,bottom"), "{rows}");
     let split = call(&["embed", text(model), text(pictures), "--split=test", "--out", text(npz)]);
     assert_eq!(split.0, Some(2), "{}", split.2);
     assert!(
@@ -240,10 +240,18 @@ fn a_budget_gives_the_epochs_and_a_second_call_keeps_them() {
     assert!(out.contains("36 images, 12 epochs"), "all that the recipe has: {out}");
     let (code, again, err) = said(&fit(&pictures, &model, &["--folds=0", "--minutes=1"]));
     assert_eq!((code, again), (Some(0), out), "{err}");
-    let (code, _, err) =
-        said(&fit(&pictures, &folder.path().join("other"), &["--folds=0", "--minutes=0.0000001"]));
-    assert_eq!(code, Some(1));
-    assert!(err.contains("an epoch of 36 images takes about"), "{err}");
+    assert!(err.contains("goes on with 12 epochs, as it was begun; --minutes does not change them"), "{err}");
+    let other = folder.path().join("other");
+    for (folds, advice) in [("0", "give it more, or take a smaller --size"), ("5", "or take --folds 0 or")] {
+        let folds = format!("--folds={folds}");
+        let (code, _, err) = said(&fit(&pictures, &other, &[&folds, "--minutes=0.0000001"]));
+        assert_eq!(code, Some(1));
+        assert!(err.contains("an epoch of 36 images takes about") && err.contains(advice), "{err}");
+    }
+    let guessing = ["--folds=0", "--minutes=60", "--set=pseudo_labels.rounds.first=1"];
+    let (code, out, err) = said(&fit(&pictures, &other, &guessing));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("36 images, 12 epochs"), "labels are guessed after the first: {out}");
 }
 
 #[test]

@@ -118,13 +118,19 @@ fn what_cannot_be_imported_is_refused_in_a_sentence() {
     // A list of test pictures is not to be lost, either.
     draw(&folder.path().join("pictures/a/1.png"), 0, 200);
     let list = folder.path().join("test.csv");
-    fs::write(&list, "file,label\npictures/a/1.png,a\n").unwrap();
     let npz = folder.path().join("test.npz");
     let pictures = folder.path().join("pictures");
-    let lost = told(&[text(&pictures), "--test", text(&list), "--out", text(&npz)]);
-    assert!(lost.contains("test.csv would be overwritten, as the CSV of"), "{lost}");
-    assert_eq!(fs::read_to_string(&list).unwrap(), "file,label\npictures/a/1.png,a\n");
-    fs::write(folder.path().join("own.csv"), "").unwrap();
+    let rows = [
+        ("file,label\npictures/a/1.png,a\n", "is there, and is none that `dml` has written"),
+        ("row,file,label,class\n0,pictures/a/1.png,a,a\n", "would be overwritten, as the CSV of"),
+    ];
+    for (content, why) in rows {
+        fs::write(&list, content).unwrap();
+        let lost = told(&[text(&pictures), "--test", text(&list), "--out", text(&npz)]);
+        assert!(lost.contains(&format!("test.csv {why}")), "{lost}");
+        assert_eq!(fs::read_to_string(&list).unwrap(), content);
+    }
+    fs::write(folder.path().join("own.csv"), "row,file,label,class\n").unwrap();
     let typo = told(&["nowhere", "--out", &out]);
     assert!(typo.contains("nowhere: No such file or directory"), "{typo}");
 }

@@ -21,6 +21,17 @@ fn classes_are_told_and_a_folder_that_is_not_there_is_an_error() {
     let (code, _, err) = said(&fit(&pictures, &model, &[&QUICK[..], &["--unlabelled=todo"]].concat()));
     assert_eq!(code, Some(1));
     assert!(err.contains("pictures has no folder todo, which --unlabelled names"), "{err}");
+    for name in ["", "./unlabelled", "top/..", "/"] {
+        let given = format!("--unlabelled={name}");
+        let (code, _, err) = said(&fit(&pictures, &model, &[&QUICK[..], &[given.as_str()]].concat()));
+        assert_eq!(code, Some(2), "{err}");
+        assert!(err.contains("is no name of a folder; the name alone, as in --unlabelled todo"), "{err}");
+    }
+    let of_list = folder.path().join("list.csv");
+    list(&of_list, "pictures/top/00.png,a\n");
+    let (code, _, err) = said(&fit(&of_list, &model, &[&QUICK[..], &["--unlabelled=todo"]].concat()));
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("list.csv is a file; leave it out"), "{err}");
     assert!(!model.exists());
     fs::rename(pictures.join("unlabelled"), pictures.join("unlabeled")).unwrap();
     let (code, _, err) = said(&fit(&pictures, &model, &QUICK));
@@ -62,6 +73,84 @@ fn corrections_of_several_rounds_come_together() {
             "{err}"
         );
     }
+}
+
+#[test]
+fn corrections_of_files_that_are_gone_are_counted() {
+    let (folder, pictures) = folder(2);
+    let path = |name: &str| folder.path().join(name);
+    // A class whose name ends in a space stays that class.
+    fs::rename(pictures.join("top"), pictures.join("top ")).unwrap();
+    let csv = path("pictures.csv");
+    list(&csv, "pictures/unlabelled/07.png,top \ngone.png,top \npictures/unlabelled/08.png, middle\n");
+    let with = format!("--corrections={}", csv.display());
+    let given = [&QUICK[..], &[with.as_str()]].concat();
+    let (code, _, err) = said(&fit(&pictures, &path("model"), &given));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        err.contains("pictures.csv: corrects gone.png, which is none of the pictures; passed over"),
+        "{err}"
+    );
+    let rows = fs::read_to_string(path("model/data.csv")).unwrap();
+    for end in ["07.png,2,top ", "08.png,1,middle"] {
+        assert!(rows.lines().any(|row| row.ends_with(end)), "{end}: {rows}");
+    }
+
+    for (rows, expected) in [
+        (
+            "file,label\n1,a\n2,a\n3,a\n4,a\n",
+            "corrects 1, 2, 3 and 1 more, 4 files that are none of the pictures",
+        ),
+        ("file;label\n1;a\n", "has the columns [\"file;label\"]: it should have file, label"),
+    ] {
+        fs::write(&csv, rows).unwrap();
+        let (code, _, err) = said(&fit(&pictures, &path("other"), &given));
+        assert_eq!(code, Some(1));
+        assert!(err.contains(expected), "{err}");
+    }
+}
+
+#[test]
+fn copies_are_told_and_are_in_one_part_of_the_estimate() {
+    let (folder, pictures) = folder(1);
+    let (model, labels) = (folder.path().join("model"), folder.path().join("labels.csv"));
+    for (name, number) in [("bottom", "02"), ("middle", "01"), ("top", "00")] {
+        let class = pictures.join(name);
+        fs::copy(class.join(format!("{number}.png")), class.join("copy.png")).unwrap();
+    }
+    // The only picture of a class, and its copies, cannot be told by the others.
+    let (code, out, err) = said(&fit(&pictures, &model, &["--folds=5", "--set=training.epochs=1"]));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("note: images that are there more than once: 3, none of them under two"), "{err}");
+    assert!(out.contains("(0 of 6 labelled images, each") && out.contains("; 3 parts;"), "{out}");
+    assert!(out.contains("Of these, 6 could only be wrong, as no other part had a label"), "{out}");
+    // Which tells nothing of how sure it may be.
+    let (code, _, err) = call(&["label", text(&model), "--out", text(&labels)]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("so confidence is the same for all classes") && !err.contains("too high"), "{err}");
+
+    fs::copy(pictures.join("top/00.png"), pictures.join("middle/other.png")).unwrap();
+    let (code, _, err) = said(&fit(&pictures, &folder.path().join("other"), &QUICK));
+    assert_eq!(code, Some(0), "{err}");
+    let told = "more than once: 3, 1 of them under two classes, as ";
+    assert!(err.contains(told) && err.contains("middle/other.png and "), "{err}");
+}
+
+#[test]
+fn a_model_is_no_class_of_its_pictures() {
+    let (folder, pictures) = folder(2);
+    for out in [pictures.clone(), pictures.join("top"), folder.path().join("pictures/../pictures")] {
+        let (code, _, err) = said(&fit(&pictures, &out, &QUICK));
+        assert_eq!(code, Some(2), "{err}");
+        assert!(err.contains("is a folder of the pictures; a folder of its own would be right"), "{err}");
+        assert!(!out.join("data.npz").exists() && !out.join("trial.toml").exists());
+    }
+    let model = pictures.join("model");
+    assert_eq!(said(&fit(&pictures, &model, &QUICK)).0, Some(0));
+    let (code, _, err) = said(&fit(&pictures, &model, &[&QUICK[..], &["--strict"]].concat()));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("model: holds a trial.toml, and so is a model and no folder of pictures"), "{err}");
+    assert!(err.contains("36 images: 2 bottom, 2 middle, 2 top; 30 without a label"), "{err}");
 }
 
 #[test]
@@ -125,6 +214,9 @@ fn what_is_read_is_not_written_over() {
     for (command, images, out) in [
         ("label", Some("mine.csv"), "mine.csv"),
         ("label", None, "model/data.csv"),
+        ("label", None, "pictures/unlabelled/08.png"),
+        ("label", Some("pictures"), "pictures/top/00.png"),
+        ("label", Some("mine.csv"), "pictures/unlabelled/07.png"),
         ("embed", Some("own.npz"), "own.npz"),
         ("embed", None, "model/data.npz"),
     ] {
@@ -157,4 +249,29 @@ fn what_is_read_is_not_written_over() {
     assert_eq!(code, Some(1));
     assert!(err.contains("folder.npz: is no file that could be written"), "{err}");
     assert!(!path("folder.csv").exists());
+}
+
+#[test]
+fn a_csv_of_somebody_else_is_not_written_over() {
+    let (folder, pictures) = folder(2);
+    let path = |name: &str| folder.path().join(name);
+    let (model, own, embedded) = (path("model"), path("own.npz"), path("embedded.npz"));
+    assert!(fit(&pictures, &model, &QUICK).status.success());
+    let import = ["data", "import", text(&pictures), "--out", text(&own)];
+    let embed = ["embed", text(&model), text(&pictures), "--out", text(&embedded)];
+    for (given, npz, csv) in [(import, &own, "own.csv"), (embed, &embedded, "embedded.rows.csv")] {
+        fs::write(path(csv), "mine").unwrap();
+        let (code, _, err) = call(&given);
+        assert_eq!(code, Some(1), "{err}");
+        let expected =
+            format!("{csv} is there, and is none that `dml` has written beside an npz; use another --out");
+        assert!(err.contains(&expected), "{err}");
+        assert!(fs::read(path(csv)).unwrap() == b"mine" && !npz.exists());
+        fs::remove_file(path(csv)).unwrap();
+        // Its own it writes again.
+        for _ in 0..2 {
+            let (code, _, err) = call(&given);
+            assert_eq!(code, Some(0), "{err}");
+        }
+    }
 }

@@ -1,14 +1,19 @@
 //! Pictures as a data set: an npz, and beside it a CSV with the file and class of each row.
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use dml_data::files::write_aside;
 use dml_data::npz::NpzWriter;
 use dml_data::{PictureOptions, Pictures, idx};
 
 use crate::WrongCall;
+
+/// What a CSV beside an npz says of each of its rows.
+const COLUMNS: &str = "row,file,label,class";
 
 /// How pictures are read, where that is asked for.
 #[derive(Debug, Args)]
@@ -38,7 +43,8 @@ impl PictureArguments {
     }
 
     /// Refuses labels of idx images without the images (what clap has for it gives way to the
-    /// images' own conflict), and beside them what is for pictures.
+    /// images' own conflict), beside them what is for pictures, and a path in place of a folder's
+    /// name.
     pub(crate) fn check(&self) -> Result<(), WrongCall> {
         if self.images.is_none() && self.labels.is_some() {
             return Err(WrongCall(
@@ -49,6 +55,14 @@ impl PictureArguments {
             return Err(WrongCall(format!(
                 "{option} is for pictures, and --images names an idx file; leave it out"
             )));
+        }
+        if let Some(name) = &self.unlabelled {
+            let parts: Vec<Component> = Path::new(name).components().collect();
+            if !matches!(parts[..], [Component::Normal(_)]) {
+                return Err(WrongCall(format!(
+                    "--unlabelled {name:?} is no name of a folder; the name alone, as in --unlabelled todo, would be right"
+                )));
+            }
         }
         Ok(())
     }
@@ -65,9 +79,18 @@ impl PictureArguments {
     }
 
     pub(crate) fn read(&self, path: &Path) -> Result<Pictures> {
-        if let Some(name) = self.unlabelled.as_ref().filter(|name| path.is_dir() && !path.join(name).is_dir())
-        {
-            bail!("{} has no folder {name}, which --unlabelled names", path.display());
+        if let Some(name) = &self.unlabelled {
+            if path.is_file() {
+                let path = path.display();
+                let sentence =
+                    format!("--unlabelled names a folder among pictures, and {path} is a file; leave it out");
+                return Err(WrongCall(sentence).into());
+            }
+            ensure!(
+                !path.is_dir() || path.join(name).is_dir(),
+                "{} has no folder {name}, which --unlabelled names",
+                path.display()
+            );
         }
         if self.images.is_some() {
             return Ok(Pictures::of_idx(path, self.labels.as_deref())?);
@@ -129,16 +152,47 @@ pub(crate) fn write(pictures: &Pictures, test: Option<&Pictures>, npz: &Path) ->
 /// Writes the CSV of training images.
 pub(crate) fn write_rows(pictures: &Pictures, csv: &Path) -> Result<()> {
     let class = |label: i32| usize::try_from(label).map_or("", |place| pictures.classes[place].as_str());
-    let mut rows = csv::Writer::from_writer(Vec::new());
-    rows.write_record(["row", "file", "label", "class"])?;
-    for (row, (file, &label)) in pictures.files.iter().zip(&pictures.labels).enumerate() {
-        rows.write_record([&row.to_string(), &*file.to_string_lossy(), &label.to_string(), class(label)])?;
+    let of_row = |(file, &label): (&PathBuf, &i32)| {
+        [file.to_string_lossy().into_owned(), label.to_string(), class(label).to_owned()]
+    };
+    write_csv(csv, pictures.files.iter().zip(&pictures.labels).map(of_row))
+}
+
+/// Writes the file, the label and the class of each row.
+pub(crate) fn write_csv(csv: &Path, rows: impl Iterator<Item = [String; 3]>) -> Result<()> {
+    let mut written = csv::Writer::from_writer(Vec::new());
+    written.write_record(COLUMNS.split(','))?;
+    for (row, [file, label, class]) in rows.enumerate() {
+        written.write_record([row.to_string(), file, label, class])?;
     }
-    write_aside(csv, &rows.into_inner()?).with_context(|| csv.display().to_string())
+    write_aside(csv, &written.into_inner()?).with_context(|| csv.display().to_string())
+}
+
+/// Whether a CSV is there that begins as [`write_csv`] begins one: another is somebody else's.
+pub(crate) fn is_own_csv(csv: &Path) -> bool {
+    let header = File::open(csv).ok().and_then(|file| BufReader::new(file).lines().next()?.ok());
+    header.is_some_and(|header| header == COLUMNS)
+}
+
+/// Refuses to write a CSV in the place of somebody else's file.
+pub(crate) fn refuse_foreign_csv(csv: &Path) -> Result<()> {
+    ensure!(
+        !csv.exists() || is_own_csv(csv),
+        "{} is there, and is none that `dml` has written beside an npz; use another --out",
+        csv.display()
+    );
+    Ok(())
+}
+
+/// Refuses to write a data set where its CSV would take the place of the list that it is read from,
+/// or of somebody else's file.
+pub(crate) fn refuse_overwritten(list: &Path, npz: &Path) -> Result<()> {
+    refuse_own_list(list, npz)?;
+    refuse_foreign_csv(&npz.with_extension("csv"))
 }
 
 /// Refuses to write a data set where its CSV would take the place of the list that it is read from.
-pub(crate) fn refuse_overwritten(list: &Path, npz: &Path) -> Result<()> {
+pub(crate) fn refuse_own_list(list: &Path, npz: &Path) -> Result<()> {
     let csv = npz.with_extension("csv");
     // A list that is not there is named when it is read.
     let is_list = |csv: PathBuf| list.canonicalize().is_ok_and(|list| list == csv);

@@ -143,41 +143,8 @@ impl Dataset {
         Ok(self)
     }
 
-    /// Moves one of `of` folds of the labelled training rows into [`Dataset::validation`], in the
-    /// place of what is there, for cross-validation. Each labelled row is in one fold, and each
-    /// class is spread over the folds as evenly as whole rows allow. One fold alone holds nothing
-    /// out.
-    ///
-    /// Which rows are in a fold depends on the labels only. Both splits keep the order of the file.
-    ///
-    /// # Errors
-    /// When there is no such fold, or when there are more folds than labelled rows.
-    pub fn hold_out_fold(mut self, index: usize, of: usize) -> Result<Dataset, DataError> {
-        let mut order = self.train.labelled_rows();
-        let (n, name) = (order.len(), &self.name);
-        if index >= of {
-            return Err(DataError::Value(format!(
-                "fold {index} of {of} cannot be held out: folds are 0 to one less than that"
-            )));
-        }
-        if of == 1 {
-            return Ok(self);
-        }
-        if of > n {
-            return Err(DataError::Value(format!(
-                "{name} cannot be split into {of} folds, as it has {n} rows with a label"
-            )));
-        }
-        order.shuffle(&mut random::keyed(0, "folds", 0));
-        order.sort_by_key(|&row| self.train.labels[row]);
-        let mut fold: Vec<usize> = order.into_iter().skip(index).step_by(of).collect();
-        fold.sort_unstable();
-        self.hold_out(&fold);
-        Ok(self)
-    }
-
     /// Makes the validation split of some training rows, ascending.
-    fn hold_out(&mut self, rows: &[usize]) {
+    pub(crate) fn hold_out(&mut self, rows: &[usize]) {
         let all = 0..self.train.labels.len();
         let kept: Vec<usize> = all.filter(|row| rows.binary_search(row).is_err()).collect();
         self.validation = Some(self.train.select(rows));
@@ -198,10 +165,10 @@ pub fn class_counts(split: &Split, n_classes: usize) -> Vec<usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn numbered(n: usize) -> Dataset {
+    pub(crate) fn numbered(n: usize) -> Dataset {
         let split = Split {
             images: Array2::from_shape_fn((n, 2), |(i, _)| i as u8),
             labels: (0..n).map(|i| i as i32).collect(),
@@ -272,32 +239,6 @@ mod tests {
             error,
             "9 validation rows cannot be held out of numbered's 9 training rows: hold out fewer than 9"
         );
-    }
-
-    #[test]
-    fn folds_share_out_the_labelled_rows_and_every_class() {
-        let mut dataset = numbered(50);
-        for (row, label) in dataset.train.labels.iter_mut().enumerate() {
-            *label = if row < 23 { (row % 3) as i32 } else { -1 };
-        }
-        let mut rows = Vec::new();
-        for index in 0..4 {
-            let held = dataset.clone().hold_out_fold(index, 4).unwrap();
-            let fold = held.validation.unwrap();
-            assert_eq!(fold.labels.len() + held.train.labels.len(), 50);
-            assert_eq!(held.train.labels.iter().filter(|&&label| label < 0).count(), 27);
-            // Of 8, 8 and 7 rows.
-            assert!(class_counts(&fold, 3).iter().all(|n| (1..=2).contains(n)), "{:?}", fold.labels);
-            rows.extend(fold.images.column(1).to_vec());
-        }
-        rows.sort_unstable();
-        assert_eq!(rows, (0..23).collect::<Vec<u8>>());
-        assert_eq!(dataset.clone().hold_out_fold(0, 1).unwrap(), dataset);
-        let own = Dataset { validation: dataset.test.clone(), ..dataset.clone() };
-        assert_eq!(own.hold_out_fold(1, 4).unwrap(), dataset.clone().hold_out_fold(1, 4).unwrap());
-        let sentence = |index, of| dataset.clone().hold_out_fold(index, of).unwrap_err().to_string();
-        assert_eq!(sentence(4, 4), "fold 4 of 4 cannot be held out: folds are 0 to one less than that");
-        assert_eq!(sentence(0, 24), "numbered cannot be split into 24 folds, as it has 23 rows with a label");
     }
 
     #[test]

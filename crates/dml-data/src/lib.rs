@@ -31,6 +31,7 @@ mod dataset;
 mod error;
 mod fetch;
 pub mod files;
+mod folds;
 pub mod idx;
 mod load;
 mod manifest;
@@ -41,6 +42,8 @@ pub mod npz;
 mod picture;
 #[cfg(feature = "pictures")]
 mod pictures;
+#[cfg(feature = "pictures")]
+mod pixels;
 mod progress;
 pub mod random;
 mod sample_sheet;
@@ -52,6 +55,7 @@ pub use rand;
 pub use dataset::{Dataset, ImageShape, Split, class_counts};
 pub use error::DataError;
 pub use fetch::Files;
+pub use folds::first_equals;
 pub use load::{fetch, load, sha256_of};
 pub use manifest::{Entry, FileSpec, Format, Manifest, Package, Registry, Release, Unpacked};
 pub use mask::{Mask, Sampling};

@@ -4,16 +4,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, ImageResult, Rgba};
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use image::ImageFormat;
+use ndarray::Array2;
 use rayon::prelude::*;
 
+use crate::pixels::{pixels, stacked};
 use crate::{DataError, ImageShape, load};
 
-/// The memory that one picture may take before it is resized: 512 MiB are 178 million pixels in
-/// colour.
-const MOST_BYTES: u64 = 512 << 20;
+/// A folder with this file is a model that `dml fit` has made, whose own pictures are of no class.
+const OF_MODEL: &str = "trial.toml";
 
 /// How pictures are read.
 #[derive(Debug, Clone)]
@@ -52,22 +51,22 @@ pub struct Pictures {
     /// The file of each picture. `[n]`
     pub files: Vec<PathBuf>,
     /// What was left out, each file or folder with the reason: what cannot be read; folders in
-    /// those of classes; folders without a picture; and, of each folder, which files end as no
-    /// picture's.
+    /// those of classes; folders without a picture; models; and, of each folder, which files end as
+    /// no picture's.
     pub left_out: Vec<(PathBuf, String)>,
 }
 
 impl Pictures {
     /// Reads `FOLDER/CLASS/*` and, as pictures without a label, those of the folder
     /// [`PictureOptions::unlabelled`] and those that lie in `FOLDER` itself; files whose names end
-    /// as no picture's are not looked at. Or, where `path` ends in `.csv`, reads a list with the
-    /// columns `file` and `label`: files are sought from the list's folder on and then from the
-    /// current one, an empty label is none. A `path` that is one picture is read as one without a
-    /// label.
+    /// as no picture's are not looked at, nor are folders that are models of `dml fit`. Or, where
+    /// `path` ends in `.csv`, reads a list with the columns `file` and `label`: files are sought
+    /// from the list's folder on and then from the current one, an empty label is none. A `path`
+    /// that is one picture is read as one without a label.
     ///
     /// PNG, JPEG, GIF, BMP, TIFF, WebP and PNM are read; a camera's orientation is heeded, and what
-    /// is transparent lies on white. Rows are in the order of the classes' names and within these
-    /// of the files', or in that of the list.
+    /// is transparent lies on white. A JPEG without its end is none that can be read. Rows are in
+    /// the order of the classes' names and within these of the files', or in that of the list.
     ///
     /// # Errors
     /// When a folder or the list cannot be read, when the list gives a file two labels or the label
@@ -208,10 +207,15 @@ fn of_folder(folder: &Path, options: &PictureOptions) -> Result<Listing, DataErr
 }
 
 impl Listing {
-    /// Takes the pictures of a folder, which are of one class; gives the folders in it.
+    /// Takes the pictures of a folder, which are of one class; gives the folders in it, without
+    /// models.
     fn take(&mut self, folder: &Path, class: Option<&str>) -> Result<Vec<PathBuf>, DataError> {
         let (folders, files): (Vec<_>, Vec<_>) =
             entries(folder)?.into_iter().partition(|entry| entry.is_dir());
+        let (models, folders): (Vec<_>, Vec<_>) =
+            folders.into_iter().partition(|folder| folder.join(OF_MODEL).is_file());
+        let why = "holds a trial.toml, and so is a model and no folder of pictures";
+        self.left_out.extend(models.into_iter().map(|model| (model, why.to_owned())));
         let (pictures, others): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|file| ImageFormat::from_path(file).is_ok());
         if let Some(first) = others.first() {
@@ -259,7 +263,9 @@ fn of_list(path: &Path) -> Result<Found, DataError> {
         let class = (!class.is_empty()).then(|| class.to_owned());
         let file = Some(folder.join(name)).filter(|file| file.exists() || !Path::new(name).exists());
         let file = file.unwrap_or_else(|| name.into());
-        match classes.insert(file.clone(), class.clone()) {
+        // However the path is written.
+        let whole = file.canonicalize().unwrap_or_else(|_| file.clone());
+        match classes.insert(whole, class.clone()) {
             Some(other) if other != class => {
                 let [one, two] = [other, class].map(|class| class.unwrap_or_else(|| "none".into()));
                 Err(wrong(format!("gives {name} two labels, {one} and {two}; one would be right")))
@@ -268,61 +274,4 @@ fn of_list(path: &Path) -> Result<Found, DataError> {
         }
     };
     list.records().map(of_record).collect()
-}
-
-/// A picture at `size`, three channels a pixel: `[height, width, 3]`; or why not.
-fn pixels(file: &Path, size: u32, to_grey: bool) -> Result<Vec<u8>, String> {
-    if fs::metadata(file).is_ok_and(|found| !found.is_file()) {
-        return Err("is no file".into());
-    }
-    let told = |error: ImageError| format!("cannot be read as a picture: {error}");
-    let open = || ImageReader::open(file)?.with_guessed_format()?.into_decoder();
-    let mut decoder = open().map_err(told)?;
-    // What a header asks for is looked at before it is given.
-    if decoder.total_bytes() > MOST_BYTES {
-        let ((width, height), most) = (decoder.dimensions(), MOST_BYTES >> 20);
-        return Err(format!(
-            "has {width} x {height} pixels, which take more than {most} MiB: shrink it first"
-        ));
-    }
-    let read = || -> ImageResult<DynamicImage> {
-        let orientation = decoder.orientation()?;
-        let mut picture = DynamicImage::from_decoder(decoder)?;
-        picture.apply_orientation(orientation);
-        Ok(if picture.color().has_alpha() { on_white(picture) } else { picture })
-    };
-    // Averages where it shrinks, as thumbnails do.
-    let small = read().map_err(told)?.resize_exact(size, size, FilterType::Triangle);
-    let small = if to_grey { small.grayscale() } else { small };
-    Ok(small.into_rgb8().into_raw())
-}
-
-/// A picture with transparent parts as it looks on white paper.
-fn on_white(picture: DynamicImage) -> DynamicImage {
-    let mut pixels = picture.into_rgba8();
-    for Rgba([colours @ .., alpha]) in pixels.pixels_mut() {
-        let share = u32::from(std::mem::replace(alpha, 255));
-        for value in colours {
-            *value = ((u32::from(*value) * share + 255 * (255 - share) + 127) / 255) as u8;
-        }
-    }
-    DynamicImage::ImageRgba8(pixels)
-}
-
-/// Pictures of `[height, width, 3]` as rows, channel first; of one channel where all are grey,
-/// unless the channels are given.
-fn stacked(pictures: Vec<Vec<u8>>, size: usize, channels: Option<usize>) -> (Array2<u8>, ImageShape) {
-    let is_grey = |picture: &Vec<u8>| picture.as_chunks::<3>().0.iter().all(|[r, g, b]| r == g && g == b);
-    let channels = channels.unwrap_or_else(|| if pictures.par_iter().all(is_grey) { 1 } else { 3 });
-    let shape = ImageShape { channels, height: size, width: size };
-    let mut images = Array2::zeros((pictures.len(), shape.pixels()));
-    for (mut row, picture) in images.axis_iter_mut(Axis(0)).zip(pictures) {
-        let picture = ArrayView1::from(&picture);
-        let of_channel = |channel: usize| picture.slice(ndarray::s![channel..;3]).to_owned();
-        let planes: Vec<Array1<u8>> = (0..channels).map(of_channel).collect();
-        for (plane, mut place) in planes.iter().zip(row.axis_chunks_iter_mut(Axis(0), size * size)) {
-            place.assign(plane);
-        }
-    }
-    (images, shape)
 }

@@ -19,6 +19,9 @@ pub(crate) struct Estimate {
     pub(crate) labelled: usize,
     /// How many of them the nearest labelled image gave the right class.
     pub(crate) right: usize,
+    /// How many of them were necessarily wrong, as no other part had a label of their class.
+    #[serde(default)]
+    pub(crate) alone: usize,
     pub(crate) accuracy: f64,
     /// The interval of Clopper and Pearson at 0.95.
     pub(crate) low: f64,

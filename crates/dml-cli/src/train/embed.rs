@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 use dml_data::Source;
-use dml_data::files::write_aside;
 use dml_data::npz::NpzWriter;
 
 use crate::WrongCall;
+use crate::pictures::{is_own_csv, refuse_foreign_csv, write_csv};
 use crate::train::device;
-use crate::train::images::{Images, Split, refuse_overwritten};
+use crate::train::images::{Images, Split, refuse_read_or_part};
 use crate::train::model::Model;
 
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub(crate) struct EmbedArguments {
     split: Option<Split>,
     /// Where to write: `embeddings` (n, d) f32, `labels` (n) i64, -1 for none, and `labelled` (n)
     /// bool, which is true where the model saw the label. `dml score` reads it. Of pictures, a
-    /// .rows.csv beside it says which file each row is
+    /// .rows.csv beside it says of each row the file, the label and the name of its class
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// auto, cpu or cuda:N
@@ -50,7 +50,7 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
     let model = Model::open(&arguments.model, &source, device)?;
     let csv = out.with_extension("rows.csv");
     for out in [out, &csv] {
-        refuse_overwritten(out, &arguments.model, &model, arguments.images.as_ref())?;
+        refuse_read_or_part(out, &arguments.model, &model, arguments.images.as_ref())?;
     }
     let own = arguments.split.unwrap_or(if model.data.test.is_some() { Split::Test } else { Split::Train });
     // The model's own data may also be named.
@@ -59,35 +59,51 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
         Some(images) => Images::read(images, arguments.split, &model, &source)?,
         None => Images::of_training_data(own, &model)?,
     };
-    let embeddings = model.embed(images.pixels.view());
-    let mut labelled = vec![false; images.labels.len()];
-    if others.is_none() && own == Split::Train {
-        model.labelled.iter().for_each(|&row| labelled[row] = true);
+    for out in [out, &csv] {
+        images.refuse_own_file(out)?;
     }
+    if images.files.is_some() {
+        refuse_foreign_csv(&csv)?;
+    }
+    let embeddings = model.embed(images.pixels.view());
+    let seen: Vec<bool> = if others.is_some() {
+        images.is_seen(&model)
+    } else {
+        let is_seen = |row| own == Split::Train && model.labelled.binary_search(&row).is_ok();
+        (0..images.labels.len()).map(is_seen).collect()
+    };
+    let labelled: Vec<bool> =
+        seen.into_iter().zip(&images.labels).map(|(seen, &label)| seen && label >= 0).collect();
     let labels: Vec<i64> = images.labels.iter().map(|&label| model.data.class_number(label)).collect();
     let mut file = NpzWriter::create(&arguments.out)?;
     file.add_f32("embeddings", embeddings.view())?;
     file.add_i64("labels", &labels)?;
     file.add_bool("labelled", &labelled)?;
-    file.finish_after(|| write_rows(&csv, images.files.as_deref(), &labels))?;
+    file.finish_after(|| write_rows(&csv, &images, &model))?;
     let (n, d) = embeddings.dim();
     crate::print(format_args!("{}: {n} embeddings of {d} dimensions", arguments.out.display()))?;
+    if let Some((n, names)) = images.strangers_among(&(0..n).collect::<Vec<usize>>()) {
+        crate::print(format_args!(
+            "{n} of them are in {names}, no class of the model, and have the label -1"
+        ))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Says which file each row is; where there are no files, a CSV of ours that lies there is of other
 /// embeddings, and goes away.
-fn write_rows(csv: &Path, files: Option<&[String]>, labels: &[i64]) -> Result<()> {
-    const HEADER: [&str; 3] = ["row", "file", "label"];
-    let at = || csv.display().to_string();
-    let Some(files) = files else {
-        let is_ours = std::fs::read_to_string(csv).is_ok_and(|text| text.starts_with(&HEADER.join(",")));
-        return if is_ours { std::fs::remove_file(csv).with_context(at) } else { Ok(()) };
+fn write_rows(csv: &Path, images: &Images, model: &Model) -> Result<()> {
+    let Some(files) = &images.files else {
+        return if is_own_csv(csv) {
+            std::fs::remove_file(csv).with_context(|| csv.display().to_string())
+        } else {
+            Ok(())
+        };
     };
-    let mut rows = csv::Writer::from_writer(Vec::new());
-    rows.write_record(HEADER)?;
-    for (row, (file, label)) in files.iter().zip(labels).enumerate() {
-        rows.write_record([&row.to_string(), file, &label.to_string()])?;
-    }
-    write_aside(csv, &rows.into_inner()?).with_context(at)
+    let of_row = |(row, (file, &label)): (usize, (&String, &i32))| {
+        let own = usize::try_from(label).ok().map(|place| model.class_name(place));
+        let class = own.or_else(|| images.strangers.get(&row).cloned()).unwrap_or_default();
+        [file.clone(), model.data.class_number(label).to_string(), class]
+    };
+    write_csv(csv, files.iter().zip(&images.labels).enumerate().map(of_row))
 }

@@ -25,6 +25,7 @@ use crate::train::run::{Signals, Went, run_all, watch_signals};
 use crate::train::session::{Session, Threads, Voice};
 use crate::train::trial::Trial;
 use crate::{WrongCall, print};
+use budget::Budget;
 use recipe::{Recipe, Setting};
 
 #[derive(Debug, Args)]
@@ -42,7 +43,8 @@ pub(crate) struct FitArguments {
     /// A value for a dotted key of the recipe, as training.epochs=5; may be given repeatedly
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<Setting>,
-    /// Take about so long for everything, by fewer epochs than the recipe has
+    /// Take about so long for everything, by fewer epochs than the recipe has; a model that was
+    /// begun keeps its epochs
     #[arg(long)]
     minutes: Option<f64>,
     /// Trainings for the estimate of the accuracy, each without the labels of one part of the
@@ -51,7 +53,8 @@ pub(crate) struct FitArguments {
     folds: usize,
     /// A CSV with the columns `file` and `label`, as the page of a model exports it: labels that
     /// pictures get in place of those that they have. Files are sought from the current folder on,
-    /// then from that of the CSV. May be given repeatedly: of two labels the later counts
+    /// then from that of the CSV; lines of files that are gone are counted and passed over. May be
+    /// given repeatedly: of two labels the later counts
     #[arg(long, value_name = "FILE")]
     corrections: Vec<PathBuf>,
     #[command(flatten)]
@@ -89,9 +92,11 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
     let signals = watch_signals()?;
     let mut session = session(arguments, source, &signals)?;
     let name = data::bring(arguments, &recipe)?;
-    let dataset = dml_data::load(&beside_model(out, &name), &session.source, true)?;
+    let path = beside_model(out, &name);
+    let dataset = dml_data::load(&path, &session.source, true)?;
     data::check_labels(&dataset.train.labels, &arguments.data())?;
-    let folds = arguments.folds.min(dataset.train.labelled_rows().len());
+    data::tell_copies(&dataset.train, &path)?;
+    let folds = arguments.folds.min(dataset.n_labelled_images());
     let table = trial_of(arguments, &recipe, &dataset, &name, folds)?;
     let n = dataset.train.labels.len();
     drop(dataset);
@@ -180,13 +185,16 @@ fn trial_of(
                 arguments.out.display()
             );
         }
+        if let Some(epochs) = epochs {
+            let out = arguments.out.display();
+            eprintln!("{out}: goes on with {epochs} epochs, as it was begun; --minutes does not change them");
+        }
         return Ok(before);
     }
     let epochs = match arguments.minutes {
         Some(minutes) => {
-            let trial = parsed(&whole(None)?)?;
-            let device = device(&arguments.device)?;
-            Some(budget::epochs(&trial, dataset, minutes / (1 + folds) as f64, recipe.epochs(n)?, device)?)
+            let budget = Budget { minutes, folds, most: recipe.epochs(n)? };
+            Some(budget.epochs(&parsed(&whole(None)?)?, dataset, device(&arguments.device)?)?)
         }
         None => None,
     };

@@ -1,13 +1,13 @@
 //! Images that a model is used on: a folder, a list, a picture, an npz or the name of a data set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use dml_data::{Dataset, ImageShape, Manifest, PictureOptions, Source, idx};
 use dml_store::names;
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView1, Axis};
 
 use crate::train::model::{DATA, Model};
 use crate::train::rows::Rows;
@@ -25,6 +25,9 @@ const PARTS: [&str; 9] = [
     names::WEIGHTS,
     names::LATENT,
 ];
+
+/// What is not written over.
+const READ: &str = "read or part of the model; use another --out";
 
 /// Images in the model's shape.
 pub(crate) struct Images {
@@ -130,6 +133,31 @@ impl Images {
         }
     }
 
+    /// Whether each image has the pixels of a labelled one that the model was trained on. `[n]`
+    pub(crate) fn is_seen(&self, model: &Model) -> Vec<bool> {
+        let seen: HashSet<ArrayView1<u8>> =
+            model.labelled.iter().map(|&row| model.data.train.images.row(row)).collect();
+        self.pixels.rows().into_iter().map(|pixels| seen.contains(&pixels)).collect()
+    }
+
+    /// How many of some rows are in classes that the model does not have, and which those are.
+    pub(crate) fn strangers_among(&self, rows: &[usize]) -> Option<(usize, String)> {
+        let strangers: Vec<&String> = rows.iter().filter_map(|row| self.strangers.get(row)).collect();
+        let first = *strangers.first()?;
+        let others = strangers.iter().any(|class| *class != first);
+        let names = if others { format!("{first} and others") } else { first.clone() };
+        Some((strangers.len(), names))
+    }
+
+    /// Refuses to write over one of the pictures.
+    pub(crate) fn refuse_own_file(&self, out: &Path) -> Result<()> {
+        let Ok(place) = out.canonicalize() else { return Ok(()) };
+        let is_out = |file: &String| Path::new(file).canonicalize().is_ok_and(|file| file == place);
+        let is_read = self.files.iter().flatten().any(is_out);
+        ensure!(!is_read, "{} would be overwritten, which is {READ}", out.display());
+        Ok(())
+    }
+
     /// A split of the data that the model was trained on.
     pub(crate) fn of_training_data(split: Split, model: &Model) -> Result<Self> {
         let of_set = of_split(&model.data, split, &model.data.name)?;
@@ -158,9 +186,10 @@ pub(crate) fn refuse_missing(images: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses to write over images, over the data of a model, over the CSV of either, and over a part
-/// of the model.
-pub(crate) fn refuse_overwritten(
+/// Refuses to write over the file that images are named by, over the data of a model, over the CSV
+/// of either, and over a part of the model; of the pictures in a folder or a list see
+/// [`Images::refuse_own_file`].
+pub(crate) fn refuse_read_or_part(
     out: &Path,
     directory: &Path,
     model: &Model,
@@ -172,11 +201,7 @@ pub(crate) fn refuse_overwritten(
     let sets = [Some(&model.trial.data.name), images].into_iter().flatten().map(Path::new);
     let is_read = sets.into_iter().any(|set| is_own(set) || is_own(&set.with_extension("csv")));
     let is_part = PARTS.iter().any(|part| is_own(&directory.join(part)));
-    ensure!(
-        !is_read && !is_part,
-        "{} would be overwritten, which is read or part of the model; use another --out",
-        out.display()
-    );
+    ensure!(!is_read && !is_part, "{} would be overwritten, which is {READ}", out.display());
     Ok(())
 }
 

@@ -1,6 +1,5 @@
 //! `dml label`: classes of unsorted images, and how sure they are.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,7 +15,7 @@ use serde::de::{Deserialize, IntoDeserializer};
 use crate::WrongCall;
 use crate::train::calibration::{Estimate, temperature};
 use crate::train::device;
-use crate::train::images::{Images, Split, refuse_overwritten};
+use crate::train::images::{Images, Split, refuse_read_or_part};
 use crate::train::model::Model;
 
 #[derive(Debug, Args)]
@@ -63,11 +62,12 @@ pub(crate) fn label(arguments: &LabelArguments) -> Result<ExitCode> {
     let device = device(&arguments.device)?;
     let source = Source::from_env(arguments.offline)?;
     let model = Model::open(&arguments.model, &source, device)?;
-    refuse_overwritten(&arguments.out, &arguments.model, &model, arguments.images.as_ref())?;
+    refuse_read_or_part(&arguments.out, &arguments.model, &model, arguments.images.as_ref())?;
     let images = match &arguments.images {
         Some(images) => Images::read(images, arguments.split, &model, &source)?,
         None => unlabelled(&model)?,
     };
+    images.refuse_own_file(&arguments.out)?;
     let guessed = guess(&model, arguments, &images)?;
     let mut rows = csv::Writer::from_writer(Vec::new());
     rows.write_record(["file", "label", "confidence", "nearest"])?;
@@ -114,13 +114,18 @@ fn guess(model: &Model, arguments: &LabelArguments, images: &Images) -> Result<V
         }
     };
     let estimate = Estimate::of(&arguments.model, &model.id, model.data.sha256.as_deref())?;
-    if estimate.is_none() {
+    let temperature = temperature(model, estimate.as_ref(), labelled.view())?;
+    if temperature.is_infinite() {
+        eprintln!(
+            "note: the labelled images do not tell how sure the model may be, so confidence is the same for all classes; \
+             labels of more images of each class would tell"
+        );
+    } else if estimate.is_none() {
         eprintln!(
             "note: there is no estimate of this model, so confidence is read from the images that it was trained on, and too high; \
              `dml fit` with --folds makes one"
         );
     }
-    let temperature = temperature(model, estimate.as_ref(), labelled.view())?;
     let mut all = Vec::with_capacity(queries.nrows());
     for block in queries.axis_chunks_iter(Axis(0), model.at_once()) {
         let found = model.nearest(labelled.view(), block)?;
@@ -158,24 +163,15 @@ fn summary(
     let left_out = if n == all { String::new() } else { format!("; {} were too doubtful", all - n) };
     crate::print(format_args!("{}: labels of {n} images{left_out}", out.display()))?;
     let known = written.iter().copied().filter(|&row| images.labels[row] >= 0);
-    let pixels = |images: &Array2<u8>, row: usize| images.row(row).to_vec();
-    let of_training: HashSet<Vec<u8>> =
-        model.labelled.iter().map(|&row| pixels(&model.data.train.images, row)).collect();
-    let is_own = |row: &usize| of_training.contains(&pixels(&images.pixels, *row));
-    let (own, known): (Vec<usize>, Vec<usize>) = known.partition(is_own);
+    let is_seen = images.is_seen(model);
+    let (own, known): (Vec<usize>, Vec<usize>) = known.partition(|&row| is_seen[row]);
     if !known.is_empty() {
         let is_right = |row: &&usize| images.labels[**row] == guessed[**row].class as i32;
         let right = known.iter().filter(is_right).count();
         crate::print(format_args!("{right} of {} whose class was known are right", known.len()))?;
     }
-    let strangers: Vec<&String> = written.iter().filter_map(|row| images.strangers.get(row)).collect();
-    if let Some(first) = strangers.first() {
-        let others = strangers.iter().any(|class| class != first);
-        let names = if others { format!("{first} and others") } else { (*first).clone() };
-        crate::print(format_args!(
-            "{} more are in {names}, no class of the model, and are not counted",
-            strangers.len()
-        ))?;
+    if let Some((n, names)) = images.strangers_among(written) {
+        crate::print(format_args!("{n} more are in {names}, no class of the model, and are not counted"))?;
     }
     if !own.is_empty() {
         let n = own.len();

@@ -1,12 +1,13 @@
 //! The CSV beside a data set of pictures: names of files and classes; and corrections of labels.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use dml_data::Pictures;
 use dml_data::files::is_path;
+
+use crate::pictures::is_own_csv;
 
 /// What the CSV beside a data set says.
 #[derive(Debug, Default)]
@@ -22,9 +23,7 @@ impl Rows {
     /// else's.
     pub(crate) fn beside(npz: &str) -> Result<Option<Self>> {
         let csv = Path::new(npz).with_extension("csv");
-        let own = "row,file,label,class";
-        let is_own = |text: String| text.lines().next().is_some_and(|header| header == own);
-        let is_there = is_path(npz, "npz") && fs::read_to_string(&csv).is_ok_and(is_own);
+        let is_there = is_path(npz, "npz") && is_own_csv(&csv);
         if is_there { Self::read(&csv).map(Some) } else { Ok(None) }
     }
 
@@ -54,15 +53,15 @@ impl Rows {
 }
 
 /// Gives pictures the labels that a CSV with the columns `file` and `label` says; an empty one is
-/// none. Files are sought from the current folder on, and then from that of the CSV.
+/// none. Files are sought from the current folder on, and then from that of the CSV. Lines of files
+/// that are gone are passed over, and counted, unless all are: then it is the wrong CSV or folder.
 pub(crate) fn correct(pictures: &mut Pictures, csv: &Path) -> Result<()> {
+    let told = csv.display();
     let mut names: Vec<Option<String>> = pictures
         .labels
         .iter()
         .map(|&label| usize::try_from(label).ok().map(|place| pictures.classes[place].clone()))
         .collect();
-    // However a path is written, and from wherever.
-    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     // A picture may be there under several names.
     let mut of_file: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
     for (row, file) in pictures.files.iter().enumerate() {
@@ -70,23 +69,30 @@ pub(crate) fn correct(pictures: &mut Pictures, csv: &Path) -> Result<()> {
     }
     let folder = csv.parent().unwrap_or(Path::new("."));
     let mut given: BTreeMap<usize, String> = BTreeMap::new();
+    let mut gone = Vec::new();
     for [file, label] in records(csv, ["file", "label"])? {
+        // A folder's name may end in a space.
+        let is_class = pictures.classes.binary_search(&label).is_ok();
+        let label = if is_class { label } else { label.trim().to_owned() };
+        if label == "-1" {
+            bail!("{told}: gives {file} the label -1; leave the label empty where there is none");
+        }
         let rows = of_file.get(&whole(Path::new(&file))).or_else(|| of_file.get(&whole(&folder.join(&file))));
         let Some(rows) = rows else {
-            bail!("{}: corrects {file}, which is none of the pictures", csv.display());
+            gone.push(file);
+            continue;
         };
-        let label = label.trim();
-        if label == "-1" {
-            let csv = csv.display();
-            bail!("{csv}: gives {file} the label -1; leave the label empty where there is none");
-        }
         for &row in rows {
-            if let Some(other) = given.insert(row, label.to_owned()).filter(|other| other != label) {
-                let csv = csv.display();
-                bail!("{csv}: gives {file} two labels, {other:?} and {label:?}; one would be right");
+            if let Some(other) = given.insert(row, label.clone()).filter(|other| *other != label) {
+                bail!("{told}: gives {file} two labels, {other:?} and {label:?}; one would be right");
             }
-            names[row] = Some(label.to_owned()).filter(|name| !name.is_empty());
+            names[row] = Some(label.clone()).filter(|name| !name.is_empty());
         }
+    }
+    if !gone.is_empty() {
+        let sentence = format!("{told}: corrects {}", not_there(&gone));
+        ensure!(!given.is_empty(), sentence);
+        eprintln!("note: {sentence}; passed over");
     }
     let mut classes: Vec<String> = names.iter().flatten().cloned().collect();
     classes.sort();
@@ -99,6 +105,21 @@ pub(crate) fn correct(pictures: &mut Pictures, csv: &Path) -> Result<()> {
     Ok(())
 }
 
+/// However a path is written, and from wherever.
+fn whole(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// Which files are none of the pictures, of many the first three.
+fn not_there(files: &[String]) -> String {
+    let first = files[..files.len().min(3)].join(", ");
+    match files.len() {
+        1 => format!("{first}, which is none of the pictures"),
+        2 | 3 => format!("{first}, which are none of the pictures"),
+        n => format!("{first} and {} more, {n} files that are none of the pictures", n - 3),
+    }
+}
+
 /// Some columns of a CSV, in their order.
 fn records<const N: usize>(csv: &Path, columns: [&str; N]) -> Result<Vec<[String; N]>> {
     let at = || csv.display().to_string();
@@ -107,8 +128,10 @@ fn records<const N: usize>(csv: &Path, columns: [&str; N]) -> Result<Vec<[String
     let mut places = [0; N];
     for (place, column) in places.iter_mut().zip(columns) {
         let found = header.iter().position(|name| name.trim() == column);
-        let why = || format!("{}: has no column {column}", csv.display());
-        *place = found.with_context(why)?;
+        *place = found.with_context(|| {
+            let there: Vec<&str> = header.iter().collect();
+            format!("{}: has the columns {there:?}: it should have {}", csv.display(), columns.join(", "))
+        })?;
     }
     let of_record = |record: Result<csv::StringRecord, csv::Error>| {
         let record = record.with_context(at)?;

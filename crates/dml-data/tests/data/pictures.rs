@@ -92,6 +92,47 @@ fn a_cameras_orientation_is_heeded() {
 }
 
 #[test]
+fn a_jpeg_that_is_cut_off_is_left_out_by_name_or_refused() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    let whole = fs::read(path("right/1.jpg")).unwrap();
+    // A thumbnail has an end of its own, in a segment after the start of the image.
+    let segment = [&b"\xff\xe1"[..], &(whole.len() as u16 + 2).to_be_bytes(), &whole].concat();
+    let with_thumbnail = [&whole[..2], &segment, &whole[2..]].concat();
+    fs::write(path("right/2.jpg"), &with_thumbnail).unwrap();
+    // As phones do: a film after the picture, in whose bytes a scan seems to start.
+    fs::write(path("right/3.jpg"), [&whole[..], b"film \xff\xda film"].concat()).unwrap();
+    let cut = [("right/4.jpg", &whole), ("right/5.png", &with_thumbnail)];
+    for (name, bytes) in cut {
+        fs::write(path(name), &bytes[..bytes.len() - 4]).unwrap();
+    }
+    let pictures = read(folder.path(), 4);
+    assert_eq!(pictures.labels.iter().filter(|&&label| label == 1).count(), 3);
+    let why = "is a JPEG that is cut off before its end; a whole copy would be right";
+    let mut expected = vec![notes(folder.path())];
+    expected.extend(cut.map(|(name, _)| (path(name), why.to_owned())));
+    assert_eq!(pictures.left_out, expected);
+    let strict = PictureOptions { strict: true, ..PictureOptions::default() };
+    let refused = Pictures::read(folder.path(), &strict).unwrap_err().to_string();
+    assert_eq!(refused, format!("{}: {why}", path("right/4.jpg").display()));
+}
+
+#[test]
+fn a_model_among_the_pictures_is_no_class() {
+    let folder = folder();
+    for model in ["model", "right/model"].map(|name| folder.path().join(name)) {
+        write(&model, "page.png", &halves(GREY, BLACK));
+        fs::write(model.join("trial.toml"), "").unwrap();
+    }
+    let options = PictureOptions { size: 4, strict: true, ..PictureOptions::default() };
+    let pictures = Pictures::read(folder.path(), &options).unwrap();
+    assert_eq!((pictures.classes.len(), pictures.files.len()), (2, 6));
+    let models =
+        pictures.left_out.iter().filter(|(path, why)| path.ends_with("model") && why.contains("is a model"));
+    assert_eq!(models.count(), 2, "{:?}", pictures.left_out);
+}
+
+#[test]
 fn a_broken_picture_is_left_out_by_name_or_refused() {
     let folder = folder();
     let broken = folder.path().join("right/broken.png");
@@ -155,6 +196,7 @@ fn a_list_that_contradicts_itself_or_gives_minus_one_is_refused() {
     for (rows, expected) in [
         ("c.tiff,cat\nc.tiff,dog\n", "gives c.tiff two labels, cat and dog; one would be right"),
         ("c.tiff,\nc.tiff,dog\n", "gives c.tiff two labels, none and dog; one would be right"),
+        ("c.tiff,cat\n./c.tiff,dog\n", "gives ./c.tiff two labels, cat and dog; one would be right"),
         ("c.tiff,-1\n", "gives c.tiff the label -1; leave the label empty where there is none"),
         ("", "lists no picture; a row with the file and label of each would be right"),
     ] {

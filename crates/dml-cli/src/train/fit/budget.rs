@@ -15,18 +15,37 @@ const TIMED: usize = 8;
 /// What steps between epochs and scoring take beside the steps themselves, at most.
 const AROUND: f64 = 1.2;
 
-/// As many epochs as so many minutes have room for, at most `most`, as two short epochs take their
-/// time.
-pub(super) fn epochs(
-    trial: &Trial,
-    dataset: &Dataset,
-    minutes: f64,
-    most: u32,
-    device: Device,
-) -> Result<u32> {
-    if trial.train.model.system.is_baseline() {
-        return Ok(most);
+/// A time for a training and those of its estimate.
+pub(super) struct Budget {
+    pub(super) minutes: f64,
+    /// Trainings of the estimate.
+    pub(super) folds: usize,
+    /// Epochs that are enough.
+    pub(super) most: u32,
+}
+
+impl Budget {
+    /// How many epochs each training has time for, at least 1.
+    pub(super) fn epochs(&self, trial: &Trial, dataset: &Dataset, device: Device) -> Result<u32> {
+        if trial.train.model.system.is_baseline() {
+            return Ok(self.most);
+        }
+        let (seconds, n) = (60.0 * self.minutes / (1 + self.folds) as f64, dataset.train.labels.len());
+        let of_epoch = seconds_of_epoch(trial, dataset, device)?;
+        let epochs = (seconds / of_epoch) as u32;
+        if epochs == 0 {
+            let without_estimate = if self.folds == 0 { "" } else { "--folds 0 or " };
+            bail!(
+                "an epoch of {n} images takes about {of_epoch:.0} s, and --minutes leaves {seconds:.0} s for each training; \
+                 give it more, or take {without_estimate}a smaller --size"
+            );
+        }
+        Ok(epochs.min(self.most))
     }
+}
+
+/// How long an epoch takes, at most, as two short ones take their time.
+fn seconds_of_epoch(trial: &Trial, dataset: &Dataset, device: Device) -> Result<f64> {
     let n = dataset.train.labels.len();
     // With the labelled images, so that all terms of the loss are there.
     let labelled = dataset.train.labelled_rows();
@@ -46,14 +65,13 @@ pub(super) fn epochs(
             break;
         }
         seconds = start.elapsed().as_secs_f64();
+        // What is due between two epochs tells nothing of their steps.
+        if stack.pseudo_labels_due().is_some() {
+            stack.set_pseudo_labels(vec![None]);
+        }
+        if stack.mixture_due().is_some() {
+            stack.set_mixtures(vec![None])?;
+        }
     }
-    let of_epoch = AROUND * seconds * n as f64 / rows.len() as f64;
-    let epochs = (60.0 * minutes / of_epoch) as u32;
-    if epochs == 0 {
-        bail!(
-            "an epoch of {n} images takes about {of_epoch:.0} s, and --minutes leaves {:.0} s for each training; give it more, or take --folds 0 or a smaller --size",
-            60.0 * minutes
-        );
-    }
-    Ok(epochs.min(most))
+    Ok(AROUND * seconds * n as f64 / rows.len() as f64)
 }

@@ -1,11 +1,12 @@
 //! What a model is trained on: pictures, which become a data set in its directory, or a data set.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use dml_data::files::is_path;
-use dml_data::{Pictures, Source, idx};
+use dml_data::{Pictures, Source, Split, first_equals, idx};
 use dml_store::names;
 
 use super::recipe::Recipe;
@@ -51,7 +52,8 @@ fn of_pictures(arguments: &FitArguments, recipe: &Recipe, data: &str, begun: boo
     let out = &arguments.out;
     let npz = out.join(DATA);
     let csv = npz.with_extension("csv");
-    pictures::refuse_overwritten(Path::new(data), &npz)?;
+    refuse_among_pictures(out, Path::new(data), &read)?;
+    pictures::refuse_own_list(Path::new(data), &npz)?;
     if begun {
         ensure!(
             is_same(&read, &npz)?,
@@ -74,6 +76,19 @@ fn of_pictures(arguments: &FitArguments, recipe: &Recipe, data: &str, begun: boo
     Ok(DATA.into())
 }
 
+/// Refuses a model in a folder that holds classes or their pictures: its own would be among them.
+fn refuse_among_pictures(out: &Path, data: &Path, read: &Pictures) -> Result<(), WrongCall> {
+    let Ok(place) = out.canonicalize() else { return Ok(()) };
+    let is_out = |folder: &Path| folder.canonicalize().is_ok_and(|folder| folder == place);
+    let of_files: BTreeSet<&Path> = read.files.iter().filter_map(|file| file.parent()).collect();
+    if data.is_dir() && (is_out(data) || of_files.into_iter().any(is_out)) {
+        let out = out.display();
+        let sentence = format!("--out {out} is a folder of the pictures; a folder of its own would be right");
+        return Err(WrongCall(sentence));
+    }
+    Ok(())
+}
+
 /// Makes the model's directory, once there is something to put there.
 pub(super) fn make(out: &Path) -> Result<()> {
     fs::create_dir_all(out).with_context(|| out.display().to_string())
@@ -93,6 +108,35 @@ fn tell(read: &Pictures) {
         told.push(format!("{more} more classes"));
     }
     eprintln!("{} images: {}; {} without a label", read.labels.len(), told.join(", "), count(-1));
+}
+
+/// Says that images are there more than once, and which of these under two classes.
+pub(super) fn tell_copies(train: &Split, npz: &str) -> Result<()> {
+    let mut copies: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (row, first) in first_equals(&train.images).into_iter().enumerate() {
+        copies.entry(first).or_default().push(row);
+    }
+    copies.retain(|_, rows| rows.len() > 1);
+    if copies.is_empty() {
+        return Ok(());
+    }
+    // Two rows of other classes.
+    let contradiction = |rows: &Vec<usize>| {
+        let one = rows.iter().copied().find(|&row| train.labels[row] >= 0)?;
+        let differs = |&row: &usize| train.labels[row] >= 0 && train.labels[row] != train.labels[one];
+        Some([one, rows.iter().copied().find(differs)?])
+    };
+    let under_two: Vec<[usize; 2]> = copies.values().filter_map(contradiction).collect();
+    let files = Rows::beside(npz)?.map(|rows| rows.files).unwrap_or_default();
+    let name = |row: usize| files.get(row).cloned().unwrap_or_else(|| format!("row {row}"));
+    let told = match under_two.first() {
+        None => "none of them under two classes".to_owned(),
+        Some(&[one, two]) => {
+            format!("{} of them under two classes, as {} and {}", under_two.len(), name(one), name(two))
+        }
+    };
+    eprintln!("note: images that are there more than once: {}, {told}", copies.len());
+    Ok(())
 }
 
 fn is_same(read: &Pictures, npz: &Path) -> Result<bool> {

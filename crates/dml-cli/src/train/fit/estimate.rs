@@ -108,6 +108,8 @@ fn pooled(tested: &[Tested], folds: usize, of: &TrialResult) -> Result<Estimate>
     let found = NearestOfClasses { distances, rows };
     let (labelled, guessed) = (classes.len(), found.classes());
     let right = guessed.iter().zip(&classes).filter(|(guessed, class)| guessed == class).count();
+    let is_alone = |(row, class): &(usize, &u32)| found.distances[[*row, **class as usize]].is_infinite();
+    let alone = classes.iter().enumerate().filter(is_alone).count();
     let interval = proportion_interval(right, labelled, 0.95);
     let accuracy = right as f64 / labelled as f64;
     let temperature = found.temperature(&classes);
@@ -116,6 +118,7 @@ fn pooled(tested: &[Tested], folds: usize, of: &TrialResult) -> Result<Estimate>
         data_sha256: of.data_sha256.clone(),
         labelled,
         right,
+        alone,
         accuracy,
         low: interval.low,
         high: interval.high,
@@ -125,11 +128,16 @@ fn pooled(tested: &[Tested], folds: usize, of: &TrialResult) -> Result<Estimate>
 }
 
 fn tell(estimate: &Estimate) -> Result<()> {
-    let Estimate { labelled, right, accuracy, low, high, folds, .. } = estimate;
+    let Estimate { labelled, right, alone, accuracy, low, high, folds, .. } = estimate;
     print(format_args!(
         "accuracy of the nearest labelled image: {accuracy:.3} ({right} of {labelled} labelled images, each tested by a model that had not seen \
          it; {folds} parts; 95% interval {low:.3} to {high:.3})"
     ))?;
+    if *alone > 0 {
+        print(format_args!(
+            "Of these, {alone} could only be wrong, as no other part had a label of their class; a second labelled image of each class mends that."
+        ))?;
+    }
     if *labelled < FEW {
         print(format_args!(
             "With {labelled} labelled images this means little; images that are unlike them may do worse."

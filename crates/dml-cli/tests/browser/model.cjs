@@ -200,6 +200,13 @@ async function corrects(page, shot) {
   await page.reload();
   assert.equal(await corrected(page), "8 corrections");
   assert.equal(await exported(), expected);
+  // The same pictures in another place are another project's.
+  const own = page.url(), elsewhere = path.join(folder, "small/elsewhere");
+  for (const part of ["index.html", "page"]) fs.cpSync(path.join(folder, "small", part), path.join(elsewhere, part), { recursive: true });
+  await page.goto(pathToFileURL(path.join(elsewhere, "index.html")).href);
+  assert.equal(await corrected(page), "0 corrections");
+  await page.goto(own);
+  assert.equal(await corrected(page), "8 corrections");
   assert.deepEqual((await shownImages(page)).slice(0, 2), [order[3], order[5]], "what has been seen to is left out");
   await page.selectOption("#which", "corrected");
   assert.deepEqual(await shownImages(page), rows.map(row => row[0]));

@@ -105,7 +105,7 @@ fn bad_calls_of_run() {
     run @runs
         1 runs: is not a trial directory, STORE/trials/ID
     run @runs/trials/other --threads 0
-        2 invalid value '0' for '--threads <THREADS>': 0 is not in 1..=65535
+        2 invalid value '0' for '--threads <THREADS>': 0 is not in 1..=1024
     run @runs/trials/other --threads many
         2 invalid value 'many' for '--threads <THREADS>': invalid digit found in string
     run @runs/trials/other --device tpu

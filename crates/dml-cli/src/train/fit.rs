@@ -63,7 +63,7 @@ pub(crate) struct FitArguments {
     #[arg(long, default_value = "auto")]
     device: String,
     /// Threads for training and scoring; all cores without it
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Use only data that is on this machine
     #[arg(long)]

@@ -38,7 +38,7 @@ pub(crate) struct RunArguments {
     /// digits of a training depend on it: a trial that was interrupted goes on with the number that
     /// it began with, and run.json says which that was. Scores of given embeddings are the same
     /// with any
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: u16,
     /// Seconds between two checkpoints of a trial; 0 for one after every epoch
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]

@@ -274,4 +274,9 @@ fn a_csv_of_somebody_else_is_not_written_over() {
             assert_eq!(code, Some(0), "{err}");
         }
     }
+    // So it does what an earlier version wrote.
+    fs::write(path("embedded.rows.csv"), "row,file,label\n").unwrap();
+    let (code, _, err) = call(&embed);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(fs::read_to_string(path("embedded.rows.csv")).unwrap().starts_with("row,file,label,class\n"));
 }

@@ -202,8 +202,8 @@ fn rows_that_f32_blurs_and_a_fit_that_has_not_converged_are_told() {
     };
     let path = file(&folder, &[("train_embeddings", uneven(40)), ("test_embeddings", uneven(60))]);
     insta::assert_snapshot!(notes(&path, "linear"), @r"
-    note: FILE: readout.linear is of a fit that has not converged, so more iterations would give another score; columns of the same spread converge sooner
-    note: FILE: test_folds.linear is of a fit that has not converged, so more iterations would give another score; columns of the same spread converge sooner
+    note: FILE: readout.linear is of a fit that ended before its slopes were flat, so that of its definition may be another; columns of the same spread converge sooner
+    note: FILE: test_folds.linear is of a fit that ended before its slopes were flat, so that of its definition may be another; columns of the same spread converge sooner
     ");
 }
 

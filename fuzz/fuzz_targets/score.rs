@@ -1,6 +1,7 @@
 //! What `dml score` is given.
 #![no_main]
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -23,7 +24,11 @@ fuzz_target!(|bytes: &[u8]| {
                 assert_eq!(read.test.nrows(), read.test_labels.len());
                 assert_eq!(read.train.nrows(), read.train_labels.len());
                 assert!(read.labelled.iter().all(|&row| row < read.train_labels.len()));
-                assert!(read.n_classes <= read.test_labels.len());
+                let n_distinct = |labels: &[&[u32]]| labels.concat().into_iter().collect::<HashSet<_>>().len();
+                assert_eq!(read.n_classes, n_distinct(&[&read.test_labels]));
+                let n_of_both = n_distinct(&[&read.test_labels, &read.train_labels]);
+                let mut labels = read.test_labels.iter().chain(&read.train_labels);
+                assert!(labels.all(|&label| (label as usize) < n_of_both));
             }
             Err(error) => assert!(!format!("{error:#}").is_empty()),
         }

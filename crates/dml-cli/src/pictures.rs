@@ -15,6 +15,9 @@ use crate::WrongCall;
 /// What a CSV beside an npz says of each of its rows.
 const COLUMNS: &str = "row,file,label,class";
 
+/// What one said beside embeddings before it named classes.
+const COLUMNS_BEFORE: &str = "row,file,label";
+
 /// How pictures are read, where that is asked for.
 #[derive(Debug, Args)]
 pub(crate) struct PictureArguments {
@@ -168,16 +171,24 @@ pub(crate) fn write_csv(csv: &Path, rows: impl Iterator<Item = [String; 3]>) -> 
     write_aside(csv, &written.into_inner()?).with_context(|| csv.display().to_string())
 }
 
-/// Whether a CSV is there that begins as [`write_csv`] begins one: another is somebody else's.
+/// Whether a CSV is there that begins as [`write_csv`] begins one.
 pub(crate) fn is_own_csv(csv: &Path) -> bool {
-    let header = File::open(csv).ok().and_then(|file| BufReader::new(file).lines().next()?.ok());
-    header.is_some_and(|header| header == COLUMNS)
+    header(csv).is_some_and(|header| header == COLUMNS)
+}
+
+/// The same, or as an earlier version began one: any other is somebody else's.
+pub(crate) fn is_of_dml(csv: &Path) -> bool {
+    header(csv).is_some_and(|header| [COLUMNS, COLUMNS_BEFORE].contains(&header.as_str()))
+}
+
+fn header(csv: &Path) -> Option<String> {
+    BufReader::new(File::open(csv).ok()?).lines().next()?.ok()
 }
 
 /// Refuses to write a CSV in the place of somebody else's file.
 pub(crate) fn refuse_foreign_csv(csv: &Path) -> Result<()> {
     ensure!(
-        !csv.exists() || is_own_csv(csv),
+        !csv.exists() || is_of_dml(csv),
         "{} is there, and is none that `dml` has written beside an npz; use another --out",
         csv.display()
     );

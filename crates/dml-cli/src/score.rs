@@ -176,10 +176,10 @@ fn scores(arguments: &ScoreArguments, readouts: &[Readout]) -> Result<Value> {
     Ok(object)
 }
 
-/// Says that a score is of a fit that ended too early.
+/// Says that a score is of a fit that may have ended too early.
 fn not_converged(name: &str) -> String {
     format!(
-        "{name} is of a fit that has not converged, so more iterations would give another score; columns of the same spread converge sooner"
+        "{name} is of a fit that ended before its slopes were flat, so that of its definition may be another; columns of the same spread converge sooner"
     )
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn pixels(file: &Path, size: u32, to_grey: bool) -> Result<Vec<u8>, S
     }
     // The decoder would make grey of what is missing.
     if is_jpeg && !is_whole_jpeg(&fs::read(file).map_err(|error| told(error.into()))?) {
-        return Err("is a JPEG that is cut off before its end; a whole copy would be right".into());
+        return Err("is a JPEG without its end, cut off or badly written; a whole copy, or one saved again, would be right".into());
     }
     let read = || -> ImageResult<DynamicImage> {
         let orientation = decoder.orientation()?;

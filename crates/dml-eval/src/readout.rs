@@ -46,8 +46,9 @@ pub trait Classifier<L: Label = u8>: Debug + Sync {
     fn predict(&self, fit: Fit, queries: ArrayView2<f32>) -> Result<Vec<u32>, EvalError>;
 
     /// The same, and whether the fit has converged: `false` of [`LogisticRegression`] that ended
-    /// after as many iterations as it may take, whose classes are then not yet those of its
-    /// definition. Of all others it is `true`.
+    /// before its slopes were flat, after as many iterations as it may take or where rounding shows
+    /// no way down, so that its classes may not be those of its definition. Of all others it is
+    /// `true`.
     ///
     /// # Shapes
     /// As [`predict`](Self::predict).

@@ -67,8 +67,10 @@ impl Effects {
         let mut effects = Self { name, title, rows: Vec::new(), together: None, notes: Vec::new() };
         effects.notes.extend(factorial.missing_words(&spec.score));
         let blocks = factorial.scores(&spec.score);
-        let anova = Anova::new(factorial.levels(), spec.order);
-        let Some(draws) = Draws::of(&anova, &blocks) else {
+        // Without a trial no factor has a level.
+        let anova = (factorial.n_seeds() > 0).then(|| Anova::new(factorial.levels(), spec.order));
+        let drawn = anova.and_then(|anova| Draws::of(&anova, &blocks).map(|draws| (anova, draws)));
+        let Some((anova, draws)) = drawn else {
             effects.notes.push(words::nothing(&spec.score, blocks.len()));
             return effects;
         };

@@ -9,7 +9,7 @@ use dml_data::Source;
 use dml_data::npz::NpzWriter;
 
 use crate::WrongCall;
-use crate::pictures::{is_own_csv, refuse_foreign_csv, write_csv};
+use crate::pictures::{is_of_dml, refuse_foreign_csv, write_csv};
 use crate::train::device;
 use crate::train::images::{Images, Split, refuse_read_or_part};
 use crate::train::model::Model;
@@ -94,7 +94,7 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
 /// embeddings, and goes away.
 fn write_rows(csv: &Path, images: &Images, model: &Model) -> Result<()> {
     let Some(files) = &images.files else {
-        return if is_own_csv(csv) {
+        return if is_of_dml(csv) {
             std::fs::remove_file(csv).with_context(|| csv.display().to_string())
         } else {
             Ok(())

@@ -108,7 +108,7 @@ fn a_jpeg_that_is_cut_off_is_left_out_by_name_or_refused() {
     }
     let pictures = read(folder.path(), 4);
     assert_eq!(pictures.labels.iter().filter(|&&label| label == 1).count(), 3);
-    let why = "is a JPEG that is cut off before its end; a whole copy would be right";
+    let why = "is a JPEG without its end, cut off or badly written; a whole copy, or one saved again, would be right";
     let mut expected = vec![notes(folder.path())];
     expected.extend(cut.map(|(name, _)| (path(name), why.to_owned())));
     assert_eq!(pictures.left_out, expected);

@@ -34,7 +34,7 @@ impl<L: Label> Classifier<L> for LogisticRegression {
         let n_gradients = n / N_ROWS + 2 * MEMORY + 4;
         let n_numbers = (shape.0 * shape.1).saturating_mul(n_gradients);
         check_memory(n_numbers, "logistic regression", n, fit.n_classes)?;
-        let mean = fit.embeddings.mapv(f64::from).mean_axis(Axis(0)).expect("each class has an embedding");
+        let mean = column_means(fit.embeddings);
         let (flat, is_converged) = minimize(Array1::zeros(shape.0 * shape.1), MAX_STEPS, 1e-4, |flat| {
             let weights = flat.view().into_shape_with_order(shape).expect("one weight a slot");
             let (loss, gradient) = loss(fit, &mean, weights);
@@ -89,6 +89,16 @@ fn loss(fit: Fit, mean: &Array1<f64>, weights: ArrayView2<f64>) -> (f64, Array2<
     gradient.slice_mut(s![..-1, ..]).scaled_add(penalty, &penalized);
     total += penalty / 2.0 * penalized.iter().map(|w| w * w).sum::<f64>();
     (total, gradient)
+}
+
+/// The mean of each column. `[n, d]` to `[d]`, with n above 0
+fn column_means(embeddings: ArrayView2<f32>) -> Array1<f64> {
+    let zeros = Array1::zeros(embeddings.ncols());
+    let add = |mut sums: Array1<f64>, row: ndarray::ArrayView1<f32>| {
+        sums.zip_mut_with(&row, |sum, &x| *sum += f64::from(x));
+        sums
+    };
+    embeddings.rows().into_iter().fold(zeros, add) / embeddings.nrows() as f64
 }
 
 /// What the rows are off `mean`, in f64, with a last column of ones. // [n, d + 1]

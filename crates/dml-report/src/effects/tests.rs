@@ -192,4 +192,6 @@ fn seeds_that_are_not_whole_are_left_out_and_named() {
     No seed is whole yet, so nothing is analysed.
     ");
     assert_eq!(csv(&[effects]), "effects,effect,share,low,high\n");
+    made.expected.clear();
+    assert_eq!(made.analysed(ALL).notes, ["No seed is whole yet, so nothing is analysed."]);
 }

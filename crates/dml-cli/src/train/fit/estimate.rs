@@ -22,8 +22,9 @@ use crate::train::model::{DATA, Model};
 use crate::train::run::{Signals, Went, run_all};
 use crate::train::session::Session;
 
-/// The store of the trainings, in the model's directory.
-const FOLDER: &str = "estimate";
+/// The store of the trainings, in the model's directory. In `estimate`, where it was before, copies
+/// of a picture were in several parts.
+const FOLDER: &str = "parts";
 
 /// Below so many labelled images an estimate means little.
 const FEW: usize = 100;

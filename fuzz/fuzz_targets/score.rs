@@ -25,8 +25,8 @@ fuzz_target!(|bytes: &[u8]| {
                 assert_eq!(read.train.nrows(), read.train_labels.len());
                 assert!(read.labelled.iter().all(|&row| row < read.train_labels.len()));
                 let n_distinct = |labels: &[&[u32]]| labels.concat().into_iter().collect::<HashSet<_>>().len();
-                assert_eq!(read.n_classes, n_distinct(&[&read.test_labels]));
-                let n_of_both = n_distinct(&[&read.test_labels, &read.train_labels]);
+                assert_eq!(read.n_classes, n_distinct(&[read.test_labels.as_slice()]));
+                let n_of_both = n_distinct(&[read.test_labels.as_slice(), read.train_labels.as_slice()]);
                 let mut labels = read.test_labels.iter().chain(&read.train_labels);
                 assert!(labels.all(|&label| (label as usize) < n_of_both));
             }

@@ -141,12 +141,12 @@ impl SweepArguments {
     /// The command that goes on with this sweep.
     pub(crate) fn command(&self) -> String {
         let mut words = self.selected.words();
-        words.extend(self.stop_early.then(|| "--stop-early".to_owned()));
         let paths = [("--out", &self.out), ("--dml", &self.dml)];
         let given = |(option, path): (&str, &Option<PathBuf>)| {
             path.as_ref().map(|path| format!("{option} {}", quoted(&path.to_string_lossy())))
         };
         words.extend(paths.into_iter().filter_map(given));
+        words.extend(self.stop_early.then(|| "--stop-early".to_owned()));
         format!("cargo xtask sweep {}", words.join(" "))
     }
 }

@@ -13,7 +13,7 @@ use dml_data::{PictureOptions, Pictures, idx};
 use crate::WrongCall;
 
 /// What a CSV beside an npz says of each of its rows.
-const COLUMNS: &str = "row,file,label,class";
+pub(crate) const COLUMNS: &str = "row,file,label,class";
 
 /// What one said beside embeddings before it named classes.
 const COLUMNS_BEFORE: &str = "row,file,label";
@@ -171,17 +171,14 @@ pub(crate) fn write_csv(csv: &Path, rows: impl Iterator<Item = [String; 3]>) -> 
     write_aside(csv, &written.into_inner()?).with_context(|| csv.display().to_string())
 }
 
-/// Whether a CSV is there that begins as [`write_csv`] begins one.
-pub(crate) fn is_own_csv(csv: &Path) -> bool {
-    header(csv).is_some_and(|header| header == COLUMNS)
-}
-
-/// The same, or as an earlier version began one: any other is somebody else's.
+/// Whether a CSV is there that begins as [`write_csv`] begins one, or as an earlier version did: any
+/// other is somebody else's.
 pub(crate) fn is_of_dml(csv: &Path) -> bool {
     header(csv).is_some_and(|header| [COLUMNS, COLUMNS_BEFORE].contains(&header.as_str()))
 }
 
-fn header(csv: &Path) -> Option<String> {
+/// The first line of a file that is there and can be read.
+pub(crate) fn header(csv: &Path) -> Option<String> {
     BufReader::new(File::open(csv).ok()?).lines().next()?.ok()
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use dml_data::Pictures;
 use dml_data::files::is_path;
 
-use crate::pictures::is_own_csv;
+use crate::pictures::{COLUMNS, header};
 
 /// What the CSV beside a data set says.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl Rows {
     /// else's.
     pub(crate) fn beside(npz: &str) -> Result<Option<Self>> {
         let csv = Path::new(npz).with_extension("csv");
-        let is_there = is_path(npz, "npz") && is_own_csv(&csv);
+        let is_there = is_path(npz, "npz") && header(&csv).as_deref() == Some(COLUMNS);
         if is_there { Self::read(&csv).map(Some) } else { Ok(None) }
     }
 

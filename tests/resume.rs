@@ -166,6 +166,7 @@ fn a_trial_goes_on_with_the_number_of_threads_that_it_began_with() {
     assert!(ran.stderr.contains(expected), "{}", ran.stderr);
     let run_json: Value = serde_json::from_slice(&fs::read(trial[0].join("run.json")).unwrap()).unwrap();
     assert_eq!(run_json["threads"], 2);
+    assert_eq!(run_json["denormals_flushed"], true);
     run(&["--threads", "2"], &other).well();
     assert_eq!(outcome(&trial[0]), outcome(&other[0]));
 }

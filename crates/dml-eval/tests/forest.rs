@@ -16,7 +16,7 @@ fn peak() -> u64 {
 /// Votes of all rows for all classes would be 320 MB of `f32` here.
 #[test]
 #[cfg(target_os = "linux")]
-fn of_four_thousand_classes_memory_holds_a_tree_at_a_time() {
+fn memory_holds_no_votes_of_four_thousand_classes() {
     let (classes, rows) = (4_000_u16, 5);
     let labels: Vec<u16> = (0..classes).flat_map(|class| [class; 5]).collect();
     // Classes on a grid of 64 x 63, their rows near each other.

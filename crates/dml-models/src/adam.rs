@@ -282,6 +282,28 @@ mod tests {
     }
 
     #[test]
+    fn wide_vectors_give_the_bits_of_a_plain_loop() {
+        // No multiple of a vector's width.
+        let declaration = Declaration { name: "a".into(), shape: vec![1003], start: Start::within(1.0) };
+        let mut p = Parameters::draw(&[declaration], &[5]);
+        let gradients = Tensor::arange(3009, (Kind::Float, Device::Cpu)).sin().reshape([3, 1, 1003]);
+        let mut adam = Adam::new(&p, &CONFIG, vec![0.1]);
+        let (mut x, mut m, mut v) = (values(&mut p.tensors[0]).to_vec(), [0.0_f32; 1003], [0.0_f32; 1003]);
+        for t in 0..3 {
+            let mut gradient = gradients.get(t);
+            adam.steps[0][0] = t as u32 + 1;
+            adam.on_host(0, &mut p.tensors[0], &gradient, &[true]);
+            let (of_second, of_step) = adam.scales(0, 0);
+            for (i, &g) in values(&mut gradient).iter().enumerate() {
+                m[i] += (g - m[i]) * (1.0 - CONFIG.beta1) as f32;
+                v[i] += (g * g - v[i]) * (1.0 - CONFIG.beta2) as f32;
+                x[i] += of_step as f32 * m[i] / ((v[i] * of_second as f32).sqrt() + 1e-8);
+            }
+        }
+        assert_eq!(values(&mut p.tensors[0]), x);
+    }
+
+    #[test]
     fn the_host_and_the_device_take_the_same_steps() {
         let (mut a, mut b) = (parameters(&[5, 6]), parameters(&[5, 6]));
         let mut on_host = Adam::new(&a, &CONFIG, vec![0.1, 0.01]);

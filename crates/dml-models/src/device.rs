@@ -7,13 +7,13 @@ use tch::{Cuda, Device};
 ///
 /// To be called before a program's first gradient: LibTorch looks for its CUDA half once, and this
 /// loads it. From then on denormal numbers are zero on this thread and those that it starts, see
-/// [`flush_denormals`](crate::flush_denormals).
+/// [`set_flush_denormal`](crate::set_flush_denormal).
 ///
 /// # Errors
 /// One sentence when the name is none of these, or the device is not there.
 pub fn device(name: &str) -> Result<Device, String> {
     load_cuda();
-    crate::flush_denormals();
+    crate::set_flush_denormal(true);
     let number = match name {
         "cpu" => return Ok(Device::Cpu),
         "auto" if !Cuda::is_available() => return Ok(Device::Cpu),

@@ -102,7 +102,7 @@ pub use baseline::Baseline;
 pub use batches::{LabelledEpoch, LabelledSampling, PseudoLabels, SamplingConfig};
 pub use checkpoint::{load_weights, save_weights};
 pub use config::TrainConfig;
-pub use denormals::flush_denormals;
+pub use denormals::{flushes_denormals, set_flush_denormal};
 pub use device::{device, device_name};
 pub use distance::{DistanceConfig, PullBackConfig, Way};
 pub use error::ConfigError;

@@ -23,7 +23,8 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Refuses what a device can only emulate, which is slower than f32.
+    /// Refuses what a device can only emulate, far slower than f32. (With AVX-512 BF16 and no AMX
+    /// it is computed, but no faster than f32.)
     ///
     /// # Errors
     /// One sentence, for bf16 on a processor without AVX-512 BF16 (which all with AMX have).
@@ -32,6 +33,10 @@ impl Precision {
         let has_products = std::arch::is_x86_feature_detected!("avx512bf16");
         #[cfg(not(target_arch = "x86_64"))]
         let has_products = false;
+        self.check_with(device, has_products)
+    }
+
+    fn check_with(self, device: Device, has_products: bool) -> Result<(), ConfigError> {
         if self == Self::F32 || device != Device::Cpu || has_products {
             return Ok(());
         }
@@ -44,5 +49,24 @@ impl Precision {
     pub(crate) fn factors(self, x: &Tensor, weight: &Tensor) -> Option<[Tensor; 2]> {
         let lowered = self == Self::Bf16 && weight.requires_grad();
         lowered.then(|| [x, weight].map(|t| t.to_kind(Kind::BFloat16)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bf16_is_refused_on_a_processor_without_it_alone() {
+        let refused = Precision::Bf16.check_with(Device::Cpu, false).unwrap_err().to_string();
+        assert!(refused.contains("avx512_bf16") && refused.ends_with("use \"f32\""), "{refused}");
+        let fine = [
+            (Precision::Bf16, Device::Cpu, true),
+            (Precision::Bf16, Device::Cuda(0), false),
+            (Precision::F32, Device::Cpu, false),
+        ];
+        for (precision, device, has_products) in fine {
+            precision.check_with(device, has_products).unwrap();
+        }
     }
 }

@@ -28,7 +28,9 @@ impl Stack {
     /// in its [`diverged`](crate::Member::diverged).
     ///
     /// Between two epochs the stack is the caller's: to save, to score, to stop, and to set what
-    /// the routine asks for.
+    /// the routine asks for. From now on denormal numbers are zero on this thread and those that it
+    /// starts, see [`set_flush_denormal`](crate::set_flush_denormal); a pool of threads that is
+    /// there before is not reached, so call that first.
     ///
     /// ```no_run
     /// # use dml_models::{ConfigError, Stack, TrainingData};
@@ -64,7 +66,7 @@ impl Stack {
             return Err(ConfigError::conflict("labels have to be guessed before the next epoch"));
         }
         crate::heap::keep_freed_memory();
-        crate::flush_denormals();
+        crate::set_flush_denormal(true);
         Ok(Some(self.one_epoch(data)))
     }
 

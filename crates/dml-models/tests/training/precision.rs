@@ -1,7 +1,9 @@
-//! Products in bf16.
+//! The arithmetic of a step: products in bf16, denormal numbers.
 
-use dml_models::{Precision, RoutineConfig, Stack, System, TrainConfig};
-use tch::Tensor;
+use dml_models::{
+    Precision, RoutineConfig, Stack, System, TrainConfig, flushes_denormals, set_flush_denormal,
+};
+use tch::{Device, Tensor};
 
 use crate::common::{conv, data, device, images, run, single, trained, trial};
 
@@ -67,5 +69,25 @@ fn a_stack_in_bf16_equals_single_models() {
     for (a, b) in together.parameters.tensors.iter().zip(&alone.parameters.tensors) {
         let (a, b) = (a.get(1), b.get(0));
         assert!(norm(&(&a - &b)) < 0.02 * norm(&b), "products of 8 bits, summed in another order");
+    }
+}
+
+#[test]
+fn whoever_trains_or_asks_for_a_device_flushes_denormals() {
+    let train = || {
+        let config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
+        let data = data(Device::Cpu);
+        let mut stack = Stack::new(vec![config], &[&[0, 1]], &data, Device::Cpu).unwrap();
+        stack.train_epoch(&data).unwrap();
+    };
+    let ask = || assert_eq!(dml_models::device("cpu"), Ok(Device::Cpu));
+    for call in [&train as &(dyn Fn() + Sync), &ask] {
+        let flushes = || {
+            set_flush_denormal(false);
+            assert!(!flushes_denormals());
+            call();
+            flushes_denormals()
+        };
+        assert!(std::thread::scope(|scope| scope.spawn(flushes).join().unwrap()));
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn write_provenance(
         libtorch: env!("DML_LIBTORCH").into(),
         device: dml_models::device_name(session.device),
         threads: session.threads.now(),
-        denormals_flushed: dml_models::flush_denormals(),
+        denormals_flushed: dml_models::flushes_denormals(),
         data_sha256: session.loaded().dataset.sha256.clone(),
         host: fs::read_to_string("/etc/hostname").unwrap_or_default().trim().to_string(),
         finished_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),

@@ -124,10 +124,7 @@ fn request(sweep: &Sweep, store: &RunStore) -> Request {
 #[cfg(test)]
 pub(crate) fn make(sweep: &Sweep, store: &RunStore, out: &Path) -> Result<dml_report::ReportPaths> {
     let request = request(sweep, store);
-    let Request { name, claim, command, written, specs, expected, stopped, .. } = &request;
-    let (specs, stopped) = (specs.clone(), *stopped);
-    let report = dml_report::Report { name, claim, command, written, specs, expected, stopped };
-    dml_report::write_report(&report, store, out).with_context(|| request.file.clone())
+    dml_report::write_report(&request, store, out).context(request.file)
 }
 
 #[cfg(test)]
@@ -150,8 +147,8 @@ mod tests {
             let name = path.file_stem().unwrap().to_string_lossy().into_owned();
             let sweep = Sweep::find(root, &name, None).unwrap();
             let out = folder.path().join(&name);
-            let paths = make(&sweep, &store, &out).unwrap();
-            let page = fs::read_to_string(paths.page).unwrap();
+            make(&sweep, &store, &out).unwrap();
+            let page = fs::read_to_string(out.join("index.html")).unwrap();
             let mixed = page.split("Careful").nth(1).map(|after| after.chars().take(200).collect::<String>());
             assert_eq!(mixed, None, "{name}: a table or figure mixes trials");
             for table in &sweep.file.table {

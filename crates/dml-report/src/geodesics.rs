@@ -7,8 +7,6 @@ use dml_data::npz::Npz;
 use dml_store::names;
 use ndarray::{Array2, Axis, s};
 
-use crate::error::ReportError;
-
 /// The contents of a trial's `geodesics.npz`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Geodesics {
@@ -37,16 +35,13 @@ impl Geodesics {
     ///
     /// # Errors
     /// When the file is there but is not what it should be.
-    pub(crate) fn read(directory: &Path) -> Result<Option<Self>, ReportError> {
+    pub(crate) fn read(directory: &Path) -> Result<Option<Self>, DataError> {
         let path = directory.join(names::GEODESICS);
         if !path.exists() {
             return Ok(None);
         }
-        Ok(Some(Self::parse(&path, &mut Npz::open(&path)?)?))
-    }
-
-    fn parse(path: &Path, npz: &mut Npz) -> Result<Self, DataError> {
-        let wrong = |reason: String| Err(DataError::Format { path: path.to_path_buf(), reason });
+        let mut npz = Npz::open(&path)?;
+        let wrong = |reason: String| Err(DataError::Format { path: path.clone(), reason });
         let arrays = ["window", "log10_volume", "geodesics", "lengths"].map(|name| npz.read_f32(name));
         let [window, log10_volume, curves, lengths] = arrays;
         let (window, log10_volume, curves, lengths) = (window?, log10_volume?, curves?, lengths?);
@@ -87,7 +82,7 @@ impl Geodesics {
             lengths: [0, 1].map(|k| f64::from(lengths[(i, k)])),
             classes: [classes[2 * i], classes[2 * i + 1]],
         };
-        Ok(Self { window, log10_volume, pairs: (0..n).map(pair).collect() })
+        Ok(Some(Self { window, log10_volume, pairs: (0..n).map(pair).collect() }))
     }
 }
 

@@ -7,8 +7,6 @@ use dml_data::npz::Npz;
 use dml_store::names;
 use ndarray::{Array2, Axis};
 
-use crate::error::ReportError;
-
 /// The contents of a trial's `latent.npz`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Latent {
@@ -27,16 +25,13 @@ impl Latent {
     ///
     /// # Errors
     /// When the file is there but is not what it should be.
-    pub(crate) fn read(directory: &Path) -> Result<Option<Self>, ReportError> {
+    pub(crate) fn read(directory: &Path) -> Result<Option<Self>, DataError> {
         let path = directory.join(names::LATENT);
         if !path.exists() {
             return Ok(None);
         }
-        Ok(Some(Self::parse(&path, &mut Npz::open(&path)?)?))
-    }
-
-    fn parse(path: &Path, npz: &mut Npz) -> Result<Self, DataError> {
-        let wrong = |reason: String| DataError::Format { path: path.to_path_buf(), reason };
+        let mut npz = Npz::open(&path)?;
+        let wrong = |reason: String| DataError::Format { path: path.clone(), reason };
         let embeddings = npz.read_f32("embeddings")?;
         let (n, d) = embeddings.dim();
         let class =
@@ -61,7 +56,7 @@ impl Latent {
             }
             components = Some((mean, logvar));
         }
-        Ok(Self { embeddings, labels, rows, components })
+        Ok(Some(Self { embeddings, labels, rows, components }))
     }
 
     /// The first `n` points.

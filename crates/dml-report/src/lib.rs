@@ -4,16 +4,18 @@
 //! `LibTorch`.
 //!
 //! ```
-//! use dml_report::{Report, ReportSpecs, write_report};
+//! use dml_report::write_report;
+//! use dml_spec::Request;
 //! use dml_store::RunStore;
 //!
 //! # let folder = tempfile::tempdir()?;
 //! # let folder = folder.path();
 //! let store = RunStore::open(&folder.join("store"))?;
-//! let (expected, specs) = (["seed = 1".parse()?], ReportSpecs::default());
-//! let (name, claim, command, written) = ("first", "One trial, not run yet.", "cargo run", "");
-//! let report = Report { name, claim, command, written, specs, expected: &expected, stopped: 0 };
-//! let written = write_report(&report, &store, &folder.join("report"))?;
+//! let request: Request = toml::from_str(
+//!     "name = 'first'\nclaim = 'One trial, not run yet.'\ncommand = 'cargo run'\n\
+//!      file = 'first.toml'\nwritten = ''\nstopped = 0\nspecs = {}\nexpected = [{ seed = 1 }]",
+//! )?;
+//! let written = write_report(&request, &store, &folder.join("report"))?;
 //! assert_eq!((written.trials, written.results), (1, 0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -33,7 +35,6 @@ mod page;
 mod permutation;
 mod prediction;
 mod published;
-mod report;
 mod table;
 mod text;
 mod verdict;
@@ -42,10 +43,5 @@ mod write;
 #[cfg(test)]
 mod synthetic;
 
-pub use dml_spec::{
-    ChoiceSpec, EffectsSpec, EquivalenceSpec, FigureSpec, Ignore, PredictionSpec, ReportSpecs, Selection,
-    TableSpec, VerdictSpec,
-};
 pub use error::ReportError;
-pub use report::{Report, ReportPaths};
-pub use write::write_report;
+pub use write::{ReportPaths, write_report};

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow};
-use dml_report::{Report, write_report};
+use dml_report::write_report;
 use dml_spec::Request;
 use dml_store::RunStore;
 
@@ -38,16 +38,7 @@ fn run(store: &Path, out: &Path) -> Result<()> {
     io::stdin().read_to_string(&mut text).context("the request on stdin")?;
     let request: Request =
         toml::from_str(&text).map_err(|error| anyhow!("the request on stdin: {}", error.message()))?;
-    let report = Report {
-        name: &request.name,
-        claim: &request.claim,
-        command: &request.command,
-        written: &request.written,
-        specs: request.specs,
-        expected: &request.expected,
-        stopped: request.stopped,
-    };
-    let paths = write_report(&report, &RunStore::open(store)?, out).context(request.file)?;
+    let paths = write_report(&request, &RunStore::open(store)?, out).context(request.file)?;
     for sentence in &paths.unreadable {
         eprintln!("{sentence}");
     }

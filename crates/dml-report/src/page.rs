@@ -4,6 +4,7 @@ mod attachments;
 mod data;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use dml_spec::Request;
 use dml_store::RunStore;
 
 use crate::effects::Effects;
@@ -11,7 +12,6 @@ use crate::error::ReportError;
 use crate::evidence::Evidence;
 use crate::figure::{DARK, Figure, LIGHT, Theme, hex};
 use crate::prediction::{self, Prediction};
-use crate::report::Report;
 use crate::table::{Table, escape_html};
 use crate::verdict::{
     Equivalence, Judged, Verdict, by_proposal, by_saying, equivalence_summary, scope, summary,
@@ -26,7 +26,7 @@ const LONG_TABLE: usize = 60;
 
 /// All parts of a report that the page shows.
 pub(crate) struct Parts<'a> {
-    pub(crate) report: &'a Report<'a>,
+    pub(crate) request: &'a Request,
     pub(crate) trials: &'a [Evidence<'a>],
     pub(crate) tables: &'a [Table],
     pub(crate) judged: &'a Judged,
@@ -39,20 +39,20 @@ pub(crate) struct Parts<'a> {
 
 /// The page's text.
 pub(crate) fn page(parts: &Parts, store: &RunStore) -> Result<String, ReportError> {
-    let report = parts.report;
+    let request = parts.request;
     let attachments = attachments::collect(parts, store)?;
     Ok(filled(TEMPLATE, |slot| match slot {
-        "name" => escape_html(report.name),
+        "name" => escape_html(&request.name),
         "colours" => format!(
             ":root{{{}}}\n@media (prefers-color-scheme:dark){{:root{{{}}}}}",
             colours(&LIGHT),
             colours(&DARK)
         ),
-        "claim" => escape_html(report.claim.trim()),
+        "claim" => escape_html(request.claim.trim()),
         "progress" => progress(parts),
-        "command" => escape_html(report.command),
-        "written" if report.written.is_empty() => String::new(),
-        "written" => format!("<p>{}</p>\n", escape_html(report.written)),
+        "command" => escape_html(&request.command),
+        "written" if request.written.is_empty() => String::new(),
+        "written" => format!("<p>{}</p>\n", escape_html(&request.written)),
         "verdicts" => or_none(verdicts(parts), "verdict"),
         "predictions" => predictions(parts.predictions),
         "effects" => effects(parts.effects),
@@ -86,7 +86,7 @@ fn colours(theme: &Theme) -> String {
 }
 
 fn progress(parts: &Parts) -> String {
-    let (n, stopped) = (parts.trials.len(), parts.report.stopped);
+    let (n, stopped) = (parts.trials.len(), parts.request.stopped);
     let done = parts.trials.iter().filter(|t| t.result.is_some()).count();
     let diverged = parts.trials.iter().filter(|t| t.diverged()).count();
     let early = match stopped {

@@ -253,5 +253,4 @@ fn missing_baselines(spec: &TableSpec, baselines: &Selection, rows: &[Row]) -> O
 }
 
 #[cfg(test)]
-#[path = "table/tests.rs"]
 mod tests;

@@ -1,8 +1,8 @@
 //! Makes a whole report and writes it into a folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use dml_spec::ReportSpecs;
+use dml_spec::{ReportSpecs, Request};
 use dml_store::{RunStore, TrialResult, trial_id};
 use rayon::prelude::*;
 
@@ -14,9 +14,26 @@ use crate::folder::Folder;
 use crate::interchange;
 use crate::page::{Parts, page};
 use crate::prediction;
-use crate::report::{Report, ReportPaths, UNJUDGED};
 use crate::table::Table;
 use crate::verdict;
+
+/// What was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReportPaths {
+    /// All tables as Markdown, one under the other, those of effects last.
+    pub tables: PathBuf,
+    /// Predictions as Markdown, where the sweep has some.
+    pub predictions: Option<PathBuf>,
+    /// Trials that the sweep asks for, each once.
+    pub trials: usize,
+    /// Those of them that have a result.
+    pub results: usize,
+    /// One sentence for each result that is there but cannot be read: a hole in the report.
+    pub unreadable: Vec<String>,
+}
+
+/// In the place of verdicts, where there are none for want of the trials that were stopped early.
+const UNJUDGED: &str = "Trials were stopped early because they looked bad, so what is left is better than all: nothing is judged before they have ended, too.";
 
 /// Makes the report of a sweep from a store, in `out`. The same results give the same bytes; what
 /// an earlier report wrote there and this one does not is removed.
@@ -24,15 +41,15 @@ use crate::verdict;
 /// # Errors
 /// When the specifications ask for what does not exist, a figure's file in the store is malformed,
 /// or `out` cannot be written.
-pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<ReportPaths, ReportError> {
-    report.specs.check(report.expected)?;
-    let (results, unreadable) = read_results(report.expected, store);
-    let specs = &report.specs;
-    let trials = join(&results, report.expected, &specs.ignore);
+pub fn write_report(request: &Request, store: &RunStore, out: &Path) -> Result<ReportPaths, ReportError> {
+    let Request { specs, expected, .. } = request;
+    specs.check(expected)?;
+    let (results, unreadable) = read_results(expected, store);
+    let trials = join(&results, expected, &specs.ignore);
     let ranks = Ranks::of(&trials);
     let tables: Vec<Table> =
         specs.table.iter().map(|spec| Table::build(spec, &specs.baselines, &trials, &ranks)).collect();
-    let unjudged = (report.stopped > 0 && specs.judge()).then_some(UNJUDGED);
+    let unjudged = (request.stopped > 0 && specs.judge()).then_some(UNJUDGED);
     let judging = if unjudged.is_none() { specs } else { &ReportSpecs::default() };
     let judged = verdict::judge(&judging.verdict, &judging.equivalence, &trials, &ranks);
     let predictions = prediction::check(&judging.prediction, &trials, &ranks);
@@ -42,7 +59,7 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
     let figures: Vec<Figure> =
         effects.iter().map(figure::draw_effects).chain(drawn).collect::<Result<_, _>>()?;
     let parts = Parts {
-        report,
+        request,
         trials: &trials,
         tables: &tables,
         judged: &judged,
@@ -56,26 +73,22 @@ pub fn write_report(report: &Report, store: &RunStore, out: &Path) -> Result<Rep
     write_parts(&parts, &mut folder)?;
     let all_tables = tables.iter().map(Table::markdown).chain(effects.iter().map(Effects::markdown));
     let all_tables = all_tables.collect::<Vec<_>>().join("\n");
-    let written = if report.written.is_empty() { String::new() } else { format!("{}\n\n", report.written) };
+    let written = if request.written.is_empty() { String::new() } else { format!("{}\n\n", request.written) };
+    folder.write("index.html", page(&parts, store)?)?;
     let paths = ReportPaths {
-        page: folder.write("index.html", page(&parts, store)?)?,
         tables: folder.write("tables.md", all_tables)?,
         predictions: match &predictions[..] {
             [] => None,
             some => Some(folder.write("predictions.md", prediction::markdown(some))?),
         },
-        verdicts: folder.write(
-            "verdicts.md",
-            written
-                + &unjudged.map_or_else(|| verdict::markdown(&judged), |sentence| format!("{sentence}\n")),
-        )?,
-        figures: out.join("figures"),
-        results_csv: folder.write("results.csv", interchange::csv(&trials))?,
-        results_jsonl: folder.write("results.jsonl", interchange::json_lines(&trials))?,
         trials: trials.len(),
         results: results.len(),
         unreadable,
     };
+    let verdicts = unjudged.map_or_else(|| verdict::markdown(&judged), |sentence| format!("{sentence}\n"));
+    folder.write("verdicts.md", written + &verdicts)?;
+    folder.write("results.csv", interchange::csv(&trials))?;
+    folder.write("results.jsonl", interchange::json_lines(&trials))?;
     folder.finish()?;
     Ok(paths)
 }

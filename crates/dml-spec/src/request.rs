@@ -19,7 +19,8 @@ pub struct Request {
     pub file: String,
     /// When what the report compares was written down, one paragraph; empty of nothing.
     pub written: String,
-    /// Trials that have no result because they were stopped early.
+    /// Trials that have no result because they were stopped early. A report with such judges
+    /// nothing: what is missing looked bad, so what is left is better than all.
     pub stopped: usize,
     /// Tables, verdicts and figures.
     pub specs: ReportSpecs,

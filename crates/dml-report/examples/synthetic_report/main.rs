@@ -12,7 +12,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use dml_report::{Report, write_report};
+use dml_report::write_report;
+use dml_spec::Request;
 use dml_store::RunStore;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,18 +30,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{count} results made up in {:.1} s", start.elapsed().as_secs_f64());
     }
     let store = RunStore::open(&root)?;
-    let report = Report {
-        name: "synthetic",
-        claim: "Made-up numbers that look like the paper’s grid. They show how a report looks, and nothing else.",
-        command: "cargo run -p dml-report --example synthetic_report",
-        written: "",
+    let request = Request {
+        name: "synthetic".into(),
+        claim:
+            "Made-up numbers that look like the paper’s grid. They show how a report looks, and nothing else."
+                .into(),
+        command: "cargo run -p dml-report --example synthetic_report".into(),
+        file: "specs.toml".into(),
+        written: String::new(),
         specs: toml::from_str(include_str!("specs.toml"))?,
-        expected: &trials,
+        expected: trials,
         stopped: 0,
     };
     let out = folder.join("report");
     let start = Instant::now();
-    let paths = write_report(&report, &store, &out)?;
+    let paths = write_report(&request, &store, &out)?;
     println!(
         "report of {} of {} trials in {:.2} s",
         paths.results,
@@ -48,7 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         start.elapsed().as_secs_f64()
     );
     let first = files(&out)?;
-    write_report(&report, &store, &out)?;
+    write_report(&request, &store, &out)?;
     let same = first == files(&out)?;
     println!(
         "{} files, {} bytes, the second time {}",

@@ -1,7 +1,7 @@
-use dml_spec::ReportSpecs;
+use dml_spec::EquivalenceSpec;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use tempfile::TempDir;
 
 use super::*;
 use crate::estimate::SCOPE;
@@ -31,49 +31,64 @@ fn specs() -> ReportSpecs {
     }
 }
 
-fn report(expected: &[toml::Table]) -> Report<'_> {
-    Report {
-        name: "little",
-        claim: "Made up </script>.",
-        command: "cargo xtask sweep little",
-        written: "All < after.",
-        specs: specs(),
-        expected,
+fn request(expected: &[toml::Table]) -> Request {
+    Request {
+        name: "little".into(),
+        claim: "Made up </script>.".into(),
+        command: "cargo xtask sweep little".into(),
+        file: "little.toml".into(),
+        written: "All < after.".into(),
         stopped: 0,
+        specs: specs(),
+        expected: expected.to_vec(),
     }
 }
 
-#[test]
-fn a_report_with_holes_divergences_and_a_latent_space_is_the_same_twice() {
+/// A store with trials and results, in a folder of its own.
+fn store(synthetic: &Synthetic) -> (TempDir, RunStore) {
     let folder = tempfile::tempdir().unwrap();
     let store = RunStore::open(&folder.path().join("store")).unwrap();
-    let mut synthetic = Synthetic::new(3);
-    synthetic.lose("dml", 10.0, 1);
-    synthetic.diverge("dml_autoencoder", 0.1, 1);
     for trial in &synthetic.expected {
         store.add(trial).unwrap();
     }
     for result in &synthetic.results {
         store.finish(result).unwrap();
     }
+    (folder, store)
+}
+
+/// What is said of a report of which something wrong is asked.
+fn refusal(expected: &[toml::Table], change: impl FnOnce(&mut ReportSpecs)) -> String {
+    let (folder, store) = store(&Synthetic::new(0));
+    let mut request = request(expected);
+    change(&mut request.specs);
+    write_report(&request, &store, folder.path()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_report_with_holes_divergences_and_a_latent_space_is_the_same_twice() {
+    let mut synthetic = Synthetic::new(3);
+    synthetic.lose("dml", 10.0, 1);
+    synthetic.diverge("dml_autoencoder", 0.1, 1);
+    let (folder, store) = store(&synthetic);
     write_latent(&store.trial_directory(&synthetic.results[0].id), &blobs(40, 2, 0));
     let out = folder.path().join("report");
-    let paths = write_report(&report(&synthetic.expected), &store, &out).unwrap();
+    let paths = write_report(&request(&synthetic.expected), &store, &out).unwrap();
     let first = written(&out);
-    write_report(&report(&synthetic.expected), &store, &out).unwrap();
+    write_report(&request(&synthetic.expected), &store, &out).unwrap();
     assert_eq!(first, written(&out));
     assert_eq!((paths.trials, paths.results), (24, 23));
 
-    let text = |path: &Path| String::from_utf8(first[path].clone()).unwrap();
-    let page = text(&paths.page);
+    let text = |name: &str| String::from_utf8(first[&out.join(name)].clone()).unwrap();
+    let page = text("index.html");
     assert!(!page.contains("<!--slot ") && !page.contains("http:") || page.contains("http-equiv"));
-    assert!(page.contains("<p>All &lt; after.</p>") && text(&paths.verdicts).starts_with("All < after.\n\n"));
+    assert!(page.contains("<p>All &lt; after.</p>") && text("verdicts.md").starts_with("All < after.\n\n"));
     assert!(page.contains("Made up &lt;/script&gt;.") && page.contains("A &lt;decoder&gt;"));
     assert!(page.contains("23 of 24 trials have a result; of these 2 diverged."));
-    let csv = text(&paths.results_csv);
+    let csv = text("results.csv");
     assert_eq!(csv.lines().filter(|line| line.contains(",missing,")).count(), 1);
     assert_eq!(csv.lines().filter(|line| line.contains(",diverged,")).count(), 2);
-    let lines = text(&paths.results_jsonl);
+    let lines = text("results.jsonl");
     let results: Vec<TrialResult> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(results.len(), 23);
     let machine = folder.path().display().to_string();
@@ -85,26 +100,19 @@ fn a_report_with_holes_divergences_and_a_latent_space_is_the_same_twice() {
 
 #[test]
 fn a_report_of_nothing_yet_is_made_and_says_so() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = RunStore::open(&folder.path().join("store")).unwrap();
-    let synthetic = Synthetic::new(2);
-    let paths = write_report(&report(&synthetic.expected), &store, &folder.path().join("report")).unwrap();
+    let (folder, store) = store(&Synthetic::new(0));
+    let out = folder.path().join("report");
+    let paths = write_report(&request(&Synthetic::new(2).expected), &store, &out).unwrap();
     assert_eq!(paths.results, 0);
     let tables = fs::read_to_string(paths.tables).unwrap();
     assert!(tables.contains("16 of 16 cells have trials without a result"), "{tables}");
-    assert!(fs::read_to_string(paths.verdicts).unwrap().contains("nothing can be said"));
+    assert!(fs::read_to_string(out.join("verdicts.md")).unwrap().contains("nothing can be said"));
 }
 
 #[test]
 fn what_nothing_could_come_of_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = RunStore::open(&folder.path().join("store")).unwrap();
     let trials = Synthetic::new(1).expected;
-    let message = |change: fn(&mut ReportSpecs)| {
-        let mut report = report(&trials);
-        change(&mut report.specs);
-        write_report(&report, &store, folder.path()).unwrap_err().to_string()
-    };
+    let message = |change: fn(&mut ReportSpecs)| refusal(&trials, change);
     assert_eq!(
         message(|s| s.table[0].lower_is_better.push("likelihood.nnl".into())),
         "table \"table-1\": lower_is_better has \"likelihood.nnl\", which is not among its scores"
@@ -140,19 +148,9 @@ fn what_nothing_could_come_of_is_named() {
 
 #[test]
 fn a_wrong_specification_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = RunStore::open(&folder.path().join("store")).unwrap();
-    let message = |change: fn(&mut ReportSpecs)| {
-        let mut report = report(&[]);
-        change(&mut report.specs);
-        write_report(&report, &store, folder.path()).unwrap_err().to_string()
-    };
+    let message = |change: fn(&mut ReportSpecs)| refusal(&[], change);
     let trials = Synthetic::new(1).expected;
-    let of_trials = |change: fn(&mut ReportSpecs)| {
-        let mut report = report(&trials);
-        change(&mut report.specs);
-        write_report(&report, &store, folder.path()).unwrap_err().to_string()
-    };
+    let of_trials = |change: fn(&mut ReportSpecs)| refusal(&trials, change);
     assert_eq!(
         of_trials(|s| s.table[0].rows.push("model.sytem".into())),
         "table \"table-1\": no trial of the sweep has the key \"model.sytem\"; there are \"model.latent_dim\", \"model.system\""
@@ -197,20 +195,14 @@ fn a_wrong_specification_is_named() {
 
 #[test]
 fn an_equivalence_needs_a_margin_and_two_things_to_compare() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = RunStore::open(&folder.path().join("store")).unwrap();
-    let synthetic = Synthetic::new(1);
-    let same = |margin: f64, scores: &str| -> dml_spec::EquivalenceSpec {
+    let trials = Synthetic::new(1).expected;
+    let same = |margin: f64, scores: &str| -> EquivalenceSpec {
         toml::from_str(&format!(
             "name = 'same'\nsays = 'S'\neach = []\nscores = {scores}\nmargin = {margin:?}"
         ))
         .unwrap()
     };
-    let refused = |spec: dml_spec::EquivalenceSpec| {
-        let mut report = report(&synthetic.expected);
-        report.specs.equivalence = vec![spec];
-        write_report(&report, &store, folder.path()).unwrap_err().to_string()
-    };
+    let refused = |spec: EquivalenceSpec| refusal(&trials, |s| s.equivalence = vec![spec]);
     assert_eq!(
         refused(same(-0.01, "['a', 'b']")),
         "equivalence \"same\": margin is -0.01; a difference above 0, such as 0.01, would be right"
@@ -219,37 +211,31 @@ fn an_equivalence_needs_a_margin_and_two_things_to_compare() {
         refused(same(0.01, "['a']")),
         "equivalence \"same\": scores has 1; two or more would be right"
     );
-    let across =
-        |key: &str| dml_spec::EquivalenceSpec { across: Some(key.to_owned()), ..same(0.01, "['a']") };
-    let none = dml_spec::EquivalenceSpec { scores: vec![], ..across("model.system") };
+    let across = |key: &str| EquivalenceSpec { across: Some(key.to_owned()), ..same(0.01, "['a']") };
+    let none = EquivalenceSpec { scores: vec![], ..across("model.system") };
     assert_eq!(refused(none), "equivalence \"same\": scores has 0; one or more would be right");
     assert_eq!(
         refused(across("loss.kind")),
         "equivalence \"same\": all trials of a case have the same \"loss.kind\"; a key of which they have several values would be right"
     );
-    let of_one =
-        dml_spec::EquivalenceSpec { each: vec!["model.system".to_owned()], ..across("model.system") };
+    let of_one = EquivalenceSpec { each: vec!["model.system".to_owned()], ..across("model.system") };
     assert!(refused(of_one).contains("all trials of a case have the same \"model.system\""));
     let select = toml::from_str("'model.system' = 'dml'").unwrap();
-    let of_selected = dml_spec::EquivalenceSpec { select, ..across("model.system") };
+    let of_selected = EquivalenceSpec { select, ..across("model.system") };
     assert!(refused(of_selected).contains("all trials of a case have the same \"model.system\""));
 }
 
 #[test]
 fn nothing_is_judged_where_trials_were_stopped_because_they_looked_bad() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = RunStore::open(&folder.path().join("store")).unwrap();
     let synthetic = Synthetic::new(3);
-    for result in &synthetic.results {
-        store.add(&result.trial).unwrap();
-        store.finish(result).unwrap();
-    }
+    let (folder, store) = store(&synthetic);
+    let out = folder.path().join("report");
     let written = |stopped: usize| {
-        let mut report = Report { stopped, ..report(&synthetic.expected) };
+        let mut request = Request { stopped, ..request(&synthetic.expected) };
         let range = "kind = 'range'\nname = 'p'\nsays = 'P'\neach = []\nscore = 's'\nbelow = 1.0";
-        report.specs.prediction = vec![toml::from_str(range).unwrap()];
-        let paths = write_report(&report, &store, &folder.path().join("report")).unwrap();
-        [paths.verdicts, paths.page].map(|path| fs::read_to_string(path).unwrap())
+        request.specs.prediction = vec![toml::from_str(range).unwrap()];
+        write_report(&request, &store, &out).unwrap();
+        ["verdicts.md", "index.html"].map(|name| fs::read_to_string(out.join(name)).unwrap())
     };
     for text in written(0) {
         assert!(
@@ -257,9 +243,9 @@ fn nothing_is_judged_where_trials_were_stopped_because_they_looked_bad() {
             "{text}"
         );
     }
-    assert!(folder.path().join("report/predictions.md").exists());
+    assert!(out.join("predictions.md").exists());
     let [verdicts, page] = written(2);
-    assert!(!folder.path().join("report/predictions.md").exists(), "an earlier one went away");
+    assert!(!out.join("predictions.md").exists(), "an earlier one went away");
     assert_eq!(verdicts, format!("All < after.\n\n{UNJUDGED}\n"));
     assert!(page.contains(UNJUDGED) && !page.contains("class=verdict>"));
     assert!(page.contains("2 of 24 trials were stopped early: they have no result."));
@@ -267,18 +253,11 @@ fn nothing_is_judged_where_trials_were_stopped_because_they_looked_bad() {
 
 #[test]
 fn a_result_that_cannot_be_read_is_a_hole_and_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = RunStore::open(&folder.path().join("store")).unwrap();
     let synthetic = Synthetic::new(1);
-    for trial in &synthetic.expected {
-        store.add(trial).unwrap();
-    }
-    for result in &synthetic.results {
-        store.finish(result).unwrap();
-    }
+    let (folder, store) = store(&synthetic);
     let broken = &synthetic.results[0].id;
     fs::write(store.trial_directory(broken).join("result.json"), "{").unwrap();
-    let paths = write_report(&report(&synthetic.expected), &store, &folder.path().join("out")).unwrap();
+    let paths = write_report(&request(&synthetic.expected), &store, &folder.path().join("out")).unwrap();
     assert_eq!(paths.results, synthetic.results.len() - 1);
     let [sentence] = &paths.unreadable[..] else { panic!("{:?}", paths.unreadable) };
     assert!(sentence.contains(broken) && sentence.contains("delete it to run the trial again"), "{sentence}");

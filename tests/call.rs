@@ -19,14 +19,40 @@ pub(crate) fn nowhere() -> PathBuf {
 }
 
 /// What `dml` prints, when all goes well.
+#[track_caller]
 pub(crate) fn stdout_of(arguments: &[&str]) -> String {
-    String::from_utf8(dml(arguments).assert().success().get_output().stdout.clone()).unwrap()
+    call(arguments).says(0, &[]).out
 }
 
 /// What `dml` complains about, and its exit code.
 pub(crate) fn complaint_of(arguments: &[&str]) -> (Option<i32>, String) {
+    let Answer { code, err, .. } = call(arguments);
+    (code, err)
+}
+
+/// What a call of `dml` has come to, well or not.
+pub(crate) struct Answer {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+pub(crate) fn call(arguments: &[&str]) -> Answer {
     let output = dml(arguments).output().unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    Answer { code: output.status.code(), out, err }
+}
+
+impl Answer {
+    /// Asserts the exit code, and that each of these parts is in what is complained about.
+    #[track_caller]
+    pub(crate) fn says(self, code: i32, parts: &[&str]) -> Self {
+        assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
+        for part in parts {
+            assert!(self.err.contains(part), "{part:?} is not in {}", self.err);
+        }
+        self
+    }
 }
 
 /// A path as an argument.

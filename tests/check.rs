@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::call::{complaint_of, dml, stdout_of, text};
+use crate::call::{Answer, call, stdout_of, text};
 use crate::store::trial;
 
 #[test]
@@ -21,11 +21,10 @@ fn check_tells_ids_and_goes_on_after_a_bad_file() {
     let missing = folder.path().join("missing.toml");
     let expected = format!("{}: trial {}\n", good.display(), dml_store::trial_id(&trial));
     let arguments = ["check", text(&bad), text(&missing), text(&good)];
-    let output = dml(&arguments).assert().code(1).get_output().clone();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    let lines: Vec<&str> = stderr.lines().collect();
-    let [of_bad, of_missing] = lines[..] else { panic!("{stderr}") };
+    let Answer { out, err, .. } = call(&arguments).says(1, &[]);
+    assert_eq!(out, expected);
+    let lines: Vec<&str> = err.lines().collect();
+    let [of_bad, of_missing] = lines[..] else { panic!("{err}") };
     assert_eq!(
         of_bad,
         format!(
@@ -43,8 +42,7 @@ fn every_mistake_of_a_file_has_a_line_that_names_file_and_place() {
     let text_of = include_str!("trial.toml");
     let bad = text_of.replace("\nbeta = 1.0", "\nbeto = 1.0").replace("epochs = 3", "epochs = 'three'");
     fs::write(&path, bad).unwrap();
-    let (code, complaint) = complaint_of(&["check", text(&path)]);
-    assert_eq!(code, Some(1));
+    let complaint = call(&["check", text(&path)]).says(1, &[]).err;
     insta::assert_snapshot!(complaint.replace(text(&path), "FILE"), @r#"
     error: FILE: line 36: `kl` has no `beta`
     FILE: line 37: there is no key `beto`; `beta` is the nearest
@@ -60,9 +58,7 @@ fn wrong_calls_exit_with_2_and_say_what_would_be_right() {
         (&["run", "x", "--device", "tpu"], "tpu"),
         (&["runn"], "similar subcommand exists: 'run'"),
     ] {
-        let (code, complaint) = complaint_of(arguments);
-        assert_eq!(code, Some(2), "{arguments:?}: {complaint}");
-        assert!(complaint.contains(part), "{arguments:?}: {complaint}");
+        call(arguments).says(2, &[part]);
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::process::Stdio;
 
 use crate::arrays::{CLASSES, TINY, TINY_WITHOUT_VALIDATION, images};
-use crate::call::{DML, complaint_of, dml, stdout_of, text};
+use crate::call::{DML, call, dml, stdout_of, text};
 
 #[test]
 fn list_names_every_data_set_and_how_to_get_it() {
@@ -24,14 +24,11 @@ fn list_names_every_data_set_and_how_to_get_it() {
 
 #[test]
 fn a_data_set_that_is_not_here_cannot_be_had_offline() {
-    let (code, complaint) = complaint_of(&["data", "fetch", "mnist", "--offline"]);
-    assert_eq!(code, Some(1));
+    let complaint = call(&["data", "fetch", "mnist", "--offline"]).says(1, &[]).err;
     let sentence = complaint.lines().last().unwrap();
     assert!(sentence.starts_with("error: mnist cannot be had (offline): put "), "{complaint}");
     assert!(sentence.contains("set DML_DATASETS to that folder"), "{complaint}");
-    let (code, complaint) = complaint_of(&["data", "show", "mnits", "--offline"]);
-    assert_eq!(code, Some(1));
-    assert!(complaint.contains("there is no data set `mnits`") && complaint.contains("mnist"), "{complaint}");
+    call(&["data", "show", "mnits", "--offline"]).says(1, &["there is no data set `mnits`", "mnist"]);
 }
 
 #[test]
@@ -83,9 +80,7 @@ fn wrong_calls_exit_with_2_and_say_what_would_be_right() {
         (&["score", "x.npz", "--only", "knn,svm"][..], "possible values: knn, nearest, random_forest"),
         (&[], "Usage: dml <COMMAND>"),
     ] {
-        let (code, complaint) = complaint_of(arguments);
-        assert_eq!(code, Some(2), "{arguments:?}: {complaint}");
-        assert!(complaint.contains(part), "{arguments:?}: {complaint}");
+        call(arguments).says(2, &[part]);
     }
 }
 

@@ -7,7 +7,7 @@ use dml_data::npz::Npz;
 use ndarray::Array2;
 
 use crate::arrays::{TINY, TINY_WITHOUT_VALIDATION, images};
-use crate::call::{complaint_of, stdout_of, text};
+use crate::call::{call, stdout_of, text};
 use crate::fit::{fit, folder};
 use crate::import::draw;
 use crate::store::{Store, run};
@@ -74,7 +74,7 @@ fn its_own_data_is_known_by_any_path_to_it() {
 fn pictures_are_known_in_the_folder_that_it_was_trained_on() {
     let (folder, pictures) = folder(2);
     let [model, out] = ["model", "out.npz"].map(|name| folder.path().join(name));
-    assert!(fit(&pictures, &model, &["--folds=0", "--set=training.epochs=1"]).status.success());
+    fit(&pictures, &model, &["--folds=0", "--set=training.epochs=1"]).says(0, &[]);
     draw(&pictures.join("bird/1.png"), 0, 77);
     let told = stdout_of(&["embed", text(&model), text(&pictures), "--out", text(&out)]);
     assert!(
@@ -97,10 +97,9 @@ fn what_is_not_there_is_named() {
     let store = Store::new();
     let out = store.folder.path().join("out.npz");
     let of = |trial: &Path, split: &str| {
-        let (code, complaint) = complaint_of(&["embed", text(trial), "--split", split, "--out", text(&out)]);
-        assert_eq!(code, Some(1), "{complaint}");
+        let told = call(&["embed", text(trial), "--split", split, "--out", text(&out)]).says(1, &[]);
         assert!(!out.exists());
-        complaint
+        told.err
     };
     let trial = store.add("training.epochs = 1");
     let weights = trial.join("weights.safetensors");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::arrays::{TINY, TINY_WITHOUT_VALIDATION, npy, write_npz};
-use crate::call::{complaint_of, text};
+use crate::call::{call, text};
 use crate::store::{Store, files, run};
 
 /// What `failure.json` says: reason, attempts, retry.
@@ -185,9 +185,7 @@ fn a_store_of_another_version_is_refused_before_anything_runs() {
     let trial = store.add("");
     let marker = store.folder.path().join("runs/store.json");
     fs::write(&marker, "{\"format\": 2}").unwrap();
-    let (code, complaint) = complaint_of(&["run", text(&trial)]);
-    assert_eq!(code, Some(1));
-    assert!(complaint.contains("run store of format 2, this version reads format 1"), "{complaint}");
+    call(&["run", text(&trial)]).says(1, &["run store of format 2, this version reads format 1"]);
     assert_eq!(files(&trial), ["trial.toml"]);
 }
 
@@ -203,10 +201,8 @@ fn what_is_no_trial_directory_is_named() {
         (store.folder.path(), "is not a trial directory, STORE/trials/ID"),
         (other.as_path(), "lies in another store than"),
     ] {
-        let (code, complaint) = complaint_of(&["run", text(&trial), text(directory)]);
-        assert_eq!(code, Some(1), "{complaint}");
-        assert!(complaint.contains(text(directory)) && complaint.contains(part), "{complaint}");
-        assert_eq!(complaint.lines().count(), 1, "{complaint}");
+        let told = call(&["run", text(&trial), text(directory)]).says(1, &[text(directory), part]);
+        assert_eq!(told.err.lines().count(), 1, "{}", told.err);
         assert_eq!(files(&trial), ["trial.toml"], "nothing runs");
     }
 }

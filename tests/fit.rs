@@ -3,11 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Output;
 
 use tempfile::TempDir;
 
-use crate::call::{dml, text};
+use crate::call::{Answer, call, stdout_of, text};
 use crate::import::draw;
 
 /// The small recipe of these tests.
@@ -33,20 +32,11 @@ pub(crate) fn folder(sorted: usize) -> (TempDir, PathBuf) {
     (folder, pictures)
 }
 
-pub(crate) fn fit(pictures: &Path, model: &Path, more: &[&str]) -> Output {
+pub(crate) fn fit(pictures: &Path, model: &Path, more: &[&str]) -> Answer {
     let given = ["fit", text(pictures), "--out", text(model)];
     let size = ["--size=12"];
     let size = if more.iter().any(|more| more.starts_with("--size")) { &[][..] } else { &size };
-    dml(&[&given[..], &SMALL, size, more].concat()).output().unwrap()
-}
-
-pub(crate) fn call(arguments: &[&str]) -> (Option<i32>, String, String) {
-    said(&dml(arguments).output().unwrap())
-}
-
-pub(crate) fn said(output: &Output) -> (Option<i32>, String, String) {
-    let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8(bytes.clone()).unwrap());
-    (output.status.code(), out, err)
+    call(&[&given[..], &SMALL, size, more].concat())
 }
 
 #[test]
@@ -59,8 +49,7 @@ fn a_folder_becomes_a_model_that_labels_searches_and_embeds() {
 }
 
 fn is_fitted(pictures: &Path, model: &Path) {
-    let (code, out, err) = said(&fit(pictures, model, &["--folds=3"]));
-    assert_eq!(code, Some(0), "{err}");
+    let out = fit(pictures, model, &["--folds=3"]).says(0, &[]).out;
     assert!(out.contains("a model of 36 images, 12 epochs"), "{out}");
     let accuracy = "accuracy of the nearest labelled image: 1.000 (12 of 12 labelled images, each tested by a model that had not seen it; \
                     3 parts; 95% interval 0.735 to 1.000)";
@@ -80,7 +69,7 @@ fn is_fitted(pictures: &Path, model: &Path) {
 
     // Again: nothing is trained, and the same is said.
     let log = fs::read_to_string(model.join("log.txt")).unwrap();
-    let (_, again, _) = said(&fit(pictures, model, &["--folds=3"]));
+    let again = fit(pictures, model, &["--folds=3"]).says(0, &[]).out;
     assert_eq!((again, fs::read_to_string(model.join("log.txt")).unwrap()), (out, log));
 }
 
@@ -88,12 +77,9 @@ fn is_fitted(pictures: &Path, model: &Path) {
 fn named_by_split(truth: &Path, model: &Path, labels: &Path) {
     let own = truth.join("own.npz");
     let import = ["data", "import", text(truth), "--size=12", "--test", text(truth), "--out", text(&own)];
-    let (code, _, err) = call(&import);
-    assert_eq!(code, Some(0), "{err}");
+    call(&import).says(0, &[]);
     for (split, first) in [("test", "row 0,"), ("train", text(truth))] {
-        let (code, _, err) =
-            call(&["label", text(model), text(&own), "--split", split, "--out", text(labels)]);
-        assert_eq!(code, Some(0), "{err}");
+        call(&["label", text(model), text(&own), "--split", split, "--out", text(labels)]).says(0, &[]);
         let rows = fs::read_to_string(labels).unwrap();
         assert!(rows.lines().nth(1).unwrap().starts_with(first), "{split}: {rows}");
     }
@@ -101,8 +87,7 @@ fn named_by_split(truth: &Path, model: &Path, labels: &Path) {
 
 fn labels(pictures: &Path, model: &Path, labels: &Path) {
     let truth = tempfile::tempdir().unwrap();
-    let (code, out, err) = call(&["label", text(model), "--out", text(labels)]);
-    assert_eq!(code, Some(0), "{err}");
+    let out = stdout_of(&["label", text(model), "--out", text(labels)]);
     assert!(out.ends_with("labels.csv: labels of 24 images\n"), "{out}");
     for row in fs::read_to_string(labels).unwrap().lines().skip(1) {
         let [file, label, confidence, nearest] = row.split(',').collect::<Vec<_>>()[..] else {
@@ -116,44 +101,36 @@ fn labels(pictures: &Path, model: &Path, labels: &Path) {
         fs::create_dir_all(&place).unwrap();
         fs::copy(file, place.join(Path::new(file).file_name().unwrap())).unwrap();
     }
-    let (_, out, _) = call(&["label", text(model), text(truth.path()), "--out", text(labels)]);
+    let out = stdout_of(&["label", text(model), text(truth.path()), "--out", text(labels)]);
     assert!(out.ends_with("24 of 24 whose class was known are right\n"), "{out}");
     named_by_split(truth.path(), model, labels);
-    let (_, out, _) = call(&["label", text(model), text(pictures), "--read-out=knn", "--out", text(labels)]);
+    let out = stdout_of(&["label", text(model), text(pictures), "--read-out=knn", "--out", text(labels)]);
     assert!(
         out.ends_with("12 are among the labelled images of training, and say nothing about the others\n"),
         "{out}"
     );
     assert!(!out.contains("are right"), "{out}");
-    let (_, out, _) = call(&["label", text(model), "--at-least=1", "--out", text(labels)]);
+    let out = stdout_of(&["label", text(model), "--at-least=1", "--out", text(labels)]);
     assert!(out.contains("labels of 0 images; 24 were too doubtful"), "{out}");
     let one = pictures.join("top/00.png");
-    let (code, out, err) = call(&["label", text(model), text(&one), "--out", text(labels)]);
-    assert_eq!(code, Some(0), "{err}");
+    let out = stdout_of(&["label", text(model), text(&one), "--out", text(labels)]);
     assert!(out.ends_with("labels.csv: labels of 1 images\n"), "{out}");
     assert!(fs::read_to_string(labels).unwrap().contains("top/00.png,top,"));
 }
 
 fn searches_and_embeds(pictures: &Path, model: &Path, npz: &Path) {
     let one = pictures.join("top/00.png");
-    let (code, out, err) = call(&["search", text(model), text(&one), "--in", text(pictures), "-k", "3"]);
-    assert_eq!((code, out.lines().count()), (Some(0), 4), "{err}");
+    let out = stdout_of(&["search", text(model), text(&one), "--in", text(pictures), "-k", "3"]);
+    assert_eq!(out.lines().count(), 4, "{out}");
     assert!(out.lines().nth(1).unwrap().contains("0.0000  top    "), "itself comes first: {out}");
 
-    let (code, out, err) = call(&["embed", text(model), text(pictures), "--out", text(npz)]);
-    assert_eq!(code, Some(0), "{err}");
+    let out = stdout_of(&["embed", text(model), text(pictures), "--out", text(npz)]);
     assert!(out.contains("36 embeddings of 8 dimensions"), "{out}");
     let rows = fs::read_to_string(npz.with_extension("rows.csv")).unwrap();
     assert!(rows.lines().nth(1).unwrap().ends_with("bottom/02.png,0,bottom"), "{rows}");
-    let split = call(&["embed", text(model), text(pictures), "--split=test", "--out", text(npz)]);
-    assert_eq!(split.0, Some(2), "{}", split.2);
-    assert!(
-        split.2.contains("--split is for a data set, and") && split.2.contains("leave it out"),
-        "{}",
-        split.2
-    );
-    let (code, scores, err) = call(&["score", text(npz), "--only", "retrieval"]);
-    assert_eq!(code, Some(0), "{err}");
+    call(&["embed", text(model), text(pictures), "--split=test", "--out", text(npz)])
+        .says(2, &["--split is for a data set, and", "leave it out"]);
+    let scores = stdout_of(&["score", text(npz), "--only", "retrieval"]);
     assert!(scores.contains("recall_at_1 1.0000"), "{scores}");
 }
 
@@ -175,11 +152,9 @@ fn idx_files_become_a_model_that_labels_others() {
     let [images, labels, model, csv] = ["images.idx", "labels.idx", "model", "labels.csv"].map(path);
     let files = ["--images", text(&images), "--labels", text(&labels)];
     let given = [&["fit", "--out", text(&model), "--folds=0"], &files[..], &SMALL].concat();
-    let (code, out, err) = call(&given);
-    assert_eq!(code, Some(0), "{err}");
+    let out = stdout_of(&given);
     assert!(out.contains("a model of 36 images"), "{out}");
-    let (code, _, err) = call(&["label", text(&model), text(&images), "--out", text(&csv)]);
-    assert_eq!(code, Some(0), "{err}");
+    call(&["label", text(&model), text(&images), "--out", text(&csv)]).says(0, &[]);
     for (number, row) in fs::read_to_string(&csv).unwrap().lines().skip(1).enumerate() {
         let [file, label, ..] = row.split(',').collect::<Vec<_>>()[..] else { panic!("{row}") };
         assert_eq!((file, label), (&*number.to_string(), &*(5 + number % 3).to_string()), "{row}");
@@ -189,68 +164,67 @@ fn idx_files_become_a_model_that_labels_others() {
     let told = |arguments: &[&str]| {
         call(&[&["data", "import", "--out", text(&path("own.npz"))], arguments].concat())
     };
-    let (code, _, err) = told(&["--images", text(&labels)]);
-    assert_eq!(code, Some(1));
-    assert!(
-        err.contains("labels.idx: starts with [00, 00, 09, 01], not with an idx magic number of unsigned"),
-        "{err}"
-    );
+    told(&["--images", text(&labels)])
+        .says(1, &["labels.idx: starts with [00, 00, 09, 01], not with an idx magic number of unsigned"]);
     fs::write(path("few.idx"), idx(9, &[2], &[1, 2])).unwrap();
-    let (_, _, err) = told(&["--images", text(&images), "--labels", text(&path("few.idx"))]);
-    assert!(err.contains("few.idx: has the shape [2]: it should be [36], as there are 36 images"), "{err}");
-    assert_eq!(told(&["pictures", "--images", text(&images)]).0, Some(2));
-    let (code, out, err) = told(&files);
-    assert_eq!((code, out.lines().next()), (Some(0), Some("       6 5")), "{err}");
+    told(&["--images", text(&images), "--labels", text(&path("few.idx"))])
+        .says(1, &["few.idx: has the shape [2]: it should be [36], as there are 36 images"]);
+    told(&["pictures", "--images", text(&images)]).says(2, &[]);
+    // However it is named, an idx file has the size that it has, and no folders.
+    for images in [&["--images", text(&images)][..], &[text(&images)]] {
+        for option in ["--size=14", "--unlabelled=todo", "--strict"] {
+            let name = option.split('=').next().unwrap();
+            told(&[images, &[option]].concat())
+                .says(2, &[&format!("{name} is for pictures, and"), "images.idx is read as an idx file"]);
+        }
+    }
+    let out = told(&files).says(0, &[]).out;
+    assert_eq!(out.lines().next(), Some("       6 5"));
 }
 
 #[test]
 fn other_pictures_or_settings_do_not_go_into_a_model_that_is_there() {
     let (folder, pictures) = folder(2);
     let model = folder.path().join("model");
-    assert!(fit(&pictures, &model, &["--folds=0"]).status.success());
+    fit(&pictures, &model, &["--folds=0"]).says(0, &[]);
     let before = fs::read(model.join("weights.safetensors")).unwrap();
-    let (code, _, err) = said(&fit(&pictures, &model, &["--folds=0", "--set=seed=1"]));
-    assert_eq!(code, Some(1));
-    assert!(err.contains("was begun with seed = 0, not 1; use another --out, or delete it"), "{err}");
+    fit(&pictures, &model, &["--folds=0", "--set=seed=1"])
+        .says(1, &["was begun with seed = 0, not 1; use another --out, or delete it"]);
 
     // Corrections are other labels, and make another model.
     let corrections = folder.path().join("corrections.csv");
     let file = pictures.join("unlabelled/06.png");
     fs::write(&corrections, format!("file,label\n{},new\n", file.display())).unwrap();
     let with = format!("--corrections={}", corrections.display());
-    let (code, _, err) = said(&fit(&pictures, &model, &["--folds=0", &with]));
-    assert_eq!(code, Some(1));
-    assert!(err.contains("was begun with other pictures, labels or another --size than"), "{err}");
+    fit(&pictures, &model, &["--folds=0", &with])
+        .says(1, &["was begun with other pictures, labels or another --size than"]);
     let other = folder.path().join("other");
-    assert!(fit(&pictures, &other, &["--folds=0", &with]).status.success());
+    fit(&pictures, &other, &["--folds=0", &with]).says(0, &[]);
     assert!(fs::read_to_string(other.join("data.csv")).unwrap().contains("06.png,2,new"));
     assert_eq!(fs::read(model.join("weights.safetensors")).unwrap(), before);
 
     fs::write(&corrections, "file,label\nelsewhere.png,new\n").unwrap();
-    let (_, _, err) = said(&fit(&pictures, &other, &["--folds=0", &with]));
-    assert!(err.contains("corrections.csv: corrects elsewhere.png, which is none of the pictures"), "{err}");
+    fit(&pictures, &other, &["--folds=0", &with])
+        .says(1, &["corrections.csv: corrects elsewhere.png, which is none of the pictures"]);
 }
 
 #[test]
 fn a_budget_gives_the_epochs_and_a_second_call_keeps_them() {
     let (folder, pictures) = folder(2);
     let model = folder.path().join("model");
-    let (code, out, err) = said(&fit(&pictures, &model, &["--folds=0", "--minutes=60"]));
-    assert_eq!(code, Some(0), "{err}");
+    let out = fit(&pictures, &model, &["--folds=0", "--minutes=60"]).says(0, &[]).out;
     assert!(out.contains("36 images, 12 epochs"), "all that the recipe has: {out}");
-    let (code, again, err) = said(&fit(&pictures, &model, &["--folds=0", "--minutes=1"]));
-    assert_eq!((code, again), (Some(0), out), "{err}");
-    assert!(err.contains("goes on with 12 epochs, as it was begun; --minutes does not change them"), "{err}");
+    let expected = "goes on with 12 epochs, as it was begun; --minutes does not change them";
+    let again = fit(&pictures, &model, &["--folds=0", "--minutes=1"]).says(0, &[expected]);
+    assert_eq!(again.out, out);
     let other = folder.path().join("other");
     for (folds, advice) in [("0", "give it more, or take a smaller --size"), ("5", "or take --folds 0 or")] {
         let folds = format!("--folds={folds}");
-        let (code, _, err) = said(&fit(&pictures, &other, &[&folds, "--minutes=0.0000001"]));
-        assert_eq!(code, Some(1));
-        assert!(err.contains("an epoch of 36 images takes about") && err.contains(advice), "{err}");
+        fit(&pictures, &other, &[&folds, "--minutes=0.0000001"])
+            .says(1, &["an epoch of 36 images takes about", advice]);
     }
     let guessing = ["--folds=0", "--minutes=60", "--set=pseudo_labels.rounds.first=1"];
-    let (code, out, err) = said(&fit(&pictures, &other, &guessing));
-    assert_eq!(code, Some(0), "{err}");
+    let out = fit(&pictures, &other, &guessing).says(0, &[]).out;
     assert!(out.contains("36 images, 12 epochs"), "labels are guessed after the first: {out}");
 }
 
@@ -259,9 +233,7 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
     let (folder, pictures) = folder(1);
     let model = folder.path().join("model");
     let refused = |more: &[&str], code: i32, sentence: &str| {
-        let (found, _, err) = said(&fit(&pictures, &model, more));
-        assert!(err.contains(sentence), "{err}");
-        assert_eq!(found, Some(code), "{err}");
+        fit(&pictures, &model, more).says(code, &[sentence]);
         assert!(!model.exists(), "nothing is left of it");
     };
     refused(&["--folds=1"], 2, "--folds 1 tests on nothing; it must be 0, or 2 at least");
@@ -280,7 +252,7 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
     let large = ["--set=sampling.batch_size=2305843009213693952", "--minutes=1"];
     refused(&large, 2, "sampling.batch_size = 2305843009213693952 is out of range; it must be 2 to 1000000");
 
-    let of = |data: &Path| said(&fit(data, &folder.path().join("none"), &[])).2;
+    let of = |data: &Path| fit(data, &folder.path().join("none"), &[]).err;
     assert!(
         of(&folder.path().join("nowhere")).contains("nowhere: is not there; a folder of pictures, a CSV")
     );
@@ -296,10 +268,9 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
         fs::remove_dir_all(pictures.join(class)).unwrap();
     }
     fs::create_dir(pictures.join("empty")).unwrap();
-    let (_, _, err) = said(&fit(&pictures, &folder.path().join("one"), &[]));
-    assert!(err.contains("are of one class; there must be two at least to tell apart"), "{err}");
+    fit(&pictures, &folder.path().join("one"), &[])
+        .says(1, &["are of one class; there must be two at least to tell apart"]);
 
-    let (code, _, err) = call(&["label", text(&folder.path().join("one")), "--out", "labels.csv"]);
-    assert_eq!(code, Some(1));
-    assert!(err.contains("one: is no model: what `dml fit` has made"), "{err}");
+    call(&["label", text(&folder.path().join("one")), "--out", "labels.csv"])
+        .says(1, &["one: is no model: what `dml fit` has made"]);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::call::{dml, text};
+use crate::call::{call, stdout_of, text};
 use crate::store::{Store, run, set, trial};
 
 /// A grey picture of 12 x 12 pixels: a bar in one of three places.
@@ -31,13 +31,9 @@ fn a_folder_of_pictures_becomes_a_data_set_that_a_trial_takes() {
     }
     fs::write(folder.path().join("pictures/top/broken.png"), "no picture").unwrap();
     let (pictures, out) = (folder.path().join("pictures"), folder.path().join("own.npz"));
-    let done =
-        dml(&["data", "import", text(&pictures), "--out", text(&out), "--size", "12"]).output().unwrap();
-    let [stdout, stderr] =
-        [&done.stdout, &done.stderr].map(|bytes| String::from_utf8(bytes.clone()).unwrap());
-    assert!(done.status.success(), "{stderr}");
-    assert!(stderr.contains("top/broken.png: cannot be read as a picture"), "{stderr}");
-    let of_classes: Vec<&str> = stdout.lines().take(3).map(str::trim).collect();
+    let done = call(&["data", "import", text(&pictures), "--out", text(&out), "--size", "12"])
+        .says(0, &["top/broken.png: cannot be read as a picture"]);
+    let of_classes: Vec<&str> = done.out.lines().take(3).map(str::trim).collect();
     assert_eq!(of_classes, ["4 middle", "4 top", "52 without a label"]);
     let rows = fs::read_to_string(folder.path().join("own.csv")).unwrap();
     assert_eq!(rows.lines().count(), 61, "a header and each picture");
@@ -69,50 +65,31 @@ fn sorted_pictures_become_the_test_set() {
             draw(&path(&format!("truth/{name}/{number:02}.png")), class, 90);
         }
     }
-    let import = || {
-        let done = dml(&["data", "import", text(&path("pictures")), "--test", text(&path("truth"))])
-            .args(["--out", text(&path("own.npz"))])
-            .output()
-            .unwrap();
-        let [out, err] = [&done.stdout, &done.stderr].map(|bytes| String::from_utf8(bytes.clone()).unwrap());
-        (done.status.code(), out, err)
-    };
-    let (code, out, err) = import();
-    assert_eq!((code, out.lines().last()), (Some(0), Some("       8 for testing")), "{err}");
-    let shown = dml(&["data", "show", text(&path("own.npz"))]).output().unwrap();
-    let shown = String::from_utf8(shown.stdout).unwrap();
+    let [pictures, truth, own] = ["pictures", "truth", "own.npz"].map(path);
+    let import = ["data", "import", text(&pictures), "--test", text(&truth), "--out", text(&own)];
+    assert_eq!(stdout_of(&import).lines().last(), Some("       8 for testing"));
+    let shown = stdout_of(&["data", "show", text(&own)]);
     let of_classes: Vec<Vec<&str>> =
         shown.lines().skip(2).map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(of_classes, [["0", "4", "0"], ["1", "4", "4"], ["2", "4", "4"], ["all", "12", "8"]]);
 
     draw(&path("truth/left/1.png"), 0, 200);
-    fs::remove_file(path("own.npz")).unwrap();
-    let (code, _, err) = import();
-    assert_eq!(code, Some(1));
-    assert!(
-        err.contains(
-            "truth/left/1.png: is in no class that a training picture is in; each test picture needs"
-        ),
-        "{err}"
-    );
-    assert!(!path("own.npz").exists());
+    fs::remove_file(&own).unwrap();
+    let expected = "truth/left/1.png: is in no class that a training picture is in; each test picture needs";
+    call(&import).says(1, &[expected]);
+    assert!(!own.exists());
 }
 
 #[test]
 fn what_cannot_be_imported_is_refused_in_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
-    let told = |arguments: &[&str]| {
-        let done = dml(&[&["data", "import"], arguments].concat()).output().unwrap();
-        assert!(!done.status.success());
-        String::from_utf8(done.stderr).unwrap()
-    };
+    let told = |arguments: &[&str]| call(&[&["data", "import"], arguments].concat());
     let (path, out) = (text(folder.path()).to_owned(), text(&folder.path().join("own.npz")).to_owned());
-    let empty = told(&[&path, "--out", &out]);
-    assert!(empty.contains("has no picture: it should hold a folder of pictures for each class"), "{empty}");
-    let missing = told(&["nowhere", "--out", &out]);
-    assert!(missing.contains("nowhere: No such file or directory"), "{missing}");
-    let name = told(&[&path, "--out", "own.zip"]);
-    assert!(name.contains("--out own.zip is no npz file; a name that ends in .npz would be right"), "{name}");
+    told(&[&path, "--out", &out])
+        .says(1, &["has no picture: it should hold a folder of pictures for each class"]);
+    told(&["nowhere", "--out", &out]).says(1, &["nowhere: No such file or directory"]);
+    told(&[&path, "--out", "own.zip"])
+        .says(2, &["--out own.zip is no npz file; a name that ends in .npz would be right"]);
     assert!(!Path::new(&out).exists(), "nothing is half written");
 
     // A list of test pictures is not to be lost, either.
@@ -126,11 +103,10 @@ fn what_cannot_be_imported_is_refused_in_a_sentence() {
     ];
     for (content, why) in rows {
         fs::write(&list, content).unwrap();
-        let lost = told(&[text(&pictures), "--test", text(&list), "--out", text(&npz)]);
-        assert!(lost.contains(&format!("test.csv {why}")), "{lost}");
+        told(&[text(&pictures), "--test", text(&list), "--out", text(&npz)])
+            .says(1, &[&format!("test.csv {why}")]);
         assert_eq!(fs::read_to_string(&list).unwrap(), content);
     }
     fs::write(folder.path().join("own.csv"), "row,file,label,class\n").unwrap();
-    let typo = told(&["nowhere", "--out", &out]);
-    assert!(typo.contains("nowhere: No such file or directory"), "{typo}");
+    told(&["nowhere", "--out", &out]).says(1, &["nowhere: No such file or directory"]);
 }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::call::text;
-use crate::fit::{call, fit, folder, said};
+use crate::call::{call, stdout_of, text};
+use crate::fit::{fit, folder};
 use crate::import::draw;
 
 /// A model of one epoch, which is enough to be used.
@@ -18,25 +18,21 @@ fn list(path: &Path, rows: &str) {
 fn classes_are_told_and_a_folder_that_is_not_there_is_an_error() {
     let (folder, pictures) = folder(2);
     let model = folder.path().join("model");
-    let (code, _, err) = said(&fit(&pictures, &model, &[&QUICK[..], &["--unlabelled=todo"]].concat()));
-    assert_eq!(code, Some(1));
-    assert!(err.contains("pictures has no folder todo, which --unlabelled names"), "{err}");
+    fit(&pictures, &model, &[&QUICK[..], &["--unlabelled=todo"]].concat())
+        .says(1, &["pictures has no folder todo, which --unlabelled names"]);
     for name in ["", "./unlabelled", "top/..", "/"] {
         let given = format!("--unlabelled={name}");
-        let (code, _, err) = said(&fit(&pictures, &model, &[&QUICK[..], &[given.as_str()]].concat()));
-        assert_eq!(code, Some(2), "{err}");
-        assert!(err.contains("is no name of a folder; the name alone, as in --unlabelled todo"), "{err}");
+        fit(&pictures, &model, &[&QUICK[..], &[given.as_str()]].concat())
+            .says(2, &["is no name of a folder; the name alone, as in --unlabelled todo"]);
     }
     let of_list = folder.path().join("list.csv");
     list(&of_list, "pictures/top/00.png,a\n");
-    let (code, _, err) = said(&fit(&of_list, &model, &[&QUICK[..], &["--unlabelled=todo"]].concat()));
-    assert_eq!(code, Some(2), "{err}");
-    assert!(err.contains("list.csv is a file; leave it out"), "{err}");
+    fit(&of_list, &model, &[&QUICK[..], &["--unlabelled=todo"]].concat())
+        .says(2, &["list.csv is a file; leave it out"]);
     assert!(!model.exists());
     fs::rename(pictures.join("unlabelled"), pictures.join("unlabeled")).unwrap();
-    let (code, _, err) = said(&fit(&pictures, &model, &QUICK));
-    assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("36 images: 2 bottom, 2 middle, 2 top, 30 unlabeled; 0 without a label"), "{err}");
+    fit(&pictures, &model, &QUICK)
+        .says(0, &["36 images: 2 bottom, 2 middle, 2 top, 30 unlabeled; 0 without a label"]);
 }
 
 #[test]
@@ -52,26 +48,20 @@ fn corrections_of_several_rounds_come_together() {
     list(&path("second.csv"), "pictures/unlabelled/11.png,\npictures/unlabelled/07.png,new\n");
     let given = ["first.csv", "second.csv"].map(|name| format!("--corrections={}", path(name).display()));
     let given: Vec<&str> = QUICK.iter().copied().chain(given.iter().map(String::as_str)).collect();
-    let (code, _, err) = said(&fit(&pictures, &path("model"), &given));
-    assert_eq!(code, Some(0), "{err}");
+    fit(&pictures, &path("model"), &given).says(0, &[]);
     let rows = fs::read_to_string(path("model/data.csv")).unwrap();
     for end in ["08.png,3,top", "11.png,-1,", "07.png,2,new"] {
         assert!(rows.lines().any(|row| row.ends_with(end)), "{end}: {rows}");
     }
 
     list(&path("first.csv"), &format!("{},-1\n", inner.join("08.png").display()));
-    let (code, _, err) = said(&fit(&pictures, &path("other"), &given));
-    assert_eq!(code, Some(1));
-    assert!(err.contains("the label -1; leave the label empty where there is none"), "{err}");
+    fit(&pictures, &path("other"), &given)
+        .says(1, &["the label -1; leave the label empty where there is none"]);
     let npz = path("own.npz");
-    assert_eq!(call(&["data", "import", text(&pictures), "--out", text(&npz)]).0, Some(0));
+    call(&["data", "import", text(&pictures), "--out", text(&npz)]).says(0, &[]);
     for (option, value) in [("--corrections", "first.csv"), ("--size", "12"), ("--unlabelled", "todo")] {
-        let (code, _, err) = call(&["fit", text(&npz), "--out", text(&path("other")), option, value]);
-        assert_eq!(code, Some(2), "{err}");
-        assert!(
-            err.contains(&format!("{option} is for pictures, and")) && err.contains("leave it out"),
-            "{err}"
-        );
+        call(&["fit", text(&npz), "--out", text(&path("other")), option, value])
+            .says(2, &[&format!("{option} is for pictures, and"), "leave it out"]);
     }
 }
 
@@ -85,12 +75,8 @@ fn corrections_of_files_that_are_gone_are_counted() {
     list(&csv, "pictures/unlabelled/07.png,top \ngone.png,top \npictures/unlabelled/08.png, middle\n");
     let with = format!("--corrections={}", csv.display());
     let given = [&QUICK[..], &[with.as_str()]].concat();
-    let (code, _, err) = said(&fit(&pictures, &path("model"), &given));
-    assert_eq!(code, Some(0), "{err}");
-    assert!(
-        err.contains("pictures.csv: corrects gone.png, which is none of the pictures; passed over"),
-        "{err}"
-    );
+    fit(&pictures, &path("model"), &given)
+        .says(0, &["pictures.csv: corrects gone.png, which is none of the pictures; passed over"]);
     let rows = fs::read_to_string(path("model/data.csv")).unwrap();
     for end in ["07.png,2,top ", "08.png,1,middle"] {
         assert!(rows.lines().any(|row| row.ends_with(end)), "{end}: {rows}");
@@ -101,12 +87,14 @@ fn corrections_of_files_that_are_gone_are_counted() {
             "file,label\n1,a\n2,a\n3,a\n4,a\n",
             "corrects 1, 2, 3 and 1 more, 4 files that are none of the pictures",
         ),
-        ("file;label\n1;a\n", "has the columns [\"file;label\"]: it should have file, label"),
+        ("file;label\n1;a\n", "has the columns [\"file;label\"]: it should have file and label"),
+        (
+            "file,label\npictures/unlabelled/07.png,a\npictures/unlabelled/07.png,\n",
+            "pictures.csv: gives pictures/unlabelled/07.png two labels, a and none; one would be right",
+        ),
     ] {
         fs::write(&csv, rows).unwrap();
-        let (code, _, err) = said(&fit(&pictures, &path("other"), &given));
-        assert_eq!(code, Some(1));
-        assert!(err.contains(expected), "{err}");
+        fit(&pictures, &path("other"), &given).says(1, &[expected]);
     }
 }
 
@@ -119,38 +107,35 @@ fn copies_are_told_and_are_in_one_part_of_the_estimate() {
         fs::copy(class.join(format!("{number}.png")), class.join("copy.png")).unwrap();
     }
     // The only picture of a class, and its copies, cannot be told by the others.
-    let (code, out, err) = said(&fit(&pictures, &model, &["--folds=5", "--set=training.epochs=1"]));
-    assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("note: images that are there more than once: 3, none of them under two"), "{err}");
+    let expected = ["note: images that are there more than once: 3, none of them under two"];
+    let out = fit(&pictures, &model, &["--folds=5", "--set=training.epochs=1"]).says(0, &expected).out;
     assert!(out.contains("(0 of 6 labelled images, each") && out.contains("; 3 parts;"), "{out}");
     assert!(out.contains("Of these, 6 could only be wrong, as no other part had a label"), "{out}");
     // Which tells nothing of how sure it may be.
-    let (code, _, err) = call(&["label", text(&model), "--out", text(&labels)]);
-    assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("so confidence is the same for all classes") && !err.contains("too high"), "{err}");
+    let told = call(&["label", text(&model), "--out", text(&labels)]);
+    assert!(!told.err.contains("too high"), "{}", told.err);
+    told.says(0, &["so confidence is the same for all classes"]);
 
     fs::copy(pictures.join("top/00.png"), pictures.join("middle/other.png")).unwrap();
-    let (code, _, err) = said(&fit(&pictures, &folder.path().join("other"), &QUICK));
-    assert_eq!(code, Some(0), "{err}");
-    let told = "more than once: 3, 1 of them under two classes, as ";
-    assert!(err.contains(told) && err.contains("middle/other.png and "), "{err}");
+    let expected = ["more than once: 3, 1 of them under two classes, as ", "middle/other.png and "];
+    fit(&pictures, &folder.path().join("other"), &QUICK).says(0, &expected);
 }
 
 #[test]
 fn a_model_is_no_class_of_its_pictures() {
     let (folder, pictures) = folder(2);
     for out in [pictures.clone(), pictures.join("top"), folder.path().join("pictures/../pictures")] {
-        let (code, _, err) = said(&fit(&pictures, &out, &QUICK));
-        assert_eq!(code, Some(2), "{err}");
-        assert!(err.contains("is a folder of the pictures; a folder of its own would be right"), "{err}");
+        fit(&pictures, &out, &QUICK)
+            .says(2, &["is a folder of the pictures; a folder of its own would be right"]);
         assert!(!out.join("data.npz").exists() && !out.join("trial.toml").exists());
     }
     let model = pictures.join("model");
-    assert_eq!(said(&fit(&pictures, &model, &QUICK)).0, Some(0));
-    let (code, _, err) = said(&fit(&pictures, &model, &[&QUICK[..], &["--strict"]].concat()));
-    assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("model: holds a trial.toml, and so is a model and no folder of pictures"), "{err}");
-    assert!(err.contains("36 images: 2 bottom, 2 middle, 2 top; 30 without a label"), "{err}");
+    fit(&pictures, &model, &QUICK).says(0, &[]);
+    let expected = [
+        "model: holds a trial.toml, and so is a model and no folder of pictures",
+        "36 images: 2 bottom, 2 middle, 2 top; 30 without a label",
+    ];
+    fit(&pictures, &model, &[&QUICK[..], &["--strict"]].concat()).says(0, &expected);
 }
 
 #[test]
@@ -158,16 +143,16 @@ fn names_of_pictures_stay_with_their_rows() {
     let (folder, pictures) = folder(3);
     let path = |name: &str| folder.path().join(name);
     let (model, csv, out) = (path("model"), path("model/data.csv"), path("labels.csv"));
-    assert!(fit(&pictures, &model, &QUICK).status.success());
+    fit(&pictures, &model, &QUICK).says(0, &[]);
     let label = || call(&["label", text(&model), "--out", text(&out)]);
-    assert_eq!(label().0, Some(0));
+    label().says(0, &[]);
     let (before, rows) = (fs::read_to_string(&out).unwrap(), fs::read_to_string(&csv).unwrap());
 
     // Sorted by file, as somebody might in a spreadsheet.
     let mut lines: Vec<&str> = rows.lines().collect();
     lines[1..].sort_by_key(|line| std::cmp::Reverse(line.split(',').nth(1)));
     fs::write(&csv, lines.join("\n")).unwrap();
-    assert_eq!(label().0, Some(0));
+    label().says(0, &[]);
     assert_eq!(fs::read_to_string(&out).unwrap(), before);
 
     let without_last = rows.lines().take(36).collect::<Vec<_>>().join("\n");
@@ -178,12 +163,10 @@ fn names_of_pictures_stay_with_their_rows() {
         (twice, "data.csv: has no row 3; each row from 0 on must be there once"),
     ] {
         fs::write(&csv, text).unwrap();
-        let (code, _, err) = label();
-        assert_eq!(code, Some(1));
-        assert!(err.contains(expected), "{err}");
+        label().says(1, &[expected]);
     }
     // The same call mends it.
-    assert!(fit(&pictures, &model, &QUICK).status.success());
+    fit(&pictures, &model, &QUICK).says(0, &[]);
     assert_eq!(fs::read_to_string(&csv).unwrap(), rows);
 }
 
@@ -191,13 +174,12 @@ fn names_of_pictures_stay_with_their_rows() {
 fn pictures_of_unknown_classes_are_not_passed_over() {
     let (folder, pictures) = folder(3);
     let path = |name: &str| folder.path().join(name);
-    assert!(fit(&pictures, &path("model"), &QUICK).status.success());
+    fit(&pictures, &path("model"), &QUICK).says(0, &[]);
     for (name, class) in [("others/top/1.png", 0), ("others/bird/2.png", 1), ("others/bird/3.png", 2)] {
         draw(&path(name), class, 77);
     }
-    let (code, out, err) =
-        call(&["label", text(&path("model")), text(&path("others")), "--out", text(&path("x.csv"))]);
-    assert_eq!(code, Some(0), "{err}");
+    let out =
+        stdout_of(&["label", text(&path("model")), text(&path("others")), "--out", text(&path("x.csv"))]);
     assert!(out.contains(" of 1 whose class was known are right\n"), "{out}");
     assert!(out.contains("2 more are in bird, no class of the model, and are not counted\n"), "{out}");
 }
@@ -207,10 +189,10 @@ fn what_is_read_is_not_written_over() {
     let (folder, pictures) = folder(2);
     let path = |name: &str| folder.path().join(name);
     let model = path("model");
-    assert!(fit(&pictures, &model, &QUICK).status.success());
+    fit(&pictures, &model, &QUICK).says(0, &[]);
     list(&path("mine.csv"), "pictures/unlabelled/07.png,top\n");
     let npz = path("own.npz");
-    assert_eq!(call(&["data", "import", text(&pictures), "--size=12", "--out", text(&npz)]).0, Some(0));
+    call(&["data", "import", text(&pictures), "--size=12", "--out", text(&npz)]).says(0, &[]);
     for (command, images, out) in [
         ("label", Some("mine.csv"), "mine.csv"),
         ("label", None, "model/data.csv"),
@@ -225,12 +207,7 @@ fn what_is_read_is_not_written_over() {
         let images = images.as_ref().map(|images| text(images));
         let ends = ["--out", text(&out)];
         let given = [&[command, text(&model)][..], images.as_slice(), &ends].concat();
-        let (code, _, err) = call(&given);
-        assert_eq!(code, Some(1), "{err}");
-        assert!(
-            err.contains("would be overwritten, which is read or part of the model; use another"),
-            "{err}"
-        );
+        call(&given).says(1, &["would be overwritten, which is read or part of the model; use another"]);
         assert!(fs::read(&out).unwrap() == before, "{command} {}", out.display());
     }
     // A directory with somebody else's files of these names.
@@ -238,16 +215,13 @@ fn what_is_read_is_not_written_over() {
         let other = path(name).with_extension("");
         fs::create_dir(&other).unwrap();
         fs::write(other.join(name), "mine").unwrap();
-        let (code, _, err) = said(&fit(&pictures, &other, &QUICK));
-        assert_eq!(code, Some(1));
-        assert!(err.contains(&format!("{name} is there, and ")), "{err}");
+        fit(&pictures, &other, &QUICK).says(1, &[&format!("{name} is there, and ")]);
         assert_eq!(fs::read(other.join(name)).unwrap(), b"mine");
     }
     // A pair of files is written together or not at all.
     fs::create_dir(path("folder.npz")).unwrap();
-    let (code, _, err) = call(&["data", "import", text(&pictures), "--out", text(&path("folder.npz"))]);
-    assert_eq!(code, Some(1));
-    assert!(err.contains("folder.npz: is no file that could be written"), "{err}");
+    call(&["data", "import", text(&pictures), "--out", text(&path("folder.npz"))])
+        .says(1, &["folder.npz: is no file that could be written"]);
     assert!(!path("folder.csv").exists());
 }
 
@@ -256,27 +230,23 @@ fn a_csv_of_somebody_else_is_not_written_over() {
     let (folder, pictures) = folder(2);
     let path = |name: &str| folder.path().join(name);
     let (model, own, embedded) = (path("model"), path("own.npz"), path("embedded.npz"));
-    assert!(fit(&pictures, &model, &QUICK).status.success());
+    fit(&pictures, &model, &QUICK).says(0, &[]);
     let import = ["data", "import", text(&pictures), "--out", text(&own)];
     let embed = ["embed", text(&model), text(&pictures), "--out", text(&embedded)];
     for (given, npz, csv) in [(import, &own, "own.csv"), (embed, &embedded, "embedded.rows.csv")] {
         fs::write(path(csv), "mine").unwrap();
-        let (code, _, err) = call(&given);
-        assert_eq!(code, Some(1), "{err}");
         let expected =
             format!("{csv} is there, and is none that `dml` has written beside an npz; use another --out");
-        assert!(err.contains(&expected), "{err}");
+        call(&given).says(1, &[&expected]);
         assert!(fs::read(path(csv)).unwrap() == b"mine" && !npz.exists());
         fs::remove_file(path(csv)).unwrap();
         // Its own it writes again.
         for _ in 0..2 {
-            let (code, _, err) = call(&given);
-            assert_eq!(code, Some(0), "{err}");
+            call(&given).says(0, &[]);
         }
     }
     // So it does what an earlier version wrote.
     fs::write(path("embedded.rows.csv"), "row,file,label\n").unwrap();
-    let (code, _, err) = call(&embed);
-    assert_eq!(code, Some(0), "{err}");
+    call(&embed).says(0, &[]);
     assert!(fs::read_to_string(path("embedded.rows.csv")).unwrap().starts_with("row,file,label,class\n"));
 }

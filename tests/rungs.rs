@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::arrays::TINY_WITHOUT_VALIDATION;
-use crate::call::text;
+use crate::call::{call, text};
 use crate::store::{Running, Store, files, outcome, result, run};
 
 /// A trial that was read until epoch 9 is at most [`Running::AHEAD`] beyond, so it cannot be over
@@ -154,8 +154,7 @@ fn what_is_wrong_with_a_rung_is_one_sentence() {
         (&["--rung-score", "test_folds.knn.ami"], "--until-epoch"),
     ] {
         let arguments = [&["run"], options, &[text(&trial[0])]].concat();
-        let (code, complaint) = crate::call::complaint_of(&arguments);
-        assert!(code == Some(2) && complaint.contains(sentence), "{code:?} {complaint}");
+        call(&arguments).says(2, &[sentence]);
     }
     for damaged in ["{\"format\": 1", "{\"format\": 9, \"rungs\": {}}"] {
         fs::write(trial[0].join("rungs.json"), damaged).unwrap();

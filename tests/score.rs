@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::arrays::{npy, write_npz};
-use crate::call::{complaint_of, dml, stdout_of, text};
+use crate::call::{call, complaint_of, stdout_of, text};
 
 /// Name and npy file.
 type Member = (&'static str, Vec<u8>);
@@ -157,11 +157,11 @@ fn f64_far_from_0_is_scored_as_it_is_near_0_and_what_f32_cannot_tell_is_refused(
     };
     let expected = score(&embeddings([npy(&[40, 2], &near(40)), npy(&[60, 2], &near(60))]), &asked);
     let path = embeddings([npy(&[40, 2], &far(40)), npy(&[60, 2], &far(60))]);
-    let output = dml(&[&["score", text(&path), "--json"], &asked[..]].concat()).output().unwrap();
-    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told = call(&[&["score", text(&path), "--json"], &asked[..]].concat());
+    let found: Value = serde_json::from_str(&told.out).unwrap();
     assert_eq!(found, expected);
     assert_eq!(
-        String::from_utf8(output.stderr).unwrap(),
+        told.err,
         format!(
             "note: {}: it lies far from 0 for f32, so each column's mean over both splits is subtracted; that changes no distance, and of the \
              scores only those of mlp depend on it\n",
@@ -175,19 +175,16 @@ fn f64_far_from_0_is_scored_as_it_is_near_0_and_what_f32_cannot_tell_is_refused(
         (0..2 * n).map(|i| f64::from(i as u8 % 4 / 2) * 1e12 + f64::from(i as u8)).collect::<Vec<_>>()
     };
     let path = embeddings([npy(&[40, 2], &groups(40)), npy(&[60, 2], &groups(60))]);
-    let (code, complaint) = complaint_of(&[&["score", text(&path)], &asked[..]].concat());
-    assert_eq!(code, Some(1));
     let part = ": scores are computed in f32, to which rounding moves 60 of 60 rows looked at by up to ";
-    assert!(complaint.contains(part), "{complaint}");
+    call(&[&["score", text(&path)], &asked[..]].concat()).says(1, &[part]);
 }
 
 #[test]
 fn rows_that_f32_blurs_and_a_fit_that_has_not_converged_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let notes = |path: &Path, only: &str| {
-        let output = dml(&["score", text(path), "--json", "--only", only]).output().unwrap();
-        assert_eq!(output.status.code(), Some(0));
-        String::from_utf8(output.stderr).unwrap().trim_end().replace(text(path), "FILE")
+        let told = call(&["score", text(path), "--json", "--only", only]).says(0, &[]);
+        told.err.trim_end().replace(text(path), "FILE")
     };
     // Beside 1e9 f32 has multiples of 64 alone. Two of 60 rows are fewer than one in twenty.
     let mut rows: Vec<f64> = points(60).into_iter().map(f64::from).collect();
@@ -211,8 +208,8 @@ fn rows_that_f32_blurs_and_a_fit_that_has_not_converged_are_told() {
 fn a_score_that_cannot_be_had_is_null_and_takes_no_other_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(&folder, &[("test_labels", npy(&[60], &(0..60).collect::<Vec<i64>>()))]);
-    let output = dml(&["score", text(&path), "--json", "--only", "nearest,retrieval"]).output().unwrap();
-    let scores: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told = call(&["score", text(&path), "--json", "--only", "nearest,retrieval"]);
+    let scores: Value = serde_json::from_str(&told.out).unwrap();
     assert_eq!(scores["retrieval"], Value::Null);
     assert_eq!(
         scores["readout"]["nearest"]["accuracy"],
@@ -221,7 +218,7 @@ fn a_score_that_cannot_be_had_is_null_and_takes_no_other_with_it() {
     );
     let why = "none of 60 points shares its class with another, which retrieval needs";
     let expected = format!("note: {}: retrieval is null: {why}\n", path.display());
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
+    assert_eq!(told.err, expected);
     let table = stdout_of(&["score", text(&path), "--only", "nearest,retrieval"]);
     assert!(table.contains("\nretrieval                   null\n"), "{table}");
     let (code, complaint) = complaint_of(&["score", text(&path), "--only", "retrieval"]);
@@ -255,11 +252,7 @@ fn help_says_what_the_words_of_a_table_mean() {
     for word in ["`readout`: ", "`test_folds`: ", "`labelled`: ", "`train`", "-1 for \"none\" is refused"] {
         assert!(help.contains(word), "{word} is not in {help}");
     }
-    let (code, complaint) = complaint_of(&["score", "x.npz", "--threads", "1025"]);
-    assert_eq!(code, Some(2));
-    assert!(complaint.contains("1025 is not in 1..=1024"), "{complaint}");
-    let (code, complaint) = complaint_of(&["score", "x.npz", "--only", "svm"]);
-    assert_eq!(code, Some(2));
+    call(&["score", "x.npz", "--threads", "1025"]).says(2, &["1025 is not in 1..=1024"]);
     let parts = "[possible values: knn, nearest, random_forest, mlp, linear, propagation, geodesic_knn, clustering, retrieval]";
-    assert!(complaint.contains(parts), "{complaint}");
+    call(&["score", "x.npz", "--only", "svm"]).says(2, &[parts]);
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::arrays::TINY;
-use crate::call::{DML, dml, nowhere, text};
+use crate::call::{Answer, DML, call, nowhere, text};
 
 /// A run store in a folder that goes away with it.
 pub(crate) struct Store {
@@ -97,11 +97,9 @@ pub(crate) fn run(options: &[&str], directories: &[impl AsRef<Path>]) -> Ran {
     let mut arguments = vec!["run"];
     arguments.extend(options);
     arguments.extend(directories.iter().map(|directory| text(directory.as_ref())));
-    let output = dml(&arguments).output().unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    let events = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    Ran { code: output.status.code(), events, stderr }
+    let Answer { code, out, err: stderr } = call(&arguments);
+    let events = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    Ran { code, events, stderr }
 }
 
 impl Ran {

@@ -243,13 +243,12 @@ impl Session<'_> {
     fn dml(&self) -> Result<Dml> {
         let arguments = self.arguments;
         let program = if let Some(program) = &arguments.dml {
-            program.clone()
+            let why = || format!("{}: is no dml to run", program.display());
+            program.canonicalize().with_context(why).context(WrongCall)?
         } else {
             libtorch::ensure(self.root)?;
-            DML.build(self.root, arguments.quiet)?
+            DML.build(self.root, arguments.quiet)?.canonicalize()?
         };
-        let program =
-            program.canonicalize().with_context(|| format!("{}: is no dml to run", program.display()))?;
         let (device, stack, more) = (arguments.device.clone(), arguments.stack, arguments.more.clone());
         Ok(Dml { program, device, stack, more })
     }

@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
-use dml_data::files::write_aside;
 use dml_data::{Dataset, Manifest, Source, Split, class_counts, sample_sheet};
 
 use crate::pictures::{self, PictureArguments};
-use crate::{WrongCall, print};
+use crate::{check_npz_out, print, write_file};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
@@ -78,7 +77,7 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
             if let Some(path) = png {
                 let (shape, classes) = (dataset.shape, dataset.n_classes());
                 let sheet = sample_sheet(&dataset.train, shape, classes, (*per_class).into(), 0)?;
-                write_aside(path, &sheet).with_context(|| path.display().to_string())?;
+                write_file(path, &sheet)?;
                 eprintln!("samples: {}", path.display());
             }
         }
@@ -99,11 +98,7 @@ fn list() -> Result<()> {
 
 fn import(arguments: &ImportArguments) -> Result<()> {
     let ImportArguments { pictures, out, test, how } = arguments;
-    if out.extension().is_none_or(|extension| extension != "npz") {
-        let sentence =
-            format!("--out {} is no npz file; a name that ends in .npz would be right", out.display());
-        return Err(WrongCall(sentence).into());
-    }
+    check_npz_out(out)?;
     how.check()?;
     let pictures = how.path(pictures.as_deref());
     for list in [pictures].into_iter().chain(test.as_deref()) {

@@ -10,10 +10,12 @@ mod train;
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use dml_data::files::write_aside;
 
 /// Semi-supervised deep metric learning: train and score trials, look at data sets, score anybody's
 /// embeddings.
@@ -76,6 +78,25 @@ impl Display for WrongCall {
 }
 
 impl Error for WrongCall {}
+
+/// Refuses to write an npz under a name that is read as something else.
+pub(crate) fn check_npz_out(out: &Path) -> Result<(), WrongCall> {
+    if is_npz(out) {
+        return Ok(());
+    }
+    let out = out.display();
+    Err(WrongCall(format!("--out {out} is no npz file; a name that ends in .npz would be right")))
+}
+
+/// Whether a file is an npz, by its name.
+pub(crate) fn is_npz(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"))
+}
+
+/// Writes a file whole or not at all; the error names it.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_aside(path, bytes).with_context(|| path.display().to_string())
+}
 
 /// Prints a line of what was asked for. `println!` would panic where the reader has gone or the
 /// disk is full.

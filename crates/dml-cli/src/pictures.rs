@@ -4,13 +4,12 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
-use dml_data::files::write_aside;
 use dml_data::npz::NpzWriter;
 use dml_data::{PictureOptions, Pictures, idx};
 
-use crate::WrongCall;
+use crate::{WrongCall, write_file};
 
 /// What a CSV beside an npz says of each of its rows.
 pub(crate) const COLUMNS: &str = "row,file,label,class";
@@ -46,18 +45,12 @@ impl PictureArguments {
     }
 
     /// Refuses labels of idx images without the images (what clap has for it gives way to the
-    /// images' own conflict), beside them what is for pictures, and a path in place of a folder's
-    /// name.
+    /// images' own conflict), and a path in place of a folder's name.
     pub(crate) fn check(&self) -> Result<(), WrongCall> {
         if self.images.is_none() && self.labels.is_some() {
             return Err(WrongCall(
                 "--labels is the idx file of labels of --images; a CSV with the columns file and label would be right for pictures".into(),
             ));
-        }
-        if let (true, Some(option)) = (self.images.is_some(), self.of_pictures()) {
-            return Err(WrongCall(format!(
-                "{option} is for pictures, and --images names an idx file; leave it out"
-            )));
         }
         if let Some(name) = &self.unlabelled {
             let parts: Vec<Component> = Path::new(name).components().collect();
@@ -81,7 +74,17 @@ impl PictureArguments {
         .find_map(|(option, is_given)| is_given.then_some(option))
     }
 
+    /// Reads pictures, or the images of an idx file, beside which what is for pictures is refused.
     pub(crate) fn read(&self, path: &Path) -> Result<Pictures> {
+        if self.images.is_some() || idx::is_idx(path) {
+            if let Some(option) = self.of_pictures() {
+                let path = path.display();
+                let sentence =
+                    format!("{option} is for pictures, and {path} is read as an idx file; leave it out");
+                return Err(WrongCall(sentence).into());
+            }
+            return Ok(Pictures::of_idx(path, self.labels.as_deref())?);
+        }
         if let Some(name) = &self.unlabelled {
             if path.is_file() {
                 let path = path.display();
@@ -94,9 +97,6 @@ impl PictureArguments {
                 "{} has no folder {name}, which --unlabelled names",
                 path.display()
             );
-        }
-        if self.images.is_some() {
-            return Ok(Pictures::of_idx(path, self.labels.as_deref())?);
         }
         read(path, &self.options(None))
     }
@@ -168,11 +168,11 @@ pub(crate) fn write_csv(csv: &Path, rows: impl Iterator<Item = [String; 3]>) -> 
     for (row, [file, label, class]) in rows.enumerate() {
         written.write_record([row.to_string(), file, label, class])?;
     }
-    write_aside(csv, &written.into_inner()?).with_context(|| csv.display().to_string())
+    write_file(csv, &written.into_inner()?)
 }
 
-/// Whether a CSV is there that begins as [`write_csv`] begins one, or as an earlier version did: any
-/// other is somebody else's.
+/// Whether a CSV is there that begins as [`write_csv`] begins one, or as an earlier version did:
+/// any other is somebody else's.
 pub(crate) fn is_of_dml(csv: &Path) -> bool {
     header(csv).is_some_and(|header| [COLUMNS, COLUMNS_BEFORE].contains(&header.as_str()))
 }

@@ -25,6 +25,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
+use dml_data::{Dataset, Split};
+use dml_models::TrainingData;
 use tch::Device;
 
 use crate::{WrongCall, print};
@@ -77,6 +79,11 @@ pub(crate) fn run(command: &TrainCommand) -> Result<ExitCode> {
 /// Where models are computed, by the name of it in a call.
 fn device(name: &str) -> Result<Device> {
     dml_models::device(name).map_err(|sentence| WrongCall(sentence).into())
+}
+
+/// Images of a data set as a model is trained on them.
+fn training_data(images: &Split, of: &Dataset, device: Device) -> TrainingData {
+    TrainingData::new(images.images.view(), &images.labels, of.shape, of.n_classes(), device)
 }
 
 fn check(files: &[PathBuf]) -> Result<ExitCode> {

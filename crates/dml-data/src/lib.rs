@@ -33,6 +33,8 @@ mod fetch;
 pub mod files;
 mod folds;
 pub mod idx;
+#[cfg(feature = "pictures")]
+mod list;
 mod load;
 mod manifest;
 mod mask;

@@ -1,6 +1,6 @@
 //! Folders and lists of pictures, as arrays.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use image::ImageFormat;
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use crate::list::{self, Found};
 use crate::pixels::{pixels, stacked};
 use crate::{DataError, ImageShape, load};
 
@@ -121,17 +122,39 @@ impl Pictures {
             if is_class { "holds no picture, and so is no class" } else { "holds no picture" }.to_owned()
         };
         left_out.extend(empty.map(|folder| (folder.clone(), why(&folder))));
-        let names: BTreeSet<&String> = kept.iter().filter_map(|(_, class)| class.as_ref()).collect();
-        let classes: Vec<String> = names.into_iter().cloned().collect();
-        if classes.len() > 1 << 16 {
-            let n = classes.len();
-            return Err(DataError::format(path)(format!("has {n} classes: at most 65536 are possible")));
-        }
-        let place = |class: &String| classes.binary_search(class).expect("it is one of them") as i32;
-        let labels = kept.iter().map(|(_, class)| class.as_ref().map_or(-1, place)).collect();
+        let names: Vec<Option<&str>> = kept.iter().map(|(_, class)| class.as_deref()).collect();
+        let (labels, classes) = list::numbered(path, &names)?;
         let (images, shape) = stacked(rows, options.size as usize, options.channels);
         let files = kept.into_iter().map(|(file, _)| file).collect();
         Ok(Pictures { images, shape, labels, classes, files, left_out })
+    }
+
+    /// Gives pictures the labels of a CSV with the columns `file` and `label`, in place of those
+    /// that they have; an empty one is none. Files are sought from the current folder on, and then
+    /// from that of the CSV. What comes back is how many files were corrected, and those that are
+    /// none of the pictures.
+    ///
+    /// # Errors
+    /// When the CSV cannot be read, when it gives a file two labels or the label -1, and when there
+    /// would be more than 65,536 classes.
+    pub fn correct(&mut self, csv: &Path) -> Result<(usize, Vec<String>), DataError> {
+        // A picture may be there under several names.
+        let files: Vec<PathBuf> = self.files.iter().map(|file| list::whole(file)).collect();
+        let known: HashSet<&PathBuf> = files.iter().collect();
+        let folder = csv.parent().unwrap_or(Path::new("."));
+        let find = |name: &str| {
+            let places = [list::whole(Path::new(name)), list::whole(&folder.join(name))];
+            places.into_iter().find(|place| known.contains(place))
+        };
+        let (given, gone) = list::read(csv, &self.classes, find)?;
+        let given: HashMap<PathBuf, Option<String>> = given.into_iter().collect();
+        let class = |(file, &label): (&PathBuf, &i32)| match given.get(file) {
+            Some(class) => class.as_deref(),
+            None => usize::try_from(label).ok().map(|place| self.classes[place].as_str()),
+        };
+        let names: Vec<Option<&str>> = files.iter().zip(&self.labels).map(class).collect();
+        (self.labels, self.classes) = list::numbered(csv, &names)?;
+        Ok((given.len(), gone))
     }
 
     /// The place of each picture's class among other names; -1 where it has none, or one that is
@@ -174,9 +197,6 @@ impl Pictures {
         })
     }
 }
-
-/// Files, each with the name of its class.
-type Found = Vec<(PathBuf, Option<String>)>;
 
 /// What a folder holds.
 #[derive(Default)]
@@ -240,38 +260,12 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(entries)
 }
 
+/// What a list names: a file is sought from the list's folder on, and then from the current one.
 fn of_list(path: &Path) -> Result<Found, DataError> {
-    let wrong = |why: String| DataError::format(path)(why);
-    let mut list = csv::Reader::from_path(path).map_err(|error| wrong(error.to_string()))?;
-    let header = list.headers().map_err(|error| wrong(error.to_string()))?.clone();
-    let column = |name: &str| {
-        let there: Vec<&str> = header.iter().collect();
-        let why = || wrong(format!("has the columns {there:?}: it should have file and label"));
-        header.iter().position(|column| column.trim() == name).ok_or_else(why)
-    };
-    let (file, label) = (column("file")?, column("label")?);
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut classes: HashMap<PathBuf, Option<String>> = HashMap::new();
-    let of_record = |record: Result<csv::StringRecord, csv::Error>| {
-        let record = record.map_err(|error| wrong(error.to_string()))?;
-        let (name, class) = (&record[file], record[label].trim());
-        if class == "-1" {
-            return Err(wrong(format!(
-                "gives {name} the label -1; leave the label empty where there is none"
-            )));
-        }
-        let class = (!class.is_empty()).then(|| class.to_owned());
-        let file = Some(folder.join(name)).filter(|file| file.exists() || !Path::new(name).exists());
-        let file = file.unwrap_or_else(|| name.into());
-        // However the path is written.
-        let whole = file.canonicalize().unwrap_or_else(|_| file.clone());
-        match classes.insert(whole, class.clone()) {
-            Some(other) if other != class => {
-                let [one, two] = [other, class].map(|class| class.unwrap_or_else(|| "none".into()));
-                Err(wrong(format!("gives {name} two labels, {one} and {two}; one would be right")))
-            }
-            _ => Ok((file, class)),
-        }
+    let find = |name: &str| {
+        let (beside, here) = (folder.join(name), Path::new(name));
+        Some(if !beside.exists() && here.exists() { here.to_owned() } else { beside })
     };
-    list.records().map(of_record).collect()
+    Ok(list::read(path, &[], find)?.0)
 }

@@ -77,7 +77,8 @@ pub(crate) struct SweepArguments {
     /// Runs this `dml` rather than building the checkout's
     #[arg(long, value_name = "PROGRAM")]
     pub dml: Option<PathBuf>,
-    /// Trains up to N trials at once in one process, where they have the same shape; pays on a GPU
+    /// Trains up to N trials at once in one process, where they have the same shape; for a GPU, as
+    /// it saves nothing on a processor
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub stack: u16,
     /// Trains only the best trials to the end, as the sweep file says; without this, what was

@@ -149,7 +149,7 @@ fn bad_calls() {
     sweep sweep.toml --store store --executor slurm --jobs 3
         2 this cannot be run: --jobs is for processes on this machine: leave it out
     sweep sweep.toml --store store --quiet --dml nowhere
-        1 nowhere: is no dml to run: No such file or directory (os error 2)
+        2 this cannot be run: nowhere: is no dml to run: No such file or directory (os error 2)
     report quik
         2 this cannot be run: there is no sweep "quik"; quick is the nearest of …, and the path of a sweep file would be right too
     report sweep.toml --store store --out sweep.toml

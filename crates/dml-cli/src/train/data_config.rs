@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use dml_data::files::is_path;
-use dml_data::{Dataset, Sampling, Source};
+use dml_data::{Dataset, Mask, Sampling, Source};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +96,12 @@ impl DataConfig {
             }
         }
         Ok(dataset)
+    }
+
+    /// The training rows that keep their label.
+    pub(crate) fn mask(&self, data: &Dataset, seed: u64) -> Result<Mask> {
+        let (percent, sampling) = (self.labelled_percent, self.labelled_sampling);
+        Ok(Mask::draw(&data.train.labels, data.n_classes(), percent, sampling, seed)?)
     }
 }
 

@@ -5,19 +5,17 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use dml_data::Source;
 use dml_data::npz::NpzWriter;
 
-use crate::WrongCall;
+use crate::check_npz_out;
 use crate::pictures::{is_of_dml, refuse_foreign_csv, write_csv};
-use crate::train::device;
 use crate::train::images::{Images, Split, refuse_read_or_part};
-use crate::train::model::Model;
+use crate::train::model::{Model, ModelArguments};
 
 #[derive(Debug, Args)]
 pub(crate) struct EmbedArguments {
-    /// What `dml fit` made, or a trial's directory, STORE/trials/ID, with its weights
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArguments,
     /// A folder of pictures, a picture, an npz, or a name of `dml data list`; without it, the data
     /// that the model was trained on
     images: Option<String>,
@@ -30,27 +28,15 @@ pub(crate) struct EmbedArguments {
     /// .rows.csv beside it says of each row the file, the label and the name of its class
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// auto, cpu or cuda:N
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Use only data that is on this machine
-    #[arg(long)]
-    offline: bool,
 }
 
 pub(crate) fn embed(arguments: &EmbedArguments) -> Result<ExitCode> {
     let out = &arguments.out;
-    if out.extension().is_none_or(|extension| extension != "npz") {
-        let sentence =
-            format!("--out {} is no npz file; a name that ends in .npz would be right", out.display());
-        return Err(WrongCall(sentence).into());
-    }
-    let device = device(&arguments.device)?;
-    let source = Source::from_env(arguments.offline)?;
-    let model = Model::open(&arguments.model, &source, device)?;
+    check_npz_out(out)?;
+    let (model, source) = arguments.model.open()?;
     let csv = out.with_extension("rows.csv");
     for out in [out, &csv] {
-        refuse_read_or_part(out, &arguments.model, &model, arguments.images.as_ref())?;
+        refuse_read_or_part(out, &arguments.model.directory, &model, arguments.images.as_ref())?;
     }
     let own = arguments.split.unwrap_or(if model.data.test.is_some() { Split::Test } else { Split::Train });
     // The model's own data may also be named.

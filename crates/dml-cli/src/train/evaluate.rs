@@ -53,9 +53,8 @@ pub(crate) fn can_be_scored(embeddings: &Array2<f32>) -> bool {
     embeddings.iter().all(|x| x.abs() <= LARGEST_COORDINATE)
 }
 
-/// What left all bounds, where that is why there are no scores: it is a result, and trying again
-/// gives the same.
-pub(crate) fn has_diverged(error: &anyhow::Error) -> Option<String> {
+/// What left all bounds, where that is why there are no scores.
+fn has_diverged(error: &anyhow::Error) -> Option<String> {
     match error.downcast_ref()? {
         EvalError::NotFinite { set, .. } | EvalError::TooLarge { set, .. } => {
             Some(format!("an embedding of the {set} is very large or not finite"))
@@ -73,19 +72,37 @@ pub(crate) struct Scored {
     pub(crate) hits: BTreeMap<String, Hits>,
 }
 
+/// What a trial is scored with.
+pub(crate) struct Scoring<'a> {
+    pub(crate) trial: &'a Trial,
+    pub(crate) data: &'a Dataset,
+    /// The training rows that keep their label.
+    pub(crate) labelled: &'a [usize],
+    /// Maps images `[n, pixels]` to embeddings `[n, d]`; it is asked only for what is needed.
+    pub(crate) embed: &'a dyn Fn(ArrayView2<u8>) -> Array2<f32>,
+    /// Those of ways between embeddings, where a decoder measures them.
+    pub(crate) lengths: Option<&'a Lengths<'a>>,
+    /// Is told of each step before it begins.
+    pub(crate) say: &'a dyn Fn(&str),
+}
+
+impl Scoring<'_> {
+    /// All scores that the trial asks for, of the embeddings of its split; or what has left all
+    /// bounds, which is a result too, and trying again gives the same.
+    pub(crate) fn score(&self, queries: &Array2<f32>) -> Result<Result<Scored, String>> {
+        if !can_be_scored(queries) {
+            return Ok(Err("an embedding is very large or not finite".into()));
+        }
+        if self.trial.evaluation.split == EvaluatedSplit::None {
+            return Ok(Ok(Scored::default()));
+        }
+        scored(self, queries).map(Ok).or_else(|error| has_diverged(&error).map(Err).ok_or(error))
+    }
+}
+
 /// All scores that the trial asks for; images without a label are not among what they compare.
-/// `embed` maps images `[n, pixels]` to embeddings `[n, d]`; it is asked only for what is needed.
-/// `lengths` are those of ways between embeddings, where a decoder measures them. `say` is told of
-/// each step before it begins.
-pub(crate) fn score(
-    trial: &Trial,
-    data: &Dataset,
-    labelled: &[usize],
-    queries: &Array2<f32>,
-    embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>,
-    lengths: Option<&Lengths>,
-    say: &dyn Fn(&str),
-) -> Result<Scored> {
+fn scored(scoring: &Scoring, queries: &Array2<f32>) -> Result<Scored> {
+    let Scoring { trial, data, labelled, embed, lengths, say } = *scoring;
     let asks = |protocol| trial.evaluation.protocols.contains(&protocol);
     let split = evaluated_split(trial, data)?;
     let with_label = split.labelled_rows();

@@ -10,21 +10,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use clap::Args;
-use dml_data::files::write_aside;
-use dml_data::{Dataset, Source};
+use dml_data::{Dataset, Sampling, Source};
 use dml_store::{Outcome, RunStore, canonical, flatten, names, trial_id};
 use toml::{Table, Value};
 
 use crate::pictures::PictureArguments;
 use crate::train::bar::Bar;
+use crate::train::data_config::{DataConfig, Fold};
 use crate::train::device;
 use crate::train::model::{DATA, Model};
 use crate::train::run::{Signals, Went, run_all, watch_signals};
 use crate::train::session::{Session, Threads, Voice};
-use crate::train::trial::Trial;
-use crate::{WrongCall, print};
+use crate::train::trial::{EvaluatedSplit, EvaluationConfig, Trial};
+use crate::{WrongCall, print, write_file};
 use budget::Budget;
 use recipe::{Recipe, Setting};
 
@@ -200,15 +200,15 @@ fn trial_of(
     };
     let table = whole(epochs)?;
     data::make(&arguments.out)?;
-    write_aside(&path, toml::to_string(&table)?.as_bytes()).with_context(|| path.display().to_string())?;
+    write_file(&path, toml::to_string(&table)?.as_bytes())?;
     Ok(table)
 }
 
 /// A trial of the recipe, for so many images.
 fn whole(recipe: &Recipe, images: usize, epochs: Option<u32>, name: &str) -> Result<Table> {
     let mut table = recipe.training(images, epochs)?;
-    table.insert("data".into(), data_section(name, 0, 1));
-    table.insert("evaluation".into(), evaluation_section("none"));
+    let nothing = EvaluationConfig::of(EvaluatedSplit::None, vec![], vec![]);
+    insert_sections(&mut table, name, Fold { index: 0, of: 1 }, &nothing)?;
     parsed(&table)?;
     Ok(canonical(table))
 }
@@ -246,30 +246,17 @@ fn difference(before: &Table, now: &Table) -> Option<(String, String, String)> {
     Some((key.clone(), text(before.get(key)), text(now.get(key))))
 }
 
-fn data_section(name: &str, fold: usize, of: usize) -> Value {
-    let fold = Table::from_iter([("index".into(), (fold as i64).into()), ("of".into(), (of as i64).into())]);
-    let section: [(String, Value); 6] = [
-        ("name".into(), name.into()),
-        ("labelled_percent".into(), 100.0.into()),
-        ("labelled_sampling".into(), "given".into()),
-        ("validation".into(), 0.into()),
-        ("fold".into(), fold.into()),
-        ("binarize".into(), false.into()),
-    ];
-    Table::from_iter(section).into()
-}
-
-fn evaluation_section(split: &str) -> Value {
-    let of = |words: &[&str]| Value::from(if split == "none" { vec![] } else { words.to_vec() });
-    let section: [(String, Value); 8] = [
-        ("split".into(), split.into()),
-        ("protocols".into(), of(&["labelled"])),
-        ("readouts".into(), of(&["nearest"])),
-        ("clustering".into(), false.into()),
-        ("retrieval".into(), false.into()),
-        ("likelihood_samples".into(), 0.into()),
-        ("posterior".into(), false.into()),
-        ("hits".into(), Value::Array(vec![])),
-    ];
-    Table::from_iter(section).into()
+/// Puts in what a training is of, with all labels but those of a fold, and what is scored of it.
+fn insert_sections(table: &mut Table, name: &str, fold: Fold, evaluation: &EvaluationConfig) -> Result<()> {
+    let data = DataConfig {
+        name: name.to_owned(),
+        labelled_percent: 100.0,
+        labelled_sampling: Sampling::Given,
+        validation: 0,
+        fold,
+        binarize: false,
+    };
+    table.insert("data".into(), Value::try_from(data)?);
+    table.insert("evaluation".into(), Value::try_from(evaluation)?);
+    Ok(())
 }

@@ -11,7 +11,7 @@ use ndarray::{Array2, ArrayView1, Axis};
 
 use crate::train::model::{DATA, Model};
 use crate::train::rows::Rows;
-use crate::{WrongCall, pictures};
+use crate::{WrongCall, is_npz, pictures};
 
 /// What of a model is no label or embedding that somebody has put there.
 const PARTS: [&str; 9] = [
@@ -56,10 +56,6 @@ pub(crate) fn is_pictures(images: &str) -> bool {
 
 pub(crate) fn is_csv(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
-}
-
-pub(crate) fn is_npz(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"))
 }
 
 impl Images {
@@ -210,7 +206,7 @@ fn check_shape(images: &str, other: ImageShape, own: ImageShape) -> Result<()> {
     let (own_values, others) = (values(own), values(other));
     ensure!(
         other == own,
-        "{images} has images of {others} values, and the model was trained on {own_values}"
+        "{images} has images of {others} values, and the model was trained on {own_values}; images of that shape would be right"
     );
     Ok(())
 }

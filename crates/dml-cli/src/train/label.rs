@@ -3,25 +3,21 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
-use dml_data::Source;
-use dml_data::files::write_aside;
 use dml_eval::{NearestOfClasses, Readout};
 use ndarray::{Array2, Axis};
-use serde::de::value::{Error, StrDeserializer};
-use serde::de::{Deserialize, IntoDeserializer};
 
-use crate::WrongCall;
 use crate::train::calibration::{Estimate, temperature};
-use crate::train::device;
 use crate::train::images::{Images, Split, refuse_read_or_part};
-use crate::train::model::Model;
+use crate::train::model::{Model, ModelArguments};
+use crate::train::trial::known;
+use crate::{WrongCall, write_file};
 
 #[derive(Debug, Args)]
 pub(crate) struct LabelArguments {
-    /// What `dml fit` made, or a trial's directory, STORE/trials/ID, with its weights
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArguments,
     /// A folder of pictures, a picture, an npz, or a name of `dml data list`; without it, the
     /// training images that have no label
     images: Option<String>,
@@ -40,18 +36,11 @@ pub(crate) struct LabelArguments {
     /// report calls `graph_knn`)
     #[arg(long, alias = "readout", value_name = "NAME", default_value = "nearest", value_parser = read_out)]
     read_out: Readout,
-    /// auto, cpu or cuda:N
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Use only data that is on this machine
-    #[arg(long)]
-    offline: bool,
 }
 
 fn read_out(name: &str) -> Result<Readout, String> {
-    let word: StrDeserializer<Error> = name.into_deserializer();
     let names = Readout::ALL.map(Readout::name).join(", ");
-    Readout::deserialize(word).map_err(|_| format!("one of {names} would be right"))
+    known(name).ok_or_else(|| format!("one of {names} would be right"))
 }
 
 pub(crate) fn label(arguments: &LabelArguments) -> Result<ExitCode> {
@@ -59,10 +48,8 @@ pub(crate) fn label(arguments: &LabelArguments) -> Result<ExitCode> {
         let sentence = format!("--at-least {} is out of range; it must be 0 to 1", arguments.at_least);
         return Err(WrongCall(sentence).into());
     }
-    let device = device(&arguments.device)?;
-    let source = Source::from_env(arguments.offline)?;
-    let model = Model::open(&arguments.model, &source, device)?;
-    refuse_read_or_part(&arguments.out, &arguments.model, &model, arguments.images.as_ref())?;
+    let (model, source) = arguments.model.open()?;
+    refuse_read_or_part(&arguments.out, &arguments.model.directory, &model, arguments.images.as_ref())?;
     let images = match &arguments.images {
         Some(images) => Images::read(images, arguments.split, &model, &source)?,
         None => unlabelled(&model)?,
@@ -80,13 +67,14 @@ pub(crate) fn label(arguments: &LabelArguments) -> Result<ExitCode> {
         rows.write_record([images.name(row), model.class_name(*class), confidence, nearest.clone()])?;
     }
     let out = &arguments.out;
-    write_aside(out, &rows.into_inner()?).with_context(|| out.display().to_string())?;
+    write_file(out, &rows.into_inner()?)?;
     summary(&model, (&guessed, &images), &order, out)
 }
 
 /// A class that was guessed.
 struct Guessed {
     class: usize,
+    /// To four places, as it is written, so that `--at-least` leaves in what reads as enough.
     confidence: f64,
     /// The labelled image of this class that is nearest.
     nearest: String,
@@ -113,7 +101,7 @@ fn guess(model: &Model, arguments: &LabelArguments, images: &Images) -> Result<V
             Some(classifier.fit_predict(labelled.view(), &model.labelled_classes(), queries.view())?)
         }
     };
-    let estimate = Estimate::of(&arguments.model, &model.id, model.data.sha256.as_deref())?;
+    let estimate = Estimate::of(&arguments.model.directory, &model.id, model.data.sha256.as_deref())?;
     let temperature = temperature(model, estimate.as_ref(), labelled.view())?;
     if temperature.is_infinite() {
         eprintln!(
@@ -148,7 +136,7 @@ fn guessed(
     class: u32,
 ) -> Guessed {
     let class = class as usize;
-    let confidence = probabilities[[row, class]];
+    let confidence = (probabilities[[row, class]] * 1e4).round() / 1e4;
     let nearest = model.labelled[found.rows[[row, class]] as usize];
     Guessed { class, confidence, nearest: model.training_name(nearest) }
 }

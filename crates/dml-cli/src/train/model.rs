@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
 use dml_data::files::is_path;
-use dml_data::{Dataset, Mask, Source};
+use dml_data::{Dataset, Source};
 use dml_eval::NearestOfClasses;
-use dml_models::{Baseline, Stack, TrainingData, load_weights};
+use dml_models::{Baseline, Stack, load_weights};
 use dml_store::{TrialResult, names, trial_id};
 use ndarray::{Array2, ArrayView2, Axis};
 use tch::Device;
@@ -14,9 +15,34 @@ use toml::Value;
 
 use crate::train::rows::Rows;
 use crate::train::trial::Trial;
+use crate::train::{device, training_data};
 
 /// The pictures of a model, as a data set, in its directory.
 pub(crate) const DATA: &str = "data.npz";
+
+/// Which model a command opens, and how.
+#[derive(Debug, Args)]
+pub(crate) struct ModelArguments {
+    /// What `dml fit` made, or a trial's directory, STORE/trials/ID, with its weights
+    #[arg(value_name = "MODEL")]
+    pub(crate) directory: PathBuf,
+    // In the help they stand after the command's own.
+    /// auto, cpu or cuda:N
+    #[arg(long, default_value = "auto", display_order = 100)]
+    device: String,
+    /// Use only data that is on this machine
+    #[arg(long, display_order = 100)]
+    offline: bool,
+}
+
+impl ModelArguments {
+    /// The model, and where it and its command look for data.
+    pub(crate) fn open(&self) -> Result<(Model, Source)> {
+        let device = device(&self.device)?;
+        let source = Source::from_env(self.offline)?;
+        Ok((Model::open(&self.directory, &source, device)?, source))
+    }
+}
 
 /// A trained model with the data that it was trained on.
 pub(crate) struct Model {
@@ -43,15 +69,12 @@ impl Model {
         let (trial, table) = Trial::read(&file)?;
         let data = trial.data.load(source)?;
         check_content(directory, &trial, &data)?;
-        let config = &trial.data;
-        let (percent, sampling) = (config.labelled_percent, config.labelled_sampling);
-        let mask = Mask::draw(&data.train.labels, data.n_classes(), percent, sampling, trial.train.seed)?;
-        let images = data.train.images.view();
+        let mask = trial.data.mask(&data, trial.train.seed)?;
         let trained = if trial.train.model.system.is_baseline() {
+            let images = data.train.images.view();
             Trained::Baseline(Baseline::fit(&trial.train.model, trial.train.seed, images))
         } else {
-            let labels = &data.train.labels;
-            let training = TrainingData::new(images, labels, data.shape, data.n_classes(), device);
+            let training = training_data(&data.train, &data, device);
             let mut stack = Stack::new(vec![trial.train.clone()], &[mask.rows()], &training, device)?;
             load_weights(&mut stack, &weights(directory)?)?;
             Trained::Stack(Box::new(stack))

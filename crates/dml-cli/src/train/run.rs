@@ -194,7 +194,8 @@ fn store_of(directories: &[PathBuf]) -> Result<(RunStore, Vec<String>)> {
         let why = || format!("{}: is not a trial directory, STORE/trials/ID", path.display());
         let root = trials.with_context(why)?;
         if *store.get_or_insert_with(|| root.to_path_buf()) != root {
-            bail!("{}: lies in another store than {}", directory.display(), directories[0].display());
+            let (other, first) = (directory.display(), directories[0].display());
+            bail!("{other}: lies in another store than {first}; one call for each store would be right");
         }
         ids.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     }

@@ -7,11 +7,9 @@ use std::str::FromStr;
 use anyhow::Result;
 use dml_data::Dataset;
 use dml_eval::{Protocol, Readout};
-use serde::de::value::{Error, StrDeserializer};
-use serde::de::{Deserialize, IntoDeserializer};
 
 use crate::train::evaluate::evaluated_split;
-use crate::train::trial::{EvaluatedSplit, EvaluationConfig, Trial};
+use crate::train::trial::{EvaluatedSplit, EvaluationConfig, Trial, known};
 
 /// Where trials stop, and how they are scored there.
 #[derive(Debug, Clone)]
@@ -45,12 +43,6 @@ impl FromStr for RungScore {
     }
 }
 
-/// A value of an enum by its name in a trial file.
-fn known<'a, T: Deserialize<'a>>(name: &'a str) -> Option<T> {
-    let name: StrDeserializer<Error> = name.into_deserializer();
-    T::deserialize(name).ok()
-}
-
 impl Rung {
     /// Whether a trial ends only after this rung. Baselines have no epochs.
     pub(crate) fn is_before_the_end(&self, trial: &Trial) -> bool {
@@ -64,18 +56,8 @@ impl Rung {
 
     /// The trial with this rung's evaluation in place of the one that it asks for.
     pub(crate) fn evaluating(&self, trial: &Trial) -> Trial {
-        let evaluation = EvaluationConfig {
-            split: EvaluatedSplit::Validation,
-            protocols: vec![self.score.protocol],
-            readouts: vec![self.score.readout],
-            clustering: false,
-            train_clustering: false,
-            retrieval: false,
-            likelihood_samples: 0,
-            posterior: false,
-            hits: vec![],
-            geodesic_pairs: 0,
-        };
+        let RungScore { protocol, readout, .. } = self.score;
+        let evaluation = EvaluationConfig::of(EvaluatedSplit::Validation, vec![protocol], vec![readout]);
         Trial { evaluation, ..trial.clone() }
     }
 }

@@ -1,21 +1,18 @@
 //! `dml search`: images that a model holds for like one.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use dml_data::Source;
 use dml_eval::{NearestOfClasses, nearest};
 
-use crate::train::device;
 use crate::train::images::{Images, Split};
-use crate::train::model::Model;
+use crate::train::model::ModelArguments;
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArguments {
-    /// What `dml fit` made, or a trial's directory, STORE/trials/ID, with its weights
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArguments,
     /// The picture to look for
     image: String,
     /// Where to look: a folder of pictures, an npz, or a name of `dml data list`; without it, the
@@ -25,18 +22,10 @@ pub(crate) struct SearchArguments {
     /// How many to show
     #[arg(short, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     k: u16,
-    /// auto, cpu or cuda:N
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Use only data that is on this machine
-    #[arg(long)]
-    offline: bool,
 }
 
 pub(crate) fn search(arguments: &SearchArguments) -> Result<ExitCode> {
-    let device = device(&arguments.device)?;
-    let source = Source::from_env(arguments.offline)?;
-    let model = Model::open(&arguments.model, &source, device)?;
+    let (model, source) = arguments.model.open()?;
     let query = Images::read(&arguments.image, None, &model, &source)?;
     if query.labels.len() != 1 {
         bail!("{} holds {} images; one picture would be right", arguments.image, query.labels.len());

@@ -19,6 +19,7 @@ use crate::train::bar::Bar;
 use crate::train::data_config::ImageChoice;
 use crate::train::log::Log;
 use crate::train::rung::Rung;
+use crate::train::training_data;
 use crate::train::trial::Trial;
 
 /// A trial that this process has claimed.
@@ -129,14 +130,7 @@ impl Session {
         }
         self.loaded = None;
         let dataset = trial.data.load(&self.source)?;
-        let train = &dataset.train;
-        let training = TrainingData::new(
-            train.images.view(),
-            &train.labels,
-            dataset.shape,
-            dataset.n_classes(),
-            self.device,
-        );
+        let training = training_data(&dataset.train, &dataset, self.device);
         self.loaded = Some(Loaded { images, dataset, training, images_sha256: OnceCell::new() });
         Ok(())
     }

@@ -12,6 +12,8 @@ use dml_models::{
     ViewsConfig,
 };
 use dml_store::{canonical, line_of, read_trial};
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error, StrDeserializer};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -121,6 +123,22 @@ pub(crate) enum EvaluatedSplit {
 }
 
 impl EvaluationConfig {
+    /// Read-outs under protocols, and nothing else.
+    pub(crate) fn of(split: EvaluatedSplit, protocols: Vec<Protocol>, readouts: Vec<Readout>) -> Self {
+        Self {
+            split,
+            protocols,
+            readouts,
+            clustering: false,
+            train_clustering: false,
+            retrieval: false,
+            likelihood_samples: 0,
+            posterior: false,
+            hits: vec![],
+            geodesic_pairs: 0,
+        }
+    }
+
     fn check(&self, trial: &Trial) -> Vec<String> {
         let mut wrong = Vec::new();
         let read_outs = !self.protocols.is_empty() && !self.readouts.is_empty();
@@ -167,6 +185,12 @@ impl EvaluationConfig {
         }
         wrong
     }
+}
+
+/// A value of an enum by its name in a trial file.
+pub(crate) fn known<'a, T: Deserialize<'a>>(name: &'a str) -> Option<T> {
+    let name: StrDeserializer<Error> = name.into_deserializer();
+    T::deserialize(name).ok()
 }
 
 /// `line 3: ` where a mistake begins with a key of line 3, as `training.epochs = 0 is …`.

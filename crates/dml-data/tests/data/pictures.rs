@@ -209,6 +209,29 @@ fn a_list_that_contradicts_itself_or_gives_minus_one_is_refused() {
 }
 
 #[test]
+fn corrections_take_the_place_of_labels() {
+    let folder = folder();
+    let mut pictures = read(folder.path(), 4);
+    let csv = folder.path().join("corrections.csv");
+    let mut correct = |rows: &str| {
+        fs::write(&csv, format!("label,file\n{rows}")).unwrap();
+        let told = pictures.correct(&csv).map_err(|error| error.to_string());
+        (told, pictures.labels.clone(), pictures.classes.join(" "))
+    };
+    let (told, labels, classes) = correct(" new,c.tiff\n,left/1.png\n,./left/1.png\nleft,gone.png\n");
+    assert_eq!(told, Ok((2, vec!["gone.png".to_owned()])));
+    assert_eq!((&*labels, &*classes), (&[-1, 0, 2, 1, -1, -1][..], "left new right"));
+    for (rows, expected) in [
+        ("cat,c.tiff\ndog,./c.tiff\n", "gives ./c.tiff two labels, cat and dog; one would be right"),
+        (",c.tiff\ndog,c.tiff\n", "gives c.tiff two labels, none and dog; one would be right"),
+        ("-1,gone.png\n", "gives gone.png the label -1; leave the label empty where there is none"),
+    ] {
+        let expected = format!("{}: {expected}", csv.display());
+        assert_eq!(correct(rows), (Err(expected), labels.clone(), classes.clone()));
+    }
+}
+
+#[test]
 fn what_is_not_looked_at_is_named() {
     let folder = folder();
     let [inner, socket, empty] =

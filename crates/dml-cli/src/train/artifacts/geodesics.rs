@@ -9,9 +9,10 @@ use dml_store::names;
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 use rand::seq::index::sample;
 
-use super::pictures::{self, middle, to_pixel};
+use super::pictures::{middle, to_pixel};
 use crate::train::evaluate::evaluated_split;
 use crate::train::session::{Job, Member, Session};
+use crate::write_file;
 
 /// Pairs of examples, of two classes each.
 const PAIRS: usize = 5;
@@ -63,7 +64,7 @@ pub(super) fn write(
     file.add_i64("rows", &ends.iter().map(|&row| row as i64).collect::<Vec<_>>())?;
     file.finish()?;
     let png = along(data, member, [&geodesics, &lines])?;
-    pictures::write(&job.directory.join(names::ALONG_GEODESICS), &png)
+    write_file(&job.directory.join(names::ALONG_GEODESICS), &png)
 }
 
 /// Pairs of examples, the same for every trial of a data set: of each class one, by chance.

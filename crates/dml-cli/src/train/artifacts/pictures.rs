@@ -5,7 +5,6 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use dml_data::files::write_aside;
 use dml_data::{Dataset, Split, picture, sample_sheet};
 use dml_store::names;
 use ndarray::{Array2, s};
@@ -13,6 +12,7 @@ use ndarray::{Array2, s};
 use crate::train::data_config::ImageChoice;
 use crate::train::session::{Job, Member};
 use crate::train::trial::EvaluatedSplit;
+use crate::write_file;
 
 /// Tiles in a row of the sprite sheet.
 const SPRITE_COLUMNS: usize = 50;
@@ -62,7 +62,7 @@ fn link(
     make: impl FnOnce() -> Result<Vec<u8>>,
 ) -> Result<()> {
     if !folder.join(name).exists() {
-        write(&folder.join(name), &make()?)?;
+        write_file(&folder.join(name), &make()?)?;
     }
     let path = job.directory.join(as_name);
     match std::os::unix::fs::symlink(Path::new("../..").join(names::IMAGES).join(name), &path) {
@@ -91,20 +91,16 @@ pub(super) fn of_decoder(
         images.extend(row.clone().map(|i| (i < n).then(|| split.images.row(i))));
         images.extend(row.map(|i| (i < n).then(|| outputs.row(i))));
     }
-    write(&job.directory.join(names::RECONSTRUCTIONS), &picture(&images, data.shape, columns, 1)?)?;
+    write_file(&job.directory.join(names::RECONSTRUCTIONS), &picture(&images, data.shape, columns, 1)?)?;
     if embeddings.ncols() == 2 {
         let points = grid(embeddings);
         let decoded =
             member.stack.decode(member.index, points.view()).context("the decoder just reconstructed")?;
         let decoded = decoded.mapv(to_pixel);
         let images: Vec<_> = decoded.rows().into_iter().map(Some).collect();
-        write(&job.directory.join(names::DECODED), &picture(&images, data.shape, GRID, 0)?)?;
+        write_file(&job.directory.join(names::DECODED), &picture(&images, data.shape, GRID, 0)?)?;
     }
     Ok(())
-}
-
-pub(super) fn write(path: &Path, png: &[u8]) -> Result<()> {
-    write_aside(path, png).with_context(|| path.display().to_string())
 }
 
 pub(super) fn to_pixel(value: f32) -> u8 {

@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use dml_data::Dataset;
-use dml_models::{Stack, TrainingData};
+use dml_models::Stack;
 use tch::Device;
 
+use crate::train::training_data;
 use crate::train::trial::Trial;
 
 /// Batches of the epoch that is timed.
@@ -53,8 +54,7 @@ fn seconds_of_epoch(trial: &Trial, dataset: &Dataset, device: Device) -> Result<
     let mut rows: Vec<usize> = labelled[..few].to_vec();
     rows.extend((0..n).filter(|row| labelled[..few].binary_search(row).is_err()).take(enough));
     let part = dataset.train.select(&rows);
-    let training =
-        TrainingData::new(part.images.view(), &part.labels, dataset.shape, dataset.n_classes(), device);
+    let training = training_data(&part, dataset, device);
     let mask: Vec<usize> = (0..few).collect();
     let mut stack = Stack::new(vec![trial.train.clone()], &[&mask], &training, device)?;
     let mut seconds = 0.0;

@@ -11,11 +11,10 @@ use dml_store::names;
 
 use super::recipe::Recipe;
 use super::{FitArguments, check_recipe};
-use crate::WrongCall;
-use crate::pictures;
-use crate::train::images::{is_csv, is_npz, is_pictures, refuse_missing};
+use crate::train::images::{is_csv, is_pictures, refuse_missing};
 use crate::train::model::DATA;
 use crate::train::rows::{self, Rows};
+use crate::{WrongCall, is_npz, pictures};
 
 /// Makes a data set of pictures, in the model's directory; the name that its trial has for the
 /// data.
@@ -37,7 +36,7 @@ pub(super) fn bring(arguments: &FitArguments, recipe: &Recipe) -> Result<String>
         let sentence = format!("{option} is for pictures, and {data} is a data set; leave it out");
         return Err(WrongCall(sentence).into());
     }
-    let absolute = || Ok(Path::new(data).canonicalize()?.display().to_string());
+    let absolute = || Ok(Path::new(data).canonicalize().with_context(|| data.clone())?.display().to_string());
     if is_path(data, "npz") { absolute() } else { Ok(data.clone()) }
 }
 

@@ -7,20 +7,21 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use dml_data::files::write_aside;
-use dml_eval::NearestOfClasses;
 use dml_eval::statistics::proportion_interval;
+use dml_eval::{NearestOfClasses, Protocol, Readout};
 use dml_store::{Outcome, RunStore, TrialResult};
 use ndarray::{Array2, Axis, concatenate};
 use toml::{Table, Value};
 
-use super::{data_section, evaluation_section, page};
-use crate::print;
+use super::{insert_sections, page};
 use crate::train::bar::Bar;
 use crate::train::calibration::{Estimate, estimate_file};
+use crate::train::data_config::Fold;
 use crate::train::model::{DATA, Model};
 use crate::train::run::{Signals, Went, run_all};
 use crate::train::session::Session;
+use crate::train::trial::{EvaluatedSplit, EvaluationConfig};
+use crate::{print, write_file};
 
 /// The store of the trainings, in the model's directory. In `estimate`, where it was before, copies
 /// of a picture were in several parts.
@@ -46,7 +47,7 @@ pub(super) fn estimate(
         let epochs = trial["training"].get("epochs").and_then(Value::as_integer).unwrap_or(0) as u64;
         let mut tested = Vec::new();
         for fold in 0..folds {
-            let id = store.add(&of_fold(trial, fold, folds))?;
+            let id = store.add(&of_fold(trial, Fold { index: fold, of: folds })?)?;
             bar.begin(&format!("estimate, part {} of {folds}", fold + 1), epochs * (fold as u64 + 1));
             let went = run_all(session, std::slice::from_ref(&id), 1)?;
             if let Some(code) = signals.exit_code() {
@@ -68,8 +69,7 @@ pub(super) fn estimate(
         }
         bar.end();
         let estimate = serde_json::to_string_pretty(&pooled(&tested, folds, result)?)? + "\n";
-        let path = estimate_file(model);
-        write_aside(&path, estimate.as_bytes()).with_context(|| path.display().to_string())?;
+        write_file(&estimate_file(model), estimate.as_bytes())?;
         // Now that it is known how sure the model may be.
         page::write(model, &Model::open(model, &session.source, session.device)?)?;
     }
@@ -78,14 +78,15 @@ pub(super) fn estimate(
 }
 
 /// The model's trial without one part of the labels, which it is scored on.
-fn of_fold(trial: &Table, fold: usize, folds: usize) -> Table {
+fn of_fold(trial: &Table, fold: Fold) -> Result<Table> {
     let mut table = trial.clone();
     let name = trial["data"].get("name").and_then(Value::as_str).unwrap_or_default();
     // Relative to STORE/trials/ID.
     let name = if name == DATA { format!("../../../{DATA}") } else { name.to_owned() };
-    table.insert("data".into(), data_section(&name, fold, folds));
-    table.insert("evaluation".into(), evaluation_section("validation"));
-    table
+    let nearest =
+        EvaluationConfig::of(EvaluatedSplit::Validation, vec![Protocol::Labelled], vec![Readout::Nearest]);
+    insert_sections(&mut table, &name, fold, &nearest)?;
+    Ok(table)
 }
 
 /// What is nearest to the images of a part, and their classes.

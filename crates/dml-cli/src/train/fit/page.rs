@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use dml_data::files::write_aside;
 use dml_data::picture;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::Serialize;
@@ -12,6 +11,7 @@ use tch::Tensor;
 
 use crate::train::calibration::{Estimate, temperature};
 use crate::train::model::Model;
+use crate::write_file;
 
 const HTML: &str = include_str!("../../../assets/model.html");
 
@@ -82,7 +82,7 @@ pub(super) fn write(directory: &Path, model: &Model) -> Result<()> {
         Page { name, images, classes, tile, sheets, x, y, given, guess, confidence, margin, files, estimate };
     let data = format!("window.model = {};\n", serde_json::to_string(&page)?);
     for (path, text) in [(folder.join("data.js"), data.as_str()), (directory.join("index.html"), HTML)] {
-        write_aside(&path, text.as_bytes()).with_context(|| path.display().to_string())?;
+        write_file(&path, text.as_bytes())?;
     }
     Ok(())
 }
@@ -95,9 +95,8 @@ fn write_sheets(folder: &Path, model: &Model) -> Result<(Tile, usize)> {
     let mut sheets = 0;
     for chunk in images.axis_chunks_iter(Axis(0), of_sheet) {
         let rows: Vec<_> = chunk.rows().into_iter().map(Some).collect();
-        let path = folder.join(format!("images-{sheets}.png"));
         let png = picture(&rows, shape, columns, 0)?;
-        write_aside(&path, &png).with_context(|| path.display().to_string())?;
+        write_file(&folder.join(format!("images-{sheets}.png")), &png)?;
         sheets += 1;
     }
     Ok((Tile { width: shape.width, height: shape.height, columns, rows: columns }, sheets))

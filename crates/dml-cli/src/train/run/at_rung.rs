@@ -6,7 +6,7 @@ use dml_store::{Event, Passed};
 use ndarray::ArrayView2;
 
 use super::pulse::Pulse;
-use crate::train::evaluate::{can_be_scored, evaluated_split, has_diverged, score};
+use crate::train::evaluate::{Scoring, evaluated_split};
 use crate::train::rung::Rung;
 use crate::train::session::{Job, Member, Session};
 
@@ -36,15 +36,10 @@ pub(super) fn stop(session: &Session, rung: &Rung, job: &Job, mask: &Mask, membe
     let (epoch, name) = (rung.epoch, &rung.score.name);
     let embed = |images: ArrayView2<u8>| member.stack.embed(member.index, images);
     let queries = embed(evaluated_split(&trial, data)?.images.view());
-    let value = if can_be_scored(&queries) {
-        let lengths = member.decoded_lengths(&session.loaded().training);
-        match score(&trial, data, mask.rows(), &queries, &embed, lengths.as_deref(), &say) {
-            Ok(mut scored) => scored.scores.remove(name),
-            Err(error) => has_diverged(&error).map(|_| None).ok_or(error)?,
-        }
-    } else {
-        None
-    };
+    let lengths = member.decoded_lengths(&session.loaded().training);
+    let (labelled, lengths) = (mask.rows(), lengths.as_deref());
+    let scoring = Scoring { trial: &trial, data, labelled, embed: &embed, lengths, say: &say };
+    let value = scoring.score(&queries)?.ok().and_then(|mut scored| scored.scores.remove(name));
     let mut rungs = session.store.rungs(&job.id)?;
     rungs.insert(name, epoch, value);
     session.store.write_rungs(&job.id, &rungs)?;

@@ -8,6 +8,9 @@ use toml::Value;
 use crate::train::data_config::beside;
 use crate::train::session::{Job, Session};
 
+/// What is in the way of another beginning.
+const BEGUN: &str = "checkpoint* and rungs.json";
+
 /// Refuses a finished trial whose path now holds other data. Where it holds none, the result speaks
 /// for itself.
 pub(super) fn check_finished(store: &RunStore, result: &TrialResult) -> Result<()> {
@@ -22,7 +25,7 @@ pub(super) fn check_begun(store: &RunStore, id: &str, name: &str) -> Result<()> 
     // What cannot be read is told of when the trial begins.
     let Ok(Some(then)) = store.begun_on(id) else { return Ok(()) };
     let now = dml_data::sha256_of(name).ok().flatten();
-    check(store, id, name, (&then, now.as_deref()), "checkpoint* and rungs.json")
+    check(store, id, name, (&then, now.as_deref()), BEGUN)
 }
 
 /// Writes on which data a trial begins, or refuses it where those at hand are others.
@@ -31,8 +34,7 @@ pub(super) fn begin(session: &Session, job: &Job) -> Result<()> {
     let store = &session.store;
     match store.begun_on(&job.id) {
         Ok(Some(then)) => {
-            let name = &job.trial.data.name;
-            return check(store, &job.id, name, (&then, Some(now)), "checkpoint* and rungs.json");
+            return check(store, &job.id, &job.trial.data.name, (&then, Some(now)), BEGUN);
         }
         Ok(None) => {}
         Err(error) => {

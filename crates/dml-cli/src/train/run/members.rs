@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use dml_data::Mask;
+use dml_data::{Mask, Split};
 use dml_models::{Baseline, EpochLosses, Stack, TrainingData, save_weights};
-use dml_store::{Curves, Ending, Event, FORMAT, Outcome, Scores, TrialResult, names};
+use dml_store::{Curves, Ending, Event, FORMAT, Outcome, TrialResult, names};
 use ndarray::{Array2, ArrayView2};
 
 use super::at_rung::{self, Epochs};
@@ -17,9 +17,7 @@ use super::posterior::posterior;
 use super::pulse::Pulse;
 use super::spent::{self, Spent};
 use crate::train::artifacts;
-use crate::train::evaluate::{
-    Scored, can_be_scored, evaluated_split, fit_mixture, has_diverged, pseudo_labels, score,
-};
+use crate::train::evaluate::{Scored, Scoring, can_be_scored, evaluated_split, fit_mixture, pseudo_labels};
 use crate::train::session::{Job, Member, Session};
 use crate::train::trial::EvaluatedSplit;
 
@@ -98,7 +96,7 @@ fn run_baselines(session: &Session, jobs: &[Job], masks: &[Mask]) -> Result<()> 
 /// The training rows that keep their labels; an error where the data set does not have what the
 /// trial asks for.
 pub(crate) fn mask(session: &Session, job: &Job) -> Result<Mask> {
-    let (data, config) = (&session.loaded().dataset, &job.trial.data);
+    let data = &session.loaded().dataset;
     // Before an hour of training, not after it.
     if job.trial.evaluation.split != EvaluatedSplit::None {
         evaluated_split(&job.trial, data)?;
@@ -106,9 +104,7 @@ pub(crate) fn mask(session: &Session, job: &Job) -> Result<Mask> {
     if let Some(rung) = session.rung.as_ref().filter(|rung| rung.is_before_the_end(&job.trial)) {
         rung.check(&job.trial, data)?;
     }
-    let labels = &data.train.labels;
-    let (percent, sampling) = (config.labelled_percent, config.labelled_sampling);
-    Ok(Mask::draw(labels, data.n_classes(), percent, sampling, job.trial.train.seed)?)
+    job.trial.data.mask(data, job.trial.train.seed)
 }
 
 /// Trains to the end, or until it is interrupted or at the rung, and then writes a checkpoint.
@@ -270,7 +266,7 @@ impl Trained<'_> {
         let is_scored = job.trial.evaluation.split != EvaluatedSplit::None;
         let split = if is_scored { evaluated_split(&job.trial, data)? } else { &data.train };
         let queries = embed(split.images.view());
-        let outcome = self.outcome(&queries, embed, &say)?;
+        let outcome = self.outcome(split, &queries, embed, &say)?;
         if outcome.ending() == Ending::Scored && is_scored {
             say("figures");
             artifacts::write(session, job, &queries, member)?;
@@ -282,28 +278,23 @@ impl Trained<'_> {
     /// The scores; or that numbers have left all bounds, which is a result too.
     fn outcome(
         &self,
+        split: &Split,
         queries: &Array2<f32>,
         embed: &dyn Fn(ArrayView2<u8>) -> Array2<f32>,
         say: &dyn Fn(&str),
     ) -> Result<Outcome> {
         let Self { session, job, mask, member, .. } = *self;
-        let (data, train) = (&session.loaded().dataset, &job.trial.train);
-        let diverged = |reason: String| Outcome::Diverged { epoch: train.training.epochs, reason };
-        if !can_be_scored(queries) {
-            return Ok(diverged("an embedding is very large or not finite".into()));
-        }
-        if job.trial.evaluation.split == EvaluatedSplit::None {
-            return Ok(Outcome::scored(Scores::new()));
-        }
-        let lengths = member.and_then(|member| member.decoded_lengths(&session.loaded().training));
-        let scored = score(&job.trial, data, mask.rows(), queries, embed, lengths.as_deref(), say);
-        let Scored { mut scores, hits } = match scored {
+        let (trial, loaded, labelled) = (&job.trial, session.loaded(), mask.rows());
+        let diverged = |reason: String| Outcome::Diverged { epoch: trial.train.training.epochs, reason };
+        let lengths = member.and_then(|member| member.decoded_lengths(&loaded.training));
+        let (data, lengths) = (&loaded.dataset, lengths.as_deref());
+        let scoring = Scoring { trial, data, labelled, embed, lengths, say };
+        let Scored { mut scores, hits } = match scoring.score(queries)? {
             Ok(scored) => scored,
-            Err(error) => return has_diverged(&error).map(diverged).ok_or(error),
+            Err(reason) => return Ok(diverged(reason)),
         };
-        let split = evaluated_split(&job.trial, data)?;
         let images = split.images.view();
-        let samples = job.trial.evaluation.likelihood_samples;
+        let samples = trial.evaluation.likelihood_samples;
         if let (Some(member), true) = (member, samples > 0) {
             let mut percent = 0;
             let likelihood = member.stack.likelihood(member.index, images, samples, &mut |done| {
@@ -316,13 +307,13 @@ impl Trained<'_> {
             scores.insert("likelihood.negative_log_likelihood".into(), likelihood.negative_log_likelihood);
             scores.insert("likelihood.negative_elbo".into(), likelihood.negative_elbo);
         }
-        if let (Some(member), true) = (member, job.trial.evaluation.posterior) {
+        if let (Some(member), true) = (member, trial.evaluation.posterior) {
             say("posterior");
             scores.extend(posterior(member, images, split));
         }
-        if let (Some(member), pairs @ 1..) = (member, job.trial.evaluation.geodesic_pairs) {
+        if let (Some(member), pairs @ 1..) = (member, trial.evaluation.geodesic_pairs) {
             say("geodesics");
-            scores.extend(over_geodesic(member, &session.loaded().training, pairs));
+            scores.extend(over_geodesic(member, &loaded.training, pairs));
         }
         // JSON has no other numbers: they would come back as nothing.
         Ok(match scores.iter().find(|(_, score)| !score.is_finite()) {

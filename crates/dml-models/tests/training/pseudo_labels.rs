@@ -1,5 +1,7 @@
 //! Views, the instance term and pseudo-labels, in trainings.
 
+use std::convert::identity;
+
 use dml_losses::SupCon;
 use dml_models::{
     InstanceConfig, Length, PseudoLabelsConfig, Rounds, RoutineConfig, Schedule, Stack, System, TrainConfig,
@@ -8,7 +10,7 @@ use dml_models::{
 use tch::Device;
 
 use crate::common::{
-    CLASSES, N, SHAPE, data, device, images, next_epoch, rows, run, same_bits, single, stack, trained,
+    CLASSES, N, SHAPE, conv, data, device, images, next_epoch, rows, run, same_bits, single, stack, trained,
 };
 
 const VIEWS: ViewsConfig =
@@ -28,7 +30,12 @@ pub(crate) fn trial() -> TrainConfig {
 
 #[test]
 fn a_stack_equals_single_models() {
-    let configs: Vec<TrainConfig> = (0..8).map(|seed| TrainConfig { seed, ..trial() }).collect();
+    for network in [identity, conv] {
+        equals_single_models((0..8).map(|seed| network(TrainConfig { seed, ..trial() })).collect());
+    }
+}
+
+fn equals_single_models(configs: Vec<TrainConfig>) {
     let masks = [60, 6, 30, 12, 24, 48, 18, 36].map(rows).to_vec();
     let mut together = stack(configs.clone(), &masks);
     run(&mut together);

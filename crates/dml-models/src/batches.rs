@@ -131,6 +131,11 @@ impl LabelledBatches {
         self.by_class = by_class.into_values().collect();
     }
 
+    /// How many rows have a label, true or guessed.
+    pub(crate) fn len(&self) -> usize {
+        self.classes.len()
+    }
+
     /// The class of a labelled row.
     pub(crate) fn label(&self, row: usize) -> i64 {
         i64::from(self.classes[&row])
@@ -149,7 +154,7 @@ impl LabelledBatches {
 
     /// Batches that one pass over the labelled rows takes.
     fn steps_in_a_pass(&self) -> usize {
-        self.classes.len().div_ceil(self.batch_size)
+        self.len().div_ceil(self.batch_size)
     }
 
     /// Batches of an epoch in which a pass over all images takes `steps_of_all` steps.

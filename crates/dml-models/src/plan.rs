@@ -37,7 +37,10 @@ impl Plan {
         let sampling = &stack.members[0].config.sampling;
         let steps_of_all = n.div_ceil(sampling.batch_size);
         let of_step = |step| {
-            let of_member = |m: &Member| factors(&m.config.routine, m.config.terms(), epoch, step);
+            let of_member = |m: &Member| {
+                let share = m.labelled.len() as f64 / n as f64;
+                factors(&m.config.routine, m.config.terms(), (epoch, step), share)
+            };
             stack.members.iter().map(of_member).collect()
         };
         let mut factors: Vec<Vec<Factors>> = (0..steps_of_all).map(of_step).collect();
@@ -154,12 +157,12 @@ fn lay_out(batches: &[Vec<Rows>], steps: usize, members: &[Member], device: Devi
 mod tests {
     use dml_data::ImageShape;
     use ndarray::Array2;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    #[test]
-    fn distances_along_the_decoder_are_renewed_on_the_way_over_all_images() {
+    /// A DML autoencoder with four labels, and its 128 images.
+    fn stack(routine: &Value) -> (Stack, TrainingData) {
         let mlp = json!({"kind": "mlp", "hidden": [8]});
         let config = serde_json::from_value(json!({
             "seed": 0,
@@ -169,7 +172,7 @@ mod tests {
             "reconstruction": {"kind": "squared_error", "reduction": "sum", "weight": 1.0},
             "prior": {"kind": "unit"},
             "kl": {"beta": 1.0, "warm_up_epochs": 0, "free_bits": 0.0, "samples": 1},
-            "routine": {"kind": "joint_alpha", "alpha": 0.5},
+            "routine": routine,
             "sampling": {"batch_size": 8, "labelled": {"kind": "uniform"}, "labelled_epoch": "cycle", "memory": 0},
             "training": {"epochs": 2, "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
                 "precision": "f32", "schedule": "constant"},
@@ -183,7 +186,23 @@ mod tests {
         let labels = [0, 1].repeat(64);
         let shape = ImageShape { channels: 1, height: 4, width: 4 };
         let data = TrainingData::new(images.view(), &labels, shape, 2, Device::Cpu);
-        let mut stack = Stack::new(vec![config.unwrap()], &[&[0, 1, 2, 3]], &data, Device::Cpu).unwrap();
+        let stack = Stack::new(vec![config.unwrap()], &[&[0, 1, 2, 3]], &data, Device::Cpu).unwrap();
+        (stack, data)
+    }
+
+    #[test]
+    fn a_joint_loss_by_share_counts_images_with_a_true_or_a_guessed_label() {
+        let (mut stack, data) = stack(&json!({"kind": "joint_share", "gamma": 2.0}));
+        let weight = |stack: &Stack| Plan::new(stack, &data, 1).factors[0].first().map(|f| f.supervised);
+        assert_eq!(weight(&stack), Some(2.0 * 4.0 / 128.0));
+        // One of the rows has a true label already.
+        stack.members[0].labelled.guess((3..32).map(|row| (row, 0)).collect());
+        assert_eq!(weight(&stack), Some(2.0 * 32.0 / 128.0));
+    }
+
+    #[test]
+    fn distances_along_the_decoder_are_renewed_on_the_way_over_all_images() {
+        let (mut stack, data) = stack(&json!({"kind": "joint_alpha", "alpha": 0.5}));
         let mut plan = Plan::new(&stack, &data, 1);
         let nodes = |plan: &Plan| plan.geometry.as_ref().unwrap().graph.as_ref().unwrap().nodes.copy();
         let mut renewed = Vec::new();

@@ -35,6 +35,13 @@ pub enum RoutineConfig {
         /// Weight of the metric loss, at least 0.
         gamma: f64,
     },
+    /// `L_U` + gamma s `L_S` in every step, s being the share of the training images that have a
+    /// label, true or guessed. It is gamma times the mean over all images of a metric loss that is
+    /// 0 for those without a label, so that few labels do not outweigh what all images teach.
+    JointShare {
+        /// Weight of the metric loss where every image has a label, at least 0.
+        gamma: f64,
+    },
     /// First DML alone; then a Gaussian mixture fitted on the embeddings becomes the prior, and the
     /// rest is joint with gamma. Needs the prior `mixture`.
     Staged {
@@ -65,7 +72,9 @@ impl RoutineConfig {
             | Self::JointAlpha { alpha } => {
                 vec![in_range("routine.alpha", alpha, (0.0..=1.0).contains(&alpha), "in [0, 1]")]
             }
-            Self::JointGamma { gamma } => vec![is_weight("routine.gamma", gamma)],
+            Self::JointGamma { gamma } | Self::JointShare { gamma } => {
+                vec![is_weight("routine.gamma", gamma)]
+            }
             Self::Staged { dml_epochs, gamma } => {
                 let fits = (1..epochs).contains(&dml_epochs);
                 let range = "at least 1 and below training.epochs";
@@ -94,6 +103,7 @@ impl RoutineConfig {
             | Self::AlternateBatches { alpha: weight, .. }
             | Self::JointAlpha { alpha: weight }
             | Self::JointGamma { gamma: weight }
+            | Self::JointShare { gamma: weight }
             | Self::Staged { gamma: weight, .. } => *weight = 0.0,
         }
         routine
@@ -118,26 +128,32 @@ pub(crate) struct Factors {
     pub(crate) unsupervised: f64,
 }
 
-/// The weights in a step: a pure function of the epoch (counted from 1) and the step in it (counted
-/// from 0).
+/// The weights in a step: a pure function of the epoch (counted from 1), the step in it (counted
+/// from 0) and the share of the images that have a label.
 ///
 /// A model with one of the two terms gets (1, 0) or (0, 1) whatever the routine. At `alpha = 1` the
 /// others get exactly (0, 1) too under every mixed or joint rule, so a DML autoencoder is then the
 /// plain autoencoder.
-pub(crate) fn factors(routine: &RoutineConfig, terms: Terms, epoch: u32, step: usize) -> Factors {
+pub(crate) fn factors(
+    routine: &RoutineConfig,
+    terms: Terms,
+    (epoch, step): (u32, usize),
+    share: f64,
+) -> Factors {
     let (supervised, unsupervised) = match terms {
-        Terms { supervised: true, unsupervised: true } => balance(routine, epoch, step),
+        Terms { supervised: true, unsupervised: true } => balance(routine, epoch, step, share),
         Terms { supervised, unsupervised } => (f64::from(supervised), f64::from(unsupervised)),
     };
     Factors { supervised, unsupervised }
 }
 
-fn balance(routine: &RoutineConfig, epoch: u32, step: usize) -> (f64, f64) {
+fn balance(routine: &RoutineConfig, epoch: u32, step: usize, share: f64) -> (f64, f64) {
     match *routine {
         RoutineConfig::AlternateEpochs { rule, alpha } => phase(rule, alpha, epoch % 2 == 1),
         RoutineConfig::AlternateBatches { rule, alpha } => phase(rule, alpha, step.is_multiple_of(2)),
         RoutineConfig::JointAlpha { alpha } => (1.0 - alpha, alpha),
         RoutineConfig::JointGamma { gamma } => (gamma, 1.0),
+        RoutineConfig::JointShare { gamma } => (gamma * share, 1.0),
         RoutineConfig::Staged { dml_epochs, gamma } => {
             if epoch <= dml_epochs {
                 (1.0, 0.0)
@@ -164,7 +180,7 @@ mod tests {
     fn at(routine: &RoutineConfig, system: System, epoch: u32, step: usize) -> (f64, f64) {
         let unsupervised = system.has_decoder() || system.has_posterior();
         let terms = Terms { supervised: system.has_metric_loss(), unsupervised };
-        let f = factors(routine, terms, epoch, step);
+        let f = factors(routine, terms, (epoch, step), 0.25);
         (f.supervised, f.unsupervised)
     }
 
@@ -197,6 +213,9 @@ mod tests {
             assert_eq!(at(&alpha, System::DmlAutoencoder, epoch, step), (0.75, 0.25));
             let gamma = RoutineConfig::JointGamma { gamma: 300.0 };
             assert_eq!(at(&gamma, System::MetricVae, epoch, step), (300.0, 1.0));
+            let share = RoutineConfig::JointShare { gamma: 2.0 };
+            assert_eq!(at(&share, System::MetricVae, epoch, step), (0.5, 1.0), "a quarter has a label");
+            assert_eq!(at(&share, System::Dml, epoch, step), (1.0, 0.0));
         }
     }
 

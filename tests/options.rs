@@ -152,6 +152,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ),
     ("routine = { kind = 'joint_alpha', alpha = 0.25 }", &["routine.alpha = 0.75"]),
     ("routine = { kind = 'joint_gamma', gamma = 1.0 }", &["routine.gamma = 2.0"]),
+    ("routine = { kind = 'joint_share', gamma = 1.0 }", &["routine.gamma = 2.0"]),
     ("sampling.labelled = { kind = 'per_class', per_class = 4 }", &["sampling.labelled.per_class = 6"]),
     ("model.system = 'dml_autoencoder'", &["model.length = 'unit'"]),
     (

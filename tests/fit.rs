@@ -180,6 +180,9 @@ fn idx_files_become_a_model_that_labels_others() {
     }
     let out = told(&files).says(0, &[]).out;
     assert_eq!(out.lines().next(), Some("       6 5"));
+    let own = path("own.npz");
+    call(&["fit", "--out", text(&path("other")), "--images", text(&own), "--labels", text(&labels)])
+        .says(2, &["--images is for an idx file, and", "own.npz is a data set; name it without --images"]);
 }
 
 #[test]

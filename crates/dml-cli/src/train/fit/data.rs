@@ -31,6 +31,10 @@ pub(super) fn bring(arguments: &FitArguments, recipe: &Recipe) -> Result<String>
         return of_pictures(arguments, recipe, data, begun);
     }
     refuse_missing(data)?;
+    if arguments.how.images.is_some() {
+        let sentence = format!("--images is for an idx file, and {data} is a data set; name it without --images");
+        return Err(WrongCall(sentence).into());
+    }
     let corrections = (!arguments.corrections.is_empty()).then_some("--corrections");
     if let Some(option) = corrections.or(arguments.how.of_pictures()) {
         let sentence = format!("{option} is for pictures, and {data} is a data set; leave it out");

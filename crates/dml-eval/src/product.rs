@@ -50,55 +50,69 @@ impl WithSimd for Product<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         // As many sums at once as the registers hold: there are twice as many wide ones.
-        if S::F32_LANES >= 16 { self.tiles::<S, 8, 1>(simd) } else { self.tiles::<S, 4, 2>(simd) }
+        if S::F32_LANES >= 16 { self.tiles::<S, 8, 2>(simd) } else { self.tiles::<S, 4, 2>(simd) }
     }
 }
 
 impl Product<'_> {
-    /// Works in tiles of R rows and V vectors, and row by row where fewer than R are left.
+    /// Works in tiles of R rows and V vectors, and of one vector where fewer than V are left.
     #[inline(always)]
     fn tiles<S: Simd, const R: usize, const V: usize>(&mut self, simd: S) {
-        let [m, _, n] = self.shape;
-        let whole = m - m % R;
-        for j in (0..n).step_by(V * S::F32_LANES) {
-            for i in (0..whole).step_by(R) {
-                self.tile::<S, R, V>(simd, i, j);
+        let [m, inner, n] = self.shape;
+        let width = V * S::F32_LANES;
+        let mut rows = vec![[0.0; R]; inner];
+        for i in (0..m).step_by(R) {
+            let height = R.min(m - i);
+            self.gather(i, height, &mut rows);
+            for j in (0..n - n % width).step_by(width) {
+                self.tile::<S, R, V>(simd, &rows, [i, j], height);
             }
-            for i in whole..m {
-                self.tile::<S, 1, V>(simd, i, j);
+            for j in (n - n % width..n).step_by(S::F32_LANES) {
+                self.tile::<S, R, 1>(simd, &rows, [i, j], height);
+            }
+        }
+    }
+
+    /// Lays R rows of the left factor side by side, with anything after the last.
+    #[inline(always)]
+    fn gather<const R: usize>(&self, i: usize, height: usize, rows: &mut [[f32; R]]) {
+        let [m, inner, _] = self.shape;
+        match self.left {
+            Left::Rows(a) if inner > 0 => {
+                for (r, row) in a.chunks_exact(inner).skip(i).take(height).enumerate() {
+                    rows.iter_mut().zip(row).for_each(|(to, &from)| to[r] = from);
+                }
+            }
+            Left::Rows(_) => {}
+            Left::Columns(a) => {
+                for (to, column) in rows.iter_mut().zip(a.chunks_exact(m)) {
+                    to[..height].copy_from_slice(&column[i..][..height]);
+                }
             }
         }
     }
 
     #[inline(always)]
-    fn tile<S: Simd, const R: usize, const V: usize>(&mut self, simd: S, i: usize, j: usize) {
-        let [m, inner, n] = self.shape;
+    fn tile<S: Simd, const R: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        rows: &[[f32; R]],
+        [i, j]: [usize; 2],
+        height: usize,
+    ) {
+        let n = self.shape[2];
         let width = (n - j).min(V * S::F32_LANES);
         let mut sums = [[simd.splat_f32s(0.0); V]; R];
-        match self.left {
-            Left::Rows(a) => {
-                let mut rows = [&a[..0]; R];
-                for r in 0..R {
-                    rows[r] = &a[(i + r) * inner..][..inner];
-                }
-                for k in 0..inner {
-                    let right = load::<S, V>(simd, &self.right[k * n + j..][..width]);
-                    for r in 0..R {
-                        accumulate(simd, &mut sums[r], rows[r][k], right);
-                    }
-                }
-            }
-            Left::Columns(a) => {
-                for k in 0..inner {
-                    let right = load::<S, V>(simd, &self.right[k * n + j..][..width]);
-                    let column = &a[k * m + i..][..R];
-                    for r in 0..R {
-                        accumulate(simd, &mut sums[r], column[r], right);
-                    }
+        for (factors, right) in rows.iter().zip(self.right.chunks_exact(n)) {
+            let right = load::<S, V>(simd, &right[j..][..width]);
+            for r in 0..R {
+                let factor = simd.splat_f32s(factors[r]);
+                for v in 0..V {
+                    sums[r][v] = simd.mul_add_f32s(factor, right[v], sums[r][v]);
                 }
             }
         }
-        for r in 0..R {
+        for r in 0..height {
             let out = &mut self.out[(i + r) * n + j..][..width];
             let before = load::<S, V>(simd, out);
             for v in 0..V {
@@ -128,14 +142,6 @@ fn load<S: Simd, const V: usize>(simd: S, from: &[f32]) -> [S::f32s; V] {
 #[inline(always)]
 fn part<S: Simd>(v: usize, width: usize) -> Range<usize> {
     (v * S::F32_LANES).min(width)..((v + 1) * S::F32_LANES).min(width)
-}
-
-#[inline(always)]
-fn accumulate<S: Simd, const V: usize>(simd: S, sums: &mut [S::f32s; V], factor: f32, right: [S::f32s; V]) {
-    let factor = simd.splat_f32s(factor);
-    for v in 0..V {
-        sums[v] = simd.mul_add_f32s(factor, right[v], sums[v]);
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Retrieval: every embedding asks for its nearest others, and they should be of its class.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use crate::error::{EvalError, check_labelled, check_positive};
@@ -56,7 +56,9 @@ pub fn retrieval<L: Label>(
         let asked = embeddings.select(Axis(0), &rows);
         let mut halves = Array2::zeros((queries.len(), labels.len()));
         let left = products.queries(asked.view());
-        products.halves(left.view(), 0, halves.view_mut());
+        for (columns, block) in products.halves(&left) {
+            halves.slice_mut(s![.., columns]).assign(&block);
+        }
         let of_query = |(i, &Query { row, depth }): (usize, &Query)| {
             let halves = halves.row(i);
             let halves = halves.as_slice().expect("standard layout");

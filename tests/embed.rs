@@ -104,7 +104,7 @@ fn what_is_not_there_is_named() {
     let trial = store.add("training.epochs = 1");
     let weights = trial.join("weights.safetensors");
     let complaint = of(&trial, "test");
-    assert!(complaint.contains(&format!("{}: is not there; train first", weights.display())));
+    assert!(complaint.contains(&format!("{}: is not there; train first: ", weights.display())));
     fs::write(&weights, "not a tensor").unwrap();
     let complaint = of(&trial, "test");
     let expected = format!("error: {}: is not a whole safetensors file: ", weights.display());

@@ -194,6 +194,13 @@ fn other_pictures_or_settings_do_not_go_into_a_model_that_is_there() {
     fit(&pictures, &model, &["--folds=0", "--set=seed=1"])
         .says(1, &["was begun with seed = 0, not 1; use another --out, or delete it"]);
 
+    // Weights that are gone are trained again, to the same bytes.
+    fs::remove_file(model.join("weights.safetensors")).unwrap();
+    call(&["label", text(&model), "--out", text(&folder.path().join("labels.csv"))])
+        .says(1, &["weights.safetensors: is not there; train first: the same dml fit again"]);
+    fit(&pictures, &model, &["--folds=0"]).says(0, &[]);
+    assert!(fs::read(model.join("weights.safetensors")).unwrap() == before);
+
     // Corrections are other labels, and make another model.
     let corrections = folder.path().join("corrections.csv");
     let file = pictures.join("unlabelled/06.png");

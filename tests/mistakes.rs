@@ -193,22 +193,33 @@ fn what_is_read_is_not_written_over() {
     list(&path("mine.csv"), "pictures/unlabelled/07.png,top\n");
     let npz = path("own.npz");
     call(&["data", "import", text(&pictures), "--size=12", "--out", text(&npz)]).says(0, &[]);
-    for (command, images, out) in [
-        ("label", Some("mine.csv"), "mine.csv"),
-        ("label", None, "model/data.csv"),
-        ("label", None, "pictures/unlabelled/08.png"),
-        ("label", Some("pictures"), "pictures/top/00.png"),
-        ("label", Some("mine.csv"), "pictures/unlabelled/07.png"),
-        ("embed", Some("own.npz"), "own.npz"),
-        ("embed", None, "model/data.npz"),
+    let read = "would be overwritten, which is read or part of the model; use another";
+    let foreign = "is there, and none that `dml label` has written; use another --out";
+    for (command, images, out, why) in [
+        ("label", Some("mine.csv"), "mine.csv", read),
+        ("label", None, "mine.csv", foreign),
+        ("label", None, "model/data.csv", read),
+        ("label", None, "model/log.txt", foreign),
+        ("label", None, "pictures/top/00.png", foreign),
+        ("label", Some("pictures"), "pictures/top/00.png", foreign),
+        ("embed", Some("own.npz"), "own.npz", read),
+        ("embed", None, "model/data.npz", "would be overwritten, which is part of a model; use another"),
     ] {
         let (out, images) = (path(out), images.map(path));
         let before = fs::read(&out).unwrap();
         let images = images.as_ref().map(|images| text(images));
         let ends = ["--out", text(&out)];
         let given = [&[command, text(&model)][..], images.as_slice(), &ends].concat();
-        call(&given).says(1, &["would be overwritten, which is read or part of the model; use another"]);
+        call(&given).says(1, &[why]);
         assert!(fs::read(&out).unwrap() == before, "{command} {}", out.display());
+    }
+    let [own, data] = [text(&npz), text(&model.join("data.npz"))].map(str::to_owned);
+    call(&["data", "import", text(&pictures), "--out", &data]).says(1, &["which is part of a model"]);
+    call(&["data", "show", &own, "--png", &own]).says(1, &["own.npz is there, and no PNG"]);
+    for _ in 0..2 {
+        // Its own it writes again.
+        call(&["label", text(&model), "--out", text(&path("labels.csv"))]).says(0, &[]);
+        call(&["data", "show", &own, "--png", text(&path("own.png"))]).says(0, &[]);
     }
     // A directory with somebody else's files of these names.
     for name in ["data.csv", "index.html"] {

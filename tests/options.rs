@@ -8,8 +8,7 @@ mod parts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use dml_models::tch::Device;
-use dml_models::{Precision, System};
+use dml_models::{Precision, System, tch::Device};
 use dml_store::{Outcome, TrialResult};
 use toml::Table;
 

@@ -1,9 +1,11 @@
 //! `dml data`: which data sets there are, and what is in them.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use dml_data::{Dataset, Manifest, Source, Split, class_counts, sample_sheet};
 
@@ -72,6 +74,7 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
             }
         }
         DataCommand::Show { name, png, per_class, offline } => {
+            png.as_deref().map_or(Ok(()), refuse_other)?;
             let dataset = dml_data::load(name, &Source::from_env(*offline)?, true)?;
             show(&dataset)?;
             if let Some(path) = png {
@@ -83,6 +86,17 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses to write a picture in the place of what is none, as the data set is not.
+fn refuse_other(png: &Path) -> Result<()> {
+    let start = || -> std::io::Result<[u8; 8]> {
+        let mut start = [0; 8];
+        File::open(png)?.read_exact(&mut start).map(|()| start)
+    };
+    let is_other = png.is_file() && start().is_ok_and(|start| start != *b"\x89PNG\r\n\x1a\n");
+    ensure!(!is_other, "{} is there, and no PNG; use another --png", png.display());
+    Ok(())
 }
 
 fn list() -> Result<()> {
@@ -122,15 +136,12 @@ fn import(arguments: &ImportArguments) -> Result<()> {
 }
 
 fn show(dataset: &Dataset) -> Result<()> {
-    let (shape, release) = (dataset.shape, dataset.release.as_ref());
-    let release = release.map_or_else(String::new, |release| format!(", release {release}"));
+    let release = dataset.release.as_ref().map_or_else(String::new, |release| format!(", release {release}"));
     print(format_args!(
-        "{}{release}: {} classes, images of {} x {} x {}",
+        "{}{release}: {} classes, images of {}",
         dataset.name,
         dataset.n_classes(),
-        shape.channels,
-        shape.height,
-        shape.width
+        dataset.shape
     ))?;
     let splits: Vec<(&str, &Split)> = [("train", Some(&dataset.train)), ("test", dataset.test.as_ref())]
         .into_iter()

@@ -1,5 +1,13 @@
 //! `dml`: trains and scores trials, and scores anybody's embeddings.
 
+/// Takes the place of the standard one, which panics where nobody hears it.
+macro_rules! eprintln {
+    ($($told:tt)*) => {{
+        use std::io::Write as _;
+        drop(writeln!(std::io::stderr(), $($told)*));
+    }};
+}
+
 mod data;
 mod pictures;
 mod score;
@@ -13,9 +21,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use dml_data::files::write_aside;
+use dml_store::names;
 
 /// Semi-supervised deep metric learning: train and score trials, look at data sets, score anybody's
 /// embeddings.
@@ -79,13 +88,18 @@ impl Display for WrongCall {
 
 impl Error for WrongCall {}
 
-/// Refuses to write an npz under a name that is read as something else.
-pub(crate) fn check_npz_out(out: &Path) -> Result<(), WrongCall> {
-    if is_npz(out) {
-        return Ok(());
+/// Refuses to write an npz under a name that is read as something else, and over the data of a
+/// model.
+pub(crate) fn check_npz_out(out: &Path) -> Result<()> {
+    let name = out.display();
+    if !is_npz(out) {
+        let sentence = format!("--out {name} is no npz file; a name that ends in .npz would be right");
+        return Err(WrongCall(sentence).into());
     }
-    let out = out.display();
-    Err(WrongCall(format!("--out {out} is no npz file; a name that ends in .npz would be right")))
+    let is_of_model =
+        out.is_file() && out.ends_with(pictures::DATA) && out.with_file_name(names::TRIAL).is_file();
+    ensure!(!is_of_model, "{name} would be overwritten, which is part of a model; use another --out");
+    Ok(())
 }
 
 /// Whether a file is an npz, by its name.

@@ -11,6 +11,9 @@ use dml_data::{PictureOptions, Pictures, idx};
 
 use crate::{WrongCall, write_file};
 
+/// The pictures of a model, as a data set, in its directory.
+pub(crate) const DATA: &str = "data.npz";
+
 /// What a CSV beside an npz says of each of its rows.
 pub(crate) const COLUMNS: &str = "row,file,label,class";
 

@@ -1,5 +1,7 @@
 //! Images with labels, as arrays.
 
+use std::fmt;
+
 use ndarray::{Array2, Axis};
 use rand::seq::SliceRandom;
 
@@ -20,6 +22,13 @@ impl ImageShape {
     /// Values of one image: `channels * height * width`.
     pub fn pixels(&self) -> usize {
         self.channels * self.height * self.width
+    }
+}
+
+/// `1 x 28 x 28`: channels, rows and columns.
+impl fmt::Display for ImageShape {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{} x {} x {}", self.channels, self.height, self.width)
     }
 }
 

@@ -21,12 +21,17 @@ impl Aside {
     /// symbolic link, that will be what it points to.
     ///
     /// # Errors
-    /// When the folder cannot be written, and where `path` is a folder, a device or a pipe.
+    /// When the folder cannot be written, and where `path` is a folder, a device, a pipe or a file
+    /// that is protected from writing.
     pub fn create(path: &Path) -> io::Result<Aside> {
         let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
         let path = &if is_link { behind(path)? } else { path.to_owned() };
-        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let found = fs::metadata(path);
+        if found.as_ref().is_ok_and(|found| !found.is_file()) {
             return Err(io::Error::other("is no file that could be written; the name of one would be right"));
+        }
+        if found.is_ok_and(|found| found.permissions().readonly()) {
+            return Err(io::Error::other("is protected from writing; another name would be right"));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
@@ -164,6 +169,19 @@ mod tests {
         drop(aside);
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_protected_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "old").unwrap();
+        let mut permissions = fs::metadata(&path).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(&path, permissions).unwrap();
+        let refused = write_aside(&path, b"new").unwrap_err().to_string();
+        assert_eq!(refused, "is protected from writing; another name would be right");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
     }
 
     #[cfg(unix)]

@@ -17,21 +17,29 @@ pub(crate) fn read(
     find: impl Fn(&str) -> Option<PathBuf>,
 ) -> Result<(Found, Vec<String>), DataError> {
     let wrong = |why: String| DataError::format(csv)(why);
-    let unread = |error: csv::Error| wrong(error.to_string());
+    let unread = |error: csv::Error| wrong(unread(&error));
     let mut list = csv::Reader::from_path(csv).map_err(unread)?;
     let header = list.headers().map_err(unread)?.clone();
-    let column = |name: &str| header.iter().position(|column| column.trim() == name);
-    let (Some(file), Some(label)) = (column("file"), column("label")) else {
+    let columns = |name: &str| -> Vec<usize> {
+        (0..header.len()).filter(|&place| header[place].trim() == name).collect()
+    };
+    let ([file], [label]) = (&columns("file")[..], &columns("label")[..]) else {
         let there: Vec<&str> = header.iter().collect();
-        return Err(wrong(format!("has the columns {there:?}: it should have file and label")));
+        let why = "it should have file and label, once each, with a comma between columns";
+        return Err(wrong(format!("has the columns {there:?}: {why}")));
     };
     let (mut given, mut found, mut gone) = (HashMap::new(), Found::new(), Vec::new());
     for record in list.records() {
         let record = record.map_err(unread)?;
-        let (name, label) = (&record[file], &record[label]);
+        let (name, label) = (&record[*file], &record[*label]);
         let is_class = classes.binary_search_by(|class| class.as_str().cmp(label)).is_ok();
         let label = if is_class { label } else { label.trim() };
-        if label == "-1" {
+        if label.contains('\n') && !is_class {
+            let line = record.position().map_or(0, csv::Position::line);
+            let why = "has a label of several lines; a quotation mark that is not closed would be why";
+            return Err(wrong(format!("{why}, from line {line} on")));
+        }
+        if label == "-1" && !is_class {
             let why = format!("gives {name} the label -1; leave the label empty where there is none");
             return Err(wrong(why));
         }
@@ -49,6 +57,21 @@ pub(crate) fn read(
         }
     }
     Ok((found, gone))
+}
+
+/// Why a CSV cannot be read.
+fn unread(error: &csv::Error) -> String {
+    let line = |position: &Option<csv::Position>| position.as_ref().map_or(0, csv::Position::line);
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => format!(
+            "line {} has {len} cells where the first has {expected_len}; what has a comma in it needs quotation marks",
+            line(pos)
+        ),
+        csv::ErrorKind::Utf8 { pos, .. } => {
+            format!("line {} is not in UTF-8; save the file as UTF-8", line(pos))
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// A path however it is written, and from wherever.

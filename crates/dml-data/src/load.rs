@@ -86,7 +86,9 @@ fn read_idx(files: &[PathBuf]) -> Result<Dataset, DataError> {
     if shape != test_shape {
         return Err(DataError::Format {
             path: test_images.clone(),
-            reason: format!("has images of {test_shape:?}, the training images are {shape:?}"),
+            reason: format!(
+                "has images of {test_shape} values, where those for training have {shape}; they should be alike"
+            ),
         });
     }
     Ok(Dataset::numbered(shape, train, None, Some(test)))

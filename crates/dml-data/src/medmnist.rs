@@ -20,7 +20,7 @@ pub(crate) fn read(path: &Path) -> Result<Dataset, DataError> {
         let split = has.then(|| read_split(&mut npz, path, name)).transpose()?;
         if let Some((_, other)) = split.as_ref().filter(|(_, other)| *other != shape) {
             return Err(DataError::format(path)(format!(
-                "{name}_images are {other:?} but train_images are {shape:?}: they should be alike"
+                "{name}_images are of {other} values but train_images of {shape}: they should be alike"
             )));
         }
         others.push(split.map(|(split, _)| split));

@@ -179,7 +179,12 @@ pub(crate) fn parse_bytes(reader: impl Read) -> Result<ArrayD<u8>, String> {
     let file = header(reader)?;
     match kind(&file)? {
         (TypeChar::Uint, 1) => {}
-        _ => return Err(format!("has the type {}: unsigned bytes (u1) are expected", file.dtype().descr())),
+        _ => {
+            return Err(format!(
+                "has the type {}: unsigned bytes (u1) are expected, as NumPy's astype(\"u1\") gives them",
+                file.dtype().descr()
+            ));
+        }
     }
     let (shape, order, length) = layout(&file)?;
     let mut bytes = Vec::with_capacity(length.min(RESERVED_AT_MOST));

@@ -1,6 +1,7 @@
 //! Folders and lists of pictures, as arrays.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,8 @@ use crate::{DataError, ImageShape, load};
 
 /// A folder with this file is a model that `dml fit` has made, whose own pictures are of no class.
 const OF_MODEL: &str = "trial.toml";
+
+const NOT_UTF_8: &str = "has a name that is not in UTF-8, as no list could hold; rename it";
 
 /// How pictures are read.
 #[derive(Debug, Clone)]
@@ -52,8 +55,8 @@ pub struct Pictures {
     /// The file of each picture. `[n]`
     pub files: Vec<PathBuf>,
     /// What was left out, each file or folder with the reason: what cannot be read; folders in
-    /// those of classes; folders without a picture; models; and, of each folder, which files end as
-    /// no picture's.
+    /// those of classes; folders without a picture; models; names that are not UTF-8; and, of each
+    /// folder, which files end as no picture's.
     pub left_out: Vec<(PathBuf, String)>,
 }
 
@@ -65,7 +68,8 @@ impl Pictures {
     /// from the list's folder on and then from the current one, an empty label is none. A `path`
     /// that is one picture is read as one without a label.
     ///
-    /// PNG, JPEG, GIF, BMP, TIFF, WebP and PNM are read; a camera's orientation is heeded, and what
+    /// PNG, JPEG, GIF, BMP, TIFF, WebP and PNM are read, of several pictures in a file the first; a
+    /// camera's orientation is heeded, and what
     /// is transparent lies on white. A JPEG without its end is none that can be read. Rows are in
     /// the order of the classes' names and within these of the files', or in that of the list.
     ///
@@ -221,6 +225,10 @@ fn of_folder(folder: &Path, options: &PictureOptions) -> Result<Listing, DataErr
         }
         listing.left_out.extend(inner);
     }
+    let is_nameless = |(_, why): &&(PathBuf, String)| why == NOT_UTF_8;
+    if let (true, Some((path, reason))) = (options.strict, listing.left_out.iter().find(is_nameless)) {
+        return Err(DataError::format(path)(reason.clone()));
+    }
     // What lies in no class comes last, as it is most.
     listing.found.sort_by_key(|(_, class)| class.is_none());
     Ok(listing)
@@ -230,8 +238,10 @@ impl Listing {
     /// Takes the pictures of a folder, which are of one class; gives the folders in it, without
     /// models.
     fn take(&mut self, folder: &Path, class: Option<&str>) -> Result<Vec<PathBuf>, DataError> {
-        let (folders, files): (Vec<_>, Vec<_>) =
-            entries(folder)?.into_iter().partition(|entry| entry.is_dir());
+        let (entries, others): (Vec<_>, Vec<_>) =
+            entries(folder)?.into_iter().partition(|entry| entry.file_name().is_some_and(is_text));
+        self.left_out.extend(others.into_iter().map(|other| (other, NOT_UTF_8.to_owned())));
+        let (folders, files): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.is_dir());
         let (models, folders): (Vec<_>, Vec<_>) =
             folders.into_iter().partition(|folder| folder.join(OF_MODEL).is_file());
         let why = "holds a trial.toml, and so is a model and no folder of pictures";
@@ -247,6 +257,10 @@ impl Listing {
         self.found.extend(pictures.into_iter().map(|file| (file, class.map(String::from))));
         Ok(folders)
     }
+}
+
+fn is_text(name: &OsStr) -> bool {
+    name.to_str().is_some()
 }
 
 /// What a folder holds, sorted, without hidden files.

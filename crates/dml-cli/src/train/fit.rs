@@ -6,21 +6,22 @@ mod estimate;
 mod page;
 mod recipe;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
 use dml_data::{Dataset, Sampling, Source};
-use dml_store::{Outcome, RunStore, canonical, flatten, names, trial_id};
+use dml_store::{Outcome, RunStore, TrialResult, canonical, flatten, names, trial_id};
 use toml::{Table, Value};
 
-use crate::pictures::PictureArguments;
+use crate::pictures::{DATA, PictureArguments};
 use crate::train::bar::Bar;
 use crate::train::data_config::{DataConfig, Fold};
 use crate::train::device;
-use crate::train::model::{DATA, Model};
+use crate::train::model::Model;
 use crate::train::run::{Signals, Went, run_all, watch_signals};
 use crate::train::session::{Session, Threads, Voice};
 use crate::train::trial::{EvaluatedSplit, EvaluationConfig, Trial};
@@ -106,8 +107,12 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
     let bar = Bar::new(epochs * (1 + folds as u64));
     session.voice.bar = Some(bar.clone());
     bar.begin("training", 0);
-    let went = run_all(&mut session, &[trial_id(&table)], 1)?;
-    let is_there = session.store.result(&trial_id(&table))?;
+    let id = trial_id(&table);
+    if !trial.train.model.system.is_baseline() {
+        forget_without_weights(out, session.store.result(&id)?)?;
+    }
+    let went = run_all(&mut session, std::slice::from_ref(&id), 1)?;
+    let is_there = session.store.result(&id)?;
     if let Some(code) = signals.exit_code() {
         bar.end();
         eprintln!("interrupted; the same command goes on from here");
@@ -135,6 +140,16 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
         out.join("index.html").display()
     ))?;
     Ok(code)
+}
+
+/// Removes the result of a training whose weights are gone: without one it is trained again.
+fn forget_without_weights(out: &Path, result: Option<TrialResult>) -> Result<()> {
+    let is_scored = |result: TrialResult| matches!(result.outcome, Outcome::Scored { .. });
+    let path = out.join(names::RESULT);
+    if result.is_some_and(is_scored) && !out.join(names::WEIGHTS).exists() {
+        fs::remove_file(&path).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
 }
 
 fn beside_model(model: &Path, name: &str) -> String {

@@ -9,7 +9,8 @@ use dml_data::{Dataset, ImageShape, Manifest, PictureOptions, Source, idx};
 use dml_store::names;
 use ndarray::{Array2, ArrayView1, Axis};
 
-use crate::train::model::{DATA, Model};
+use crate::pictures::DATA;
+use crate::train::model::Model;
 use crate::train::rows::Rows;
 use crate::{WrongCall, is_npz, pictures};
 
@@ -202,11 +203,9 @@ pub(crate) fn refuse_read_or_part(
 }
 
 fn check_shape(images: &str, other: ImageShape, own: ImageShape) -> Result<()> {
-    let values = |shape: ImageShape| format!("{} x {} x {}", shape.channels, shape.height, shape.width);
-    let (own_values, others) = (values(own), values(other));
     ensure!(
         other == own,
-        "{images} has images of {others} values, and the model was trained on {own_values}; images of that shape would be right"
+        "{images} has images of {other} values, and the model was trained on {own}; images of that shape would be right"
     );
     Ok(())
 }

@@ -1,18 +1,22 @@
 //! `dml label`: classes of unsorted images, and how sure they are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use dml_eval::{NearestOfClasses, Readout};
 use ndarray::{Array2, Axis};
 
+use crate::pictures::header;
 use crate::train::calibration::{Estimate, temperature};
 use crate::train::images::{Images, Split, refuse_read_or_part};
 use crate::train::model::{Model, ModelArguments};
 use crate::train::trial::known;
 use crate::{WrongCall, write_file};
+
+/// What is said of each image.
+const COLUMNS: &str = "file,label,confidence,nearest";
 
 #[derive(Debug, Args)]
 pub(crate) struct LabelArguments {
@@ -50,14 +54,14 @@ pub(crate) fn label(arguments: &LabelArguments) -> Result<ExitCode> {
     }
     let (model, source) = arguments.model.open()?;
     refuse_read_or_part(&arguments.out, &arguments.model.directory, &model, arguments.images.as_ref())?;
+    refuse_foreign(&arguments.out)?;
     let images = match &arguments.images {
         Some(images) => Images::read(images, arguments.split, &model, &source)?,
         None => unlabelled(&model)?,
     };
-    images.refuse_own_file(&arguments.out)?;
     let guessed = guess(&model, arguments, &images)?;
     let mut rows = csv::Writer::from_writer(Vec::new());
-    rows.write_record(["file", "label", "confidence", "nearest"])?;
+    rows.write_record(COLUMNS.split(','))?;
     let sure = |row: &&usize| guessed[**row].confidence >= arguments.at_least;
     let mut order: Vec<usize> = (0..guessed.len()).collect();
     order.retain(|row| sure(&row));
@@ -69,6 +73,18 @@ pub(crate) fn label(arguments: &LabelArguments) -> Result<ExitCode> {
     let out = &arguments.out;
     write_file(out, &rows.into_inner()?)?;
     summary(&model, (&guessed, &images), &order, out)
+}
+
+/// Refuses to write over what is not of `dml label`, as a picture is not, or somebody's list.
+fn refuse_foreign(out: &Path) -> Result<()> {
+    let is_ours = || header(out).is_some_and(|first| first == COLUMNS);
+    let is_foreign = out.metadata().is_ok_and(|found| found.is_file() && found.len() > 0) && !is_ours();
+    ensure!(
+        !is_foreign,
+        "{} is there, and none that `dml label` has written; use another --out",
+        out.display()
+    );
+    Ok(())
 }
 
 /// A class that was guessed.
@@ -145,7 +161,7 @@ fn summary(
     model: &Model,
     (guessed, images): (&[Guessed], &Images),
     written: &[usize],
-    out: &std::path::Path,
+    out: &Path,
 ) -> Result<ExitCode> {
     let (n, all) = (written.len(), guessed.len());
     let left_out = if n == all { String::new() } else { format!("; {} were too doubtful", all - n) };

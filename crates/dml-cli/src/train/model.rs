@@ -13,12 +13,10 @@ use ndarray::{Array2, ArrayView2, Axis};
 use tch::Device;
 use toml::Value;
 
+use crate::pictures::DATA;
 use crate::train::rows::Rows;
 use crate::train::trial::Trial;
 use crate::train::{device, training_data};
-
-/// The pictures of a model, as a data set, in its directory.
-pub(crate) const DATA: &str = "data.npz";
 
 /// Which model a command opens, and how.
 #[derive(Debug, Args)]
@@ -183,11 +181,9 @@ fn check_content(directory: &Path, trial: &Trial, data: &Dataset) -> Result<()> 
 fn weights(directory: &Path) -> Result<PathBuf> {
     let path = directory.join(names::WEIGHTS);
     let why = || {
-        let directory = directory.display();
-        format!(
-            "{}: is not there; train first: dml run {directory}, or dml fit with --out {directory}",
-            path.display()
-        )
+        let is_of_fit = directory.join("index.html").exists();
+        let train = if is_of_fit { "the same dml fit again, with --out" } else { "dml run" };
+        format!("{}: is not there; train first: {train} {}", path.display(), directory.display())
     };
     path.exists().then_some(path.clone()).with_context(why)
 }

@@ -11,8 +11,8 @@ use dml_store::names;
 
 use super::recipe::Recipe;
 use super::{FitArguments, check_recipe};
+use crate::pictures::DATA;
 use crate::train::images::{is_csv, is_pictures, refuse_missing};
-use crate::train::model::DATA;
 use crate::train::rows::{self, Rows};
 use crate::{WrongCall, is_npz, pictures};
 
@@ -32,7 +32,8 @@ pub(super) fn bring(arguments: &FitArguments, recipe: &Recipe) -> Result<String>
     }
     refuse_missing(data)?;
     if arguments.how.images.is_some() {
-        let sentence = format!("--images is for an idx file, and {data} is a data set; name it without --images");
+        let sentence =
+            format!("--images is for an idx file, and {data} is a data set; name it without --images");
         return Err(WrongCall(sentence).into());
     }
     let corrections = (!arguments.corrections.is_empty()).then_some("--corrections");

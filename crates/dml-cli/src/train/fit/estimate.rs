@@ -14,10 +14,11 @@ use ndarray::{Array2, Axis, concatenate};
 use toml::{Table, Value};
 
 use super::{insert_sections, page};
+use crate::pictures::DATA;
 use crate::train::bar::Bar;
 use crate::train::calibration::{Estimate, estimate_file};
 use crate::train::data_config::Fold;
-use crate::train::model::{DATA, Model};
+use crate::train::model::Model;
 use crate::train::run::{Signals, Went, run_all};
 use crate::train::session::Session;
 use crate::train::trial::{EvaluatedSplit, EvaluationConfig};

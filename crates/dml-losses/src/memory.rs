@@ -8,7 +8,9 @@ use tch::{Device, Kind, Tensor};
 /// Wang, Zhang, Huang and Scott 2020, "Cross-batch memory for embedding learning" (XBM), section
 /// 3.2: a queue of detached embeddings, of which the oldest leave first. Give a batch to
 /// [`crate::LossConfig::forward_against`] first and [`enqueue`](Self::enqueue) it afterwards: the
-/// batch itself is always compared with, and with its gradient.
+/// batch itself is always compared with, and with its gradient. A row does not say which image it
+/// is of: the earlier embedding of an image in the batch is a candidate as any other, and, of the
+/// same label, a positive.
 ///
 /// All there is to save lies in the three fields.
 #[derive(Debug)]

@@ -15,12 +15,14 @@ use crate::error::{Checks, in_range};
 pub struct SamplingConfig {
     /// Images in a batch, of each of the labelled and the unlabelled draw.
     pub batch_size: usize,
-    /// How labelled batches are drawn.
+    /// How labelled batches are drawn. The last uniform batch of a pass has what is left: 65 labels
+    /// in batches of 64 are one of 64 and one of 1, in which there is no pair.
     pub labelled: LabelledSampling,
     /// What an epoch of labelled images is.
     pub labelled_epoch: LabelledEpoch,
     /// Embeddings of earlier labelled batches that pairs are also formed with (cross-batch memory,
-    /// Wang et al. 2020); 0 for none.
+    /// Wang et al. 2020); 0 for none. An image's own earlier embedding is one of them, and a
+    /// positive. A round of pseudo-labels empties the memory.
     pub memory: i64,
 }
 

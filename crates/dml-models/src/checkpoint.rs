@@ -134,13 +134,13 @@ fn take_pseudo_labels(member: &mut Member, tensors: &mut BTreeMap<String, Tensor
 }
 
 impl Stack {
-    /// Writes a checkpoint of one member into its directory, in place of an older one; of a stack
-    /// of several in place of the last but one, so that a process that dies between two members
-    /// leaves an epoch that all have.
+    /// Writes a checkpoint of one member into its directory, in place of older ones. Of a stack of
+    /// several that one stays which this stack was put at or wrote before, so that a process that
+    /// dies between two members leaves an epoch that all have.
     ///
     /// # Errors
     /// When it cannot be written; the older one is then still whole.
-    pub fn save_checkpoint(&self, member: usize, folder: &Path) -> io::Result<()> {
+    pub fn save_checkpoint(&mut self, member: usize, folder: &Path) -> io::Result<()> {
         let _guard = no_grad_guard();
         let own = |t: &Tensor| t.get(member as i64);
         let mut tensors = fitted_prior(self, member);
@@ -168,7 +168,10 @@ impl Stack {
             seconds: self.seconds(member),
             threads: u16::try_from(tch::get_num_threads()).ok(),
         };
-        checkpoint.write(folder, self.members.len() > 1)
+        let kept = self.members[member].checkpoint.filter(|_| self.members.len() > 1);
+        checkpoint.write(folder, kept)?;
+        self.members[member].checkpoint = Some(self.epoch);
+        Ok(())
     }
 
     /// The epochs of the checkpoints in a directory, the latest first: none, one, or of a stack of
@@ -219,7 +222,41 @@ impl Stack {
         self.members[member].diverged = checkpoint.diverged;
         self.members[member].curves = checkpoint.curves;
         self.members[member].seconds_before = checkpoint.seconds;
+        self.members[member].checkpoint = Some(checkpoint.epoch);
         self.epoch = checkpoint.epoch;
         Ok(checkpoint.threads)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::TrainConfig;
+    use crate::made;
+
+    #[test]
+    fn two_kills_between_the_checkpoints_of_two_members_leave_an_epoch_that_both_have() {
+        let data = made::data();
+        let configs = [0, 1].map(|seed| TrainConfig { seed, ..made::trial() });
+        let fresh = || made::stack(configs.to_vec());
+        let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let epochs = || folders.each_ref().map(|folder| Stack::checkpoint_epochs(folder.path()).unwrap());
+        let mut first = fresh();
+        first.train_epoch(&data).unwrap();
+        for (member, folder) in folders.iter().enumerate() {
+            first.save_checkpoint(member, folder.path()).unwrap();
+        }
+        first.train_epoch(&data).unwrap();
+        first.save_checkpoint(0, folders[0].path()).unwrap();
+        assert_eq!(epochs(), [vec![2, 1], vec![1]], "killed before the second member's");
+        let mut second = fresh();
+        for (member, folder) in folders.iter().enumerate() {
+            second.load_checkpoint(member, folder.path(), 1).unwrap();
+        }
+        for _ in 0..2 {
+            second.train_epoch(&data).unwrap();
+        }
+        second.save_checkpoint(0, folders[0].path()).unwrap();
+        assert_eq!(epochs(), [vec![3, 1], vec![1]], "killed again");
     }
 }

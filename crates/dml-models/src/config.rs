@@ -108,6 +108,11 @@ impl TrainConfig {
             ),
             self.check_distance(),
             refuse(
+                matches!(self.routine, RoutineConfig::JointShare { .. })
+                    && self.sampling.labelled_epoch == LabelledEpoch::Pass,
+                "sampling.labelled_epoch = \"pass\" and the routine \"joint_share\" would count the share of labelled images twice, by steps and by weight: set labelled_epoch to \"cycle\", or routine.kind to \"joint_gamma\"",
+            ),
+            refuse(
                 staged && system != System::MetricVae,
                 "the routine \"staged\" is for model.system = \"metric_vae\" only",
             ),
@@ -130,6 +135,10 @@ impl TrainConfig {
             "needs a loss of distances: set loss.kind to \"triplet\", \"contrastive\", \"lifted_structure\" or \"nca\", with normalized = false where it has that"
         } else if self.sampling.memory > 0 {
             "has no decoded ways to earlier batches: set sampling.memory = 0"
+        } else if self.reconstruction.weight == 0.0 {
+            "is measured by the decoder, which nothing trains where reconstruction.weight = 0: set it above 0"
+        } else if self.routine.first_stage().is_some() {
+            "is measured by the decoder, which the first stage of the routine \"staged\" does not train: set routine.kind to \"joint_gamma\", and prior.kind to one that is not fitted"
         } else if self.model.length == Length::Unit {
             "goes straight through the latent space, where embeddings of length 1 never lie: set model.length = \"free\""
         } else {
@@ -156,16 +165,79 @@ impl TrainConfig {
     /// Whether two models can be members of one stack: they may differ in seed, labels, learning
     /// rate, alpha, gamma and beta. A model with a cross-batch memory is not stacked: members with
     /// few labels are padded, and padding would take places of their memories. Alone, a model's
-    /// batches go there without padding. Neither is one whose rate changes over an epoch that is a
-    /// pass over the labelled images, as members have passes of other lengths.
+    /// batches go there without padding. Where the rate changes over an epoch, its steps must be
+    /// those of a model alone: a pass over the labelled images is not stacked, as members have
+    /// passes of other lengths, and neither are batches that alternate with alpha = 0, whose epoch
+    /// may end before its last step, with those of another alpha.
     pub fn stacks_with(&self, other: &Self) -> bool {
         let rate_is_own = self.training.schedule != Schedule::Constant
-            && self.sampling.labelled_epoch == LabelledEpoch::Pass;
+            && (self.sampling.labelled_epoch == LabelledEpoch::Pass
+                || self.routine.ends_early() != other.routine.ends_early());
         let shared = |config: &Self| {
             let mut config = Self { seed: 0, routine: config.routine.without_weight(), ..config.clone() };
             (config.training.learning_rate, config.kl.beta) = (0.0, 0.0);
             config
         };
         self.sampling.memory == 0 && !rate_is_own && shared(self) == shared(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dml_priors::Mixture;
+
+    use super::*;
+    use crate::made::{along_a_graph, trial};
+    use crate::routine::Rule;
+
+    #[test]
+    fn a_distance_along_a_decoder_that_is_not_trained_is_refused() {
+        let fine = TrainConfig { distance: along_a_graph(), ..trial() };
+        fine.check().unwrap();
+        let refused = |config: &TrainConfig| config.check().unwrap_err().to_string();
+        let mut untrained = fine.clone();
+        untrained.reconstruction.weight = 0.0;
+        assert_eq!(
+            refused(&untrained),
+            "distance = { kind = \"pull_back\" } is measured by the decoder, which nothing trains where reconstruction.weight = 0: set it above 0"
+        );
+        let prior = PriorConfig::Mixture(Mixture { components: 2 });
+        let routine = RoutineConfig::Staged { dml_epochs: 1, gamma: 1.0 };
+        let mut staged = TrainConfig { prior, routine, ..fine };
+        staged.model.system = System::MetricVae;
+        assert_eq!(
+            refused(&staged),
+            "distance = { kind = \"pull_back\" } is measured by the decoder, which the first stage of the routine \"staged\" does not train: set routine.kind to \"joint_gamma\", and prior.kind to one that is not fitted"
+        );
+        staged.distance = DistanceConfig::Euclidean {};
+        staged.check().unwrap();
+    }
+
+    #[test]
+    fn the_share_of_labelled_images_is_not_counted_twice() {
+        let mut config = TrainConfig { routine: RoutineConfig::JointShare { gamma: 2.0 }, ..trial() };
+        config.check().unwrap();
+        config.sampling.labelled_epoch = LabelledEpoch::Pass;
+        assert_eq!(
+            config.check().unwrap_err().to_string(),
+            "sampling.labelled_epoch = \"pass\" and the routine \"joint_share\" would count the share of labelled images twice, by steps and by weight: set labelled_epoch to \"cycle\", or routine.kind to \"joint_gamma\""
+        );
+        config.routine = RoutineConfig::JointGamma { gamma: 2.0 };
+        config.check().unwrap();
+    }
+
+    #[test]
+    fn a_rate_that_moves_is_not_shared_by_epochs_that_end_early_and_whole_ones() {
+        let of = |schedule, alpha| {
+            let routine = RoutineConfig::AlternateBatches { rule: Rule::Mixed, alpha };
+            let mut config = TrainConfig { routine, ..trial() };
+            config.training.schedule = schedule;
+            config
+        };
+        let [early, whole, other] = [0.0, 0.5, 0.8].map(|alpha| of(Schedule::OneCycle, alpha));
+        assert!(early.stacks_with(&early) && whole.stacks_with(&other));
+        assert!(!early.stacks_with(&whole) && !whole.stacks_with(&early));
+        let [early, whole] = [0.0, 0.5].map(|alpha| of(Schedule::Constant, alpha));
+        assert!(early.stacks_with(&whole));
     }
 }

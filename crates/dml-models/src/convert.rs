@@ -1,6 +1,7 @@
 //! Between arrays on the host and tensors.
 
 use ndarray::{Array2, ArrayView2};
+use tch::kind::Element;
 use tch::{Device, Kind, Tensor};
 
 /// Pixels u8 to f32 in [0, 1].
@@ -8,16 +9,8 @@ pub(crate) fn unit_range(pixels: &Tensor) -> Tensor {
     pixels.to_kind(Kind::Float) / 255.0
 }
 
-/// Images `[n, pixels]`, u8.
-pub(crate) fn to_tensor(images: ArrayView2<u8>) -> Tensor {
-    let (rows, columns) = images.dim();
-    let images = images.as_standard_layout();
-    let values = images.as_slice().expect("standard layout");
-    Tensor::from_slice(values).reshape([rows as i64, columns as i64])
-}
-
-/// `[n, d]`
-pub(crate) fn from_array(values: ArrayView2<f32>) -> Tensor {
+/// Images `[n, pixels]` of u8, or points `[n, d]` of f32.
+pub(crate) fn to_tensor<T: Element>(values: ArrayView2<T>) -> Tensor {
     let (rows, columns) = values.dim();
     let values = values.as_standard_layout();
     Tensor::from_slice(values.as_slice().expect("standard layout")).reshape([rows as i64, columns as i64])

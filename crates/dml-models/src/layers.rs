@@ -41,10 +41,6 @@ impl Linear {
         }
     }
 
-    pub(crate) fn bias<'a>(&self, parameters: &'a [Tensor]) -> &'a Tensor {
-        &parameters[self.bias]
-    }
-
     pub(crate) fn forward(&self, parameters: &[Tensor], x: &Tensor) -> Tensor {
         let (weight, bias) = (&parameters[self.weight], &parameters[self.bias]);
         let lowered = self.precision.factors(x, weight);

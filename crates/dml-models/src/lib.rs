@@ -95,6 +95,9 @@ mod device;
 mod heap;
 pub mod random;
 
+#[cfg(test)]
+mod made;
+
 pub use {dml_data, dml_geometry, dml_losses, dml_priors, ndarray, tch};
 
 pub use adam::{Adam, TrainingConfig};

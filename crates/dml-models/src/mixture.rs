@@ -5,7 +5,7 @@ use dml_priors::{Fitted, PriorConfig};
 use ndarray::Array2;
 use tch::Tensor;
 
-use crate::convert::from_array;
+use crate::convert::to_tensor;
 use crate::error::ConfigError;
 use crate::stack::Stack;
 
@@ -54,8 +54,8 @@ impl Stack {
                 variances: Array2::ones(shape),
             });
             weights.push(Tensor::from_slice(&mixture.weights));
-            means.push(from_array(mixture.means.view()));
-            variances.push(from_array(mixture.variances.view()));
+            means.push(to_tensor(mixture.means.view()));
+            variances.push(to_tensor(mixture.variances.view()));
         }
         let stacked = |tensors: &[Tensor]| Tensor::stack(tensors, 0).to_device(self.device);
         let fitted =

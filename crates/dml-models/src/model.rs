@@ -164,11 +164,6 @@ impl Model {
         }
     }
 
-    /// Zero in the latent space: `[M, latent_dim]`.
-    pub(crate) fn origin(&self, parameters: &[Tensor]) -> Tensor {
-        self.centre.bias(parameters).detach().zeros_like()
-    }
-
     /// g before its sigmoid: latent points `[M, b, latent_dim]` to logits `[M, b, pixels]`; `None`
     /// without a decoder.
     pub fn decode_logits(&self, parameters: &[Tensor], z: &Tensor) -> Option<Tensor> {

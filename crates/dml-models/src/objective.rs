@@ -116,15 +116,10 @@ impl Objective {
         let reconstruction =
             (weight > 0.0).then(|| self.reconstruction(model, parameters, &z, images)).flatten();
         let instance = (self.instance.weight > 0.0).then(|| self.instance.term(&z));
-        // A weight of 1 costs no operation.
-        let weigh = |term: &Option<Tensor>, weight: f64| {
-            let is_one = (weight - 1.0).abs() < f64::EPSILON;
-            term.as_ref().map(|term| if is_one { term.shallow_clone() } else { term * weight })
-        };
         let weighted = [
-            weigh(&reconstruction, weight),
+            reconstruction.as_ref().map(|reconstruction| reconstruction * weight),
             kl.as_ref().map(|kl| kl * beta),
-            weigh(&instance, self.instance.weight),
+            instance.as_ref().map(|instance| instance * self.instance.weight),
         ];
         let unsupervised = weighted.into_iter().flatten().reduce(|sum, term| sum + term);
         Terms { supervised: None, reconstruction, kl, instance, unsupervised }
@@ -141,8 +136,7 @@ impl Objective {
         let logits = model.logits_of_all(parameters, z);
         let losses = logits.map(|logits| reconstruct(&self.reconstruction, &logits, images));
         let sum = losses.reduce(|sum, loss| sum + loss)?;
-        let n = model.n_decoders();
-        Some(if n == 1 { sum } else { sum / n as f64 })
+        Some(sum / model.n_decoders() as f64)
     }
 
     /// The prior's density under a model with a posterior; `None` where it has yet to be fitted.
@@ -150,6 +144,6 @@ impl Objective {
         let own = &parameters[self.prior_parameters.clone()];
         let encode = |images: &Tensor| model.posterior(parameters, images);
         let fitted = self.mixture.as_ref().map(Density::shallow_clone);
-        fitted.or_else(|| self.prior.settings().density(own, &encode, &model.origin(parameters)))
+        fitted.or_else(|| self.prior.settings().density(own, &encode))
     }
 }

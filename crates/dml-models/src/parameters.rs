@@ -19,8 +19,8 @@ pub(crate) struct Declaration {
 pub(crate) enum Start {
     /// Uniform between two bounds.
     Uniform(f64, f64),
-    /// Normal of mean and standard deviation.
-    Normal(f64, f64),
+    /// Normal of mean 0 and this standard deviation.
+    Normal(f64),
     /// Set later by the stack, from training images.
     Images,
 }
@@ -71,7 +71,8 @@ impl Declaration {
             Start::Uniform(low, high) => {
                 crate::random::uniform(seed, &purpose, 0, &self.shape) * (high - low) + low
             }
-            Start::Normal(mean, std) => crate::random::normal(seed, &purpose, 0, &self.shape) * std + mean,
+            // The sum takes the sign off the zeros of a deviation of 0.
+            Start::Normal(std) => crate::random::normal(seed, &purpose, 0, &self.shape) * std + 0.0,
             Start::Images => Tensor::zeros(self.shape.as_slice(), (tch::Kind::Float, tch::Device::Cpu)),
         }
     }

@@ -155,44 +155,19 @@ fn lay_out(batches: &[Vec<Rows>], steps: usize, members: &[Member], device: Devi
 
 #[cfg(test)]
 mod tests {
-    use dml_data::ImageShape;
-    use ndarray::Array2;
-    use serde_json::{Value, json};
-
     use super::*;
+    use crate::config::TrainConfig;
+    use crate::made::{self, data};
+    use crate::routine::{RoutineConfig, Rule};
 
-    /// A DML autoencoder with four labels, and its 128 images.
-    fn stack(routine: &Value) -> (Stack, TrainingData) {
-        let mlp = json!({"kind": "mlp", "hidden": [8]});
-        let config = serde_json::from_value(json!({
-            "seed": 0,
-            "model": {"system": "dml_autoencoder", "latent_dim": 2, "embedding": "mean", "length": "free",
-                "encoder": mlp, "decoder": mlp, "decoders": 1},
-            "loss": {"kind": "contrastive", "margin": 1.0, "normalized": false},
-            "reconstruction": {"kind": "squared_error", "reduction": "sum", "weight": 1.0},
-            "prior": {"kind": "unit"},
-            "kl": {"beta": 1.0, "warm_up_epochs": 0, "free_bits": 0.0, "samples": 1},
-            "routine": routine,
-            "sampling": {"batch_size": 8, "labelled": {"kind": "uniform"}, "labelled_epoch": "cycle", "memory": 0},
-            "training": {"epochs": 2, "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
-                "precision": "f32", "schedule": "constant"},
-            "views": {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "brightness": 0.0, "contrast": 0.0},
-            "instance": {"weight": 0.0, "loss": {"kind": "sup_con", "temperature": 0.2}},
-            "pseudo_labels": {"kind": "none"},
-            "distance": {"kind": "pull_back", "by": "graph", "segments": 2, "nodes": 20, "neighbours": 3,
-                "uncertainty": 0.0},
-        }));
-        let images = Array2::from_shape_fn((128, 16), |(i, p)| (i * 7 + p * 13) as u8);
-        let labels = [0, 1].repeat(64);
-        let shape = ImageShape { channels: 1, height: 4, width: 4 };
-        let data = TrainingData::new(images.view(), &labels, shape, 2, Device::Cpu);
-        let stack = Stack::new(vec![config.unwrap()], &[&[0, 1, 2, 3]], &data, Device::Cpu).unwrap();
-        (stack, data)
+    /// A DML autoencoder with four labels.
+    fn stack(routine: RoutineConfig) -> Stack {
+        made::stack(vec![TrainConfig { routine, ..made::trial() }])
     }
 
     #[test]
     fn a_joint_loss_by_share_counts_images_with_a_true_or_a_guessed_label() {
-        let (mut stack, data) = stack(&json!({"kind": "joint_share", "gamma": 2.0}));
+        let (mut stack, data) = (stack(RoutineConfig::JointShare { gamma: 2.0 }), data());
         let weight = |stack: &Stack| Plan::new(stack, &data, 1).factors[0].first().map(|f| f.supervised);
         assert_eq!(weight(&stack), Some(2.0 * 4.0 / 128.0));
         // One of the rows has a true label already.
@@ -201,8 +176,26 @@ mod tests {
     }
 
     #[test]
+    fn an_epoch_ends_before_its_last_step_where_its_routine_may_end_early() {
+        let batches = |rule, alpha| RoutineConfig::AlternateBatches { rule, alpha };
+        for routine in [
+            batches(Rule::Mixed, 0.0),
+            batches(Rule::Pure, 0.0),
+            batches(Rule::Mixed, 0.5),
+            batches(Rule::Pure, 1.0),
+            RoutineConfig::AlternateEpochs { rule: Rule::Mixed, alpha: 0.0 },
+            RoutineConfig::JointAlpha { alpha: 0.0 },
+            RoutineConfig::JointGamma { gamma: 0.0 },
+        ] {
+            let steps = if routine.ends_early() { 15 } else { 16 };
+            assert_eq!(Plan::new(&stack(routine.clone()), &data(), 1).factors.len(), steps, "{routine:?}");
+        }
+    }
+
+    #[test]
     fn distances_along_the_decoder_are_renewed_on_the_way_over_all_images() {
-        let (mut stack, data) = stack(&json!({"kind": "joint_alpha", "alpha": 0.5}));
+        let along_a_graph = TrainConfig { distance: made::along_a_graph(), ..made::trial() };
+        let (mut stack, data) = (made::stack(vec![along_a_graph]), data());
         let mut plan = Plan::new(&stack, &data, 1);
         let nodes = |plan: &Plan| plan.geometry.as_ref().unwrap().graph.as_ref().unwrap().nodes.copy();
         let mut renewed = Vec::new();

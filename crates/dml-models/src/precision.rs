@@ -6,8 +6,8 @@ use tch::{Device, Kind, Tensor};
 use crate::error::ConfigError;
 
 /// In what the products and convolutions of a training step are computed. Weights, moments, losses
-/// and sums are f32 in any case, and so is everything outside a step: embeddings, reconstructions,
-/// likelihoods.
+/// and sums are f32 in any case, and so is what a step decodes for distances along the decoder
+/// (`pull_back`), and everything outside a step: embeddings, reconstructions, likelihoods.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

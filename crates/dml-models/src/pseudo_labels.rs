@@ -46,10 +46,11 @@ pub struct Rounds {
     /// Epochs between two rounds, at least 1.
     pub every: u32,
     /// Shares of the images that are labelled in the first round and in the last, in [0, 1],
-    /// growing evenly between them, the most confident first.
+    /// growing evenly between them; within a class the most confident first.
     pub share: [f64; 2],
     /// Whether of each class at most as many are taken as if all classes had equally many images.
-    /// With few labels, classes that have none are otherwise swallowed by others.
+    /// Otherwise scores of different classes are ranked together, and with few labels, classes that
+    /// have none are swallowed by others.
     pub balanced: bool,
 }
 

@@ -95,6 +95,12 @@ impl RoutineConfig {
         }
     }
 
+    /// Whether the last step of an epoch may have no term, so that the epoch ends before it: where
+    /// batches alternate, every other one has none at alpha = 0.
+    pub(crate) fn ends_early(&self) -> bool {
+        matches!(*self, Self::AlternateBatches { alpha, .. } if alpha == 0.0)
+    }
+
     /// The same with its weight at 0: what members of a stack share.
     pub(crate) fn without_weight(&self) -> Self {
         let mut routine = self.clone();

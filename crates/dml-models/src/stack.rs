@@ -34,6 +34,8 @@ pub struct Member {
     pub diverged: Option<(u32, String)>,
     /// What its checkpoint had taken when this stack was put there.
     pub(crate) seconds_before: f64,
+    /// The epoch of the checkpoint that this stack put it at, or wrote of it last.
+    pub(crate) checkpoint: Option<u32>,
 }
 
 impl Member {

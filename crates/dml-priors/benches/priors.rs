@@ -37,7 +37,7 @@ const PRIORS: [Named; 5] = [
 fn density(prior: &dyn Prior) -> Option<Density> {
     let images = prior.parameters(1).into_iter().map(|parameter| Tensor::rand(parameter.shape, FLOATS));
     let encode = |images: &Tensor| posteriors(images.size()[0]);
-    prior.density(&images.collect::<Vec<_>>(), &encode, &Tensor::zeros([DIM], FLOATS))
+    prior.density(&images.collect::<Vec<_>>(), &encode)
 }
 
 fn posteriors(rows: i64) -> Gaussian {

@@ -57,8 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prior = Vamp { components: PSEUDO_INPUTS, init: PseudoInputs::Data };
     let density = |vae: &Vae, pseudo_inputs: &Tensor| {
         let own = [pseudo_inputs.shallow_clone()];
-        let origin = Tensor::zeros([LATENT], (Kind::Float, Device::Cpu));
-        prior.density(&own, &|images| vae.encode(images), &origin).expect("a VampPrior needs no fit")
+        prior.density(&own, &|images| vae.encode(images)).expect("a VampPrior needs no fit")
     };
 
     let store = nn::VarStore::new(Device::Cpu);

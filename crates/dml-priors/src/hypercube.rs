@@ -38,7 +38,7 @@ impl Prior for Hypercube {
         side.into_iter().chain(logvar).collect()
     }
 
-    fn density(&self, _: &[Tensor], _: &dyn Fn(&Tensor) -> Gaussian, _: &Tensor) -> Option<Density> {
+    fn density(&self, _: &[Tensor], _: &dyn Fn(&Tensor) -> Gaussian) -> Option<Density> {
         let Self { side, logvar, estimator } = *self;
         Some(Density::Hypercube { side, logvar, estimator })
     }

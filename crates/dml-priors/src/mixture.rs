@@ -85,7 +85,7 @@ impl Prior for Mixture {
         Some(self.components)
     }
 
-    fn density(&self, _: &[Tensor], _: &dyn Fn(&Tensor) -> Gaussian, _: &Tensor) -> Option<Density> {
+    fn density(&self, _: &[Tensor], _: &dyn Fn(&Tensor) -> Gaussian) -> Option<Density> {
         None
     }
 }

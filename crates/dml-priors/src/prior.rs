@@ -14,15 +14,7 @@ const MOST_COMPONENTS: i64 = 10_000;
 
 /// A prior on the latent space: settings that resolve to a [`Density`] in each step of a training.
 pub trait Prior: Debug {
-    /// Checks every range that can be checked before training.
-    ///
-    /// # Errors
-    /// The first of [`Self::mistakes`].
-    fn check(&self) -> Result<(), PriorError> {
-        self.mistakes().into_iter().next().map_or(Ok(()), Err)
-    }
-
-    /// All values out of range, named.
+    /// All values out of range, named, as far as that can be said before training.
     fn mistakes(&self) -> Vec<PriorError> {
         Vec::new()
     }
@@ -45,17 +37,11 @@ pub trait Prior: Debug {
     }
 
     /// The density; `None` where it has to be fitted first. `encode` maps images `[..., n, pixels]`
-    /// to their posteriors; `origin` is the latent space's, zeros of the posteriors' kind on their
-    /// device.
+    /// to their posteriors.
     ///
     /// # Shapes
-    /// `parameters`: each `[..., shape]`, of [`Prior::parameters`]; `origin`: `[..., d]`.
-    fn density(
-        &self,
-        parameters: &[Tensor],
-        encode: &dyn Fn(&Tensor) -> Gaussian,
-        origin: &Tensor,
-    ) -> Option<Density>;
+    /// `parameters`: each `[..., shape]`, of [`Prior::parameters`].
+    fn density(&self, parameters: &[Tensor], encode: &dyn Fn(&Tensor) -> Gaussian) -> Option<Density>;
 }
 
 /// Images that a prior learns. They are to stay images: a training loop puts them back into [0, 1]

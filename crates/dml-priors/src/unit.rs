@@ -13,7 +13,7 @@ use crate::prior::Prior;
 pub struct Unit {}
 
 impl Prior for Unit {
-    fn density(&self, _: &[Tensor], _: &dyn Fn(&Tensor) -> Gaussian, _: &Tensor) -> Option<Density> {
+    fn density(&self, _: &[Tensor], _: &dyn Fn(&Tensor) -> Gaussian) -> Option<Density> {
         Some(Density::Unit)
     }
 }

@@ -50,12 +50,7 @@ impl Prior for Vamp {
     /// # Panics
     /// Without the pseudo-inputs `[..., K, pixels]`, with another number of them, and when `encode`
     /// gives another number of posteriors.
-    fn density(
-        &self,
-        parameters: &[Tensor],
-        encode: &dyn Fn(&Tensor) -> Gaussian,
-        _: &Tensor,
-    ) -> Option<Density> {
+    fn density(&self, parameters: &[Tensor], encode: &dyn Fn(&Tensor) -> Gaussian) -> Option<Density> {
         let [inputs] = parameters else { panic!("the VampPrior needs pseudo_inputs [..., K, pixels]") };
         let rows = |t: &Tensor| t.size()[t.dim() - 2];
         let (k, given) = (self.components, rows(inputs));

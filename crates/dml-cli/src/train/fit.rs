@@ -72,6 +72,16 @@ pub(crate) struct FitArguments {
 }
 
 impl FitArguments {
+    fn check(&self) -> Result<(), WrongCall> {
+        if self.minutes.is_some_and(|minutes| minutes.is_nan() || minutes <= 0.0) {
+            return Err(WrongCall("--minutes must be above 0".into()));
+        }
+        if self.folds == 1 {
+            return Err(WrongCall("--folds 1 tests on nothing; it must be 0, or 2 at least".into()));
+        }
+        self.how.check()
+    }
+
     /// The name or path of what is trained on.
     fn data(&self) -> String {
         self.how.path(self.data.as_deref()).display().to_string()
@@ -79,13 +89,7 @@ impl FitArguments {
 }
 
 pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
-    if arguments.minutes.is_some_and(|minutes| minutes.is_nan() || minutes <= 0.0) {
-        return Err(WrongCall("--minutes must be above 0".into()).into());
-    }
-    if arguments.folds == 1 {
-        return Err(WrongCall("--folds 1 tests on nothing; it must be 0, or 2 at least".into()).into());
-    }
-    arguments.how.check()?;
+    arguments.check()?;
     let recipe = Recipe::read(arguments.recipe.as_deref(), &arguments.set)?;
     // Of so many images its batches and epochs are the largest; of what there is, once it is read.
     check_recipe(&recipe, &arguments.set, 5000)?;
@@ -108,9 +112,7 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
     session.voice.bar = Some(bar.clone());
     bar.begin("training", 0);
     let id = trial_id(&table);
-    if !trial.train.model.system.is_baseline() {
-        forget_without_weights(out, session.store.result(&id)?)?;
-    }
+    forget_without_weights(out, &trial, session.store.result(&id)?)?;
     let went = run_all(&mut session, std::slice::from_ref(&id), 1)?;
     let is_there = session.store.result(&id)?;
     if let Some(code) = signals.exit_code() {
@@ -143,10 +145,11 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<ExitCode> {
 }
 
 /// Removes the result of a training whose weights are gone: without one it is trained again.
-fn forget_without_weights(out: &Path, result: Option<TrialResult>) -> Result<()> {
-    let is_scored = |result: TrialResult| matches!(result.outcome, Outcome::Scored { .. });
+fn forget_without_weights(out: &Path, trial: &Trial, result: Option<TrialResult>) -> Result<()> {
+    let is_scored = result.is_some_and(|result| matches!(result.outcome, Outcome::Scored { .. }));
+    let has_weights = trial.train.model.system.is_baseline() || out.join(names::WEIGHTS).exists();
     let path = out.join(names::RESULT);
-    if result.is_some_and(is_scored) && !out.join(names::WEIGHTS).exists() {
+    if is_scored && !has_weights {
         fs::remove_file(&path).with_context(|| path.display().to_string())?;
     }
     Ok(())
@@ -193,7 +196,8 @@ fn trial_of(
         let epochs = epochs.filter(|_| arguments.minutes.is_some()).and_then(|n| u32::try_from(n).ok());
         let now = whole(epochs)?;
         if let Some((key, then, now)) = difference(&before, &now) {
-            let by_time = key == "training.epochs" || key.starts_with("pseudo_labels");
+            let of_epochs = ["training.epochs", "routine.dml_epochs", "kl.warm_up_epochs"];
+            let by_time = of_epochs.contains(&key.as_str()) || key.starts_with("pseudo_labels");
             let hint = if by_time { "; where --minutes gave it, give --minutes again" } else { "" };
             bail!(
                 "{} was begun with {key} = {then}, not {now}; use another --out, or delete it{hint}",

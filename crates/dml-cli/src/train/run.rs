@@ -43,8 +43,8 @@ pub(crate) struct RunArguments {
     /// Seconds between two checkpoints of a trial; 0 for one after every epoch
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     checkpoint_seconds: u64,
-    /// Trials trained at once as one stack, where they differ only in seeds, labels, learning rates
-    /// and weights; pays on a GPU
+    /// Trials trained at once as one stack, where they differ only in seeds, labels, learning
+    /// rates, alpha, gamma and beta; pays on a GPU
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
     stack: u16,
     /// For file systems without file locks: a process claims a trial by a directory, to which it

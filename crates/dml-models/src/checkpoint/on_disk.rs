@@ -43,12 +43,14 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Writes the latest one, whose tensors are there; that before it stays only where it is kept.
-    pub(super) fn write(&self, folder: &Path, keeps_before: bool) -> io::Result<()> {
+    /// Writes the latest one, whose tensors are there; of those before it that of the epoch `kept`
+    /// stays.
+    pub(super) fn write(&self, folder: &Path, kept: Option<u32>) -> io::Result<()> {
         let before = folder.join(BEFORE);
+        let kept = kept.filter(|&epoch| epoch != self.epoch);
         // What is damaged is not kept.
-        let all = if keeps_before { Self::read_all(folder).unwrap_or_default() } else { vec![] };
-        let kept = all.into_iter().map(|(_, other)| other).find(|other| other.epoch != self.epoch);
+        let all = Self::read_all(folder).unwrap_or_default();
+        let kept = all.into_iter().map(|(_, other)| other).find(|other| Some(other.epoch) == kept);
         match &kept {
             Some(kept) => write_aside(&before, &kept.json())?,
             None if before.exists() => fs::remove_file(&before).map_err(|e| fail(&before, e))?,

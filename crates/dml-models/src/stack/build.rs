@@ -59,6 +59,7 @@ impl Stack {
             curves: BTreeMap::new(),
             diverged: None,
             seconds_before: 0.0,
+            checkpoint: None,
         });
         let members = members.collect();
         let (made_for, begun) = (data.extent(), Instant::now());
@@ -102,7 +103,7 @@ fn check_members(
         }
         if configs.len() > 1 && !first.stacks_with(config) {
             return conflict(
-                "members of a stack may differ in their seeds, labels, learning rates and weights of terms only",
+                "members of a stack may differ in their seeds, labels, learning rates, alpha, gamma and beta only, and in none of these by which an epoch has other steps where training.schedule is not \"constant\"",
             );
         }
         data.check_mask(mask)?;
@@ -123,7 +124,7 @@ fn declare_objective(
     let first = builder.declarations.len();
     if system.has_metric_loss() {
         for shape in config.loss.parameters(config.model.latent_dim, data.n_classes as i64) {
-            builder.declare(format!("loss.{}", shape.name), shape.shape, Start::Normal(0.0, shape.std));
+            builder.declare(format!("loss.{}", shape.name), shape.shape, Start::Normal(shape.std));
         }
     }
     let second = builder.declarations.len();

@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayView2};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::Stack;
-use crate::convert::{from_array, to_array, to_tensor, unit_range};
+use crate::convert::{to_array, to_tensor, unit_range};
 use crate::model::{Embedding, Latent};
 use crate::training_data::TrainingData;
 
@@ -73,7 +73,7 @@ impl Stack {
         let parameters = self.of_member(member);
         let (given, latent) = (points.ncols() as i64, self.members[member].config.model.latent_dim);
         assert!(given == latent, "latent points have {given} dimensions, but this model's have {latent}");
-        let points = from_array(points).to_device(self.device).unsqueeze(0);
+        let points = to_tensor(points).to_device(self.device).unsqueeze(0);
         Some(to_array(&self.model.decode(&parameters, &points)?.squeeze_dim(0)))
     }
 

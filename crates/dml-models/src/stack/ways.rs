@@ -6,7 +6,7 @@ use rand::seq::index::sample;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::Stack;
-use crate::convert::from_array;
+use crate::convert::to_tensor;
 use crate::distance::{ENTRIES, Geometry, PullBackConfig, Way};
 use crate::model::Model;
 use crate::training_data::TrainingData;
@@ -207,7 +207,7 @@ impl LatentGeometry<'_> {
 
     /// `[1, n, d]`
     fn tensor(&self, points: ArrayView2<f32>) -> Tensor {
-        from_array(points).to_device(self.device).unsqueeze(0)
+        to_tensor(points).to_device(self.device).unsqueeze(0)
     }
 }
 

@@ -89,7 +89,7 @@ fn a_resumed_training_equals_an_uninterrupted_one_bit_for_bit() {
 fn a_damaged_checkpoint_is_refused_by_name() {
     let config = trial(System::Dml, RoutineConfig::JointAlpha { alpha: 0.5 });
     let folder = tempfile::tempdir().unwrap();
-    let trained = trained(&config);
+    let mut trained = trained(&config);
     trained.save_checkpoint(0, folder.path()).unwrap();
     let path = folder.path().join(format!("checkpoint-{}.safetensors", config.training.epochs));
     let bytes = std::fs::read(&path).unwrap();

@@ -63,7 +63,7 @@ impl Arguments {
                 PriorConfig::Vamp(vamp) => PriorConfig::Vamp(Vamp { components: K, ..vamp }),
                 other => other,
             };
-            let density = prior.settings().density(&inputs, &encoder(&self.weights), &Tensor::new());
+            let density = prior.settings().density(&inputs, &encoder(&self.weights));
             density.unwrap_or_else(fitted)
         };
         PriorConfig::all().into_iter().map(of).chain([hypercube(2.0, -2.0, Exact)]).collect()
@@ -219,7 +219,7 @@ fn values_and_gradients_are_finite_over_the_whole_range_in_single_precision() {
         let q = Gaussian { mean: q.mean.set_requires_grad(true), logvar: q.logvar.set_requires_grad(true) };
         // The components are as extreme as the posteriors.
         let encode = |_: &Tensor| Gaussian { mean: q.mean.flip([0]), logvar: q.logvar.flip([0]) };
-        let vamp = vamp.density(&[pseudo_inputs.shallow_clone()], &encode, &Tensor::new()).unwrap();
+        let vamp = vamp.density(&[pseudo_inputs.shallow_clone()], &encode).unwrap();
         let density = cubes.iter().chain([&Density::Unit, &vamp]).nth(i).unwrap();
         let kl = density.kl(&q, &noise);
         kl.sum(None).backward();

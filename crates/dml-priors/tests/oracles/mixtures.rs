@@ -12,7 +12,7 @@ use crate::common::{
 /// The Vamp prior with these pseudo-inputs.
 fn vamp(pseudo_inputs: &Tensor, encode: &dyn Fn(&Tensor) -> Gaussian) -> Density {
     let prior = Vamp { components: pseudo_inputs.size()[0], init: PseudoInputs::Data };
-    prior.density(&[pseudo_inputs.shallow_clone()], encode, &Tensor::new()).unwrap()
+    prior.density(&[pseudo_inputs.shallow_clone()], encode).unwrap()
 }
 
 /// KL(q ‖ p) between Gaussians of the same shape, row by row, from the textbook formula.
@@ -142,5 +142,5 @@ fn pseudo_inputs_are_clamped_and_only_those_outside_stop_learning() {
 fn pseudo_inputs_are_as_many_as_configured() {
     let prior = Vamp { components: 3, init: PseudoInputs::Random };
     let weights = normal(&[6, 4], 1);
-    let _ = prior.density(&[uniform(0.0, 1.0, &[9, 6], 3)], &encoder(&weights), &Tensor::new());
+    let _ = prior.density(&[uniform(0.0, 1.0, &[9, 6], 3)], &encoder(&weights));
 }

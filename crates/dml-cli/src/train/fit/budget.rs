@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use dml_data::Dataset;
-use dml_models::Stack;
+use dml_models::{Stack, TrainConfig};
 use tch::Device;
 
 use crate::train::training_data;
@@ -45,12 +45,20 @@ impl Budget {
     }
 }
 
+/// How many images an epoch that is timed has: some batches of them, or as many as the prior asks
+/// for.
+fn images_needed(train: &TrainConfig) -> usize {
+    let has_prior = train.model.system.has_posterior();
+    let of_prior = if has_prior { train.prior.settings().images_needed() as usize } else { 0 };
+    TIMED.saturating_mul(train.sampling.batch_size).max(of_prior)
+}
+
 /// How long an epoch takes, at most, as two short ones take their time.
 fn seconds_of_epoch(trial: &Trial, dataset: &Dataset, device: Device) -> Result<f64> {
     let n = dataset.train.labels.len();
     // With the labelled images, so that all terms of the loss are there.
     let labelled = dataset.train.labelled_rows();
-    let (few, enough) = (labelled.len().min(64), TIMED.saturating_mul(trial.train.sampling.batch_size));
+    let (few, enough) = (labelled.len().min(64), images_needed(&trial.train));
     let mut rows: Vec<usize> = labelled[..few].to_vec();
     rows.extend((0..n).filter(|row| labelled[..few].binary_search(row).is_err()).take(enough));
     let part = dataset.train.select(&rows);
@@ -74,4 +82,36 @@ fn seconds_of_epoch(trial: &Trial, dataset: &Dataset, device: Device) -> Result<
         }
     }
     Ok(AROUND * seconds * n as f64 / rows.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use dml_data::{ImageShape, Split};
+    use ndarray::Array2;
+
+    use super::*;
+
+    #[test]
+    fn an_epoch_is_timed_with_as_many_images_as_the_prior_asks_for() {
+        let text = include_str!("../../../tests/trial.toml")
+            .replace("dml_autoencoder", "metric_vae")
+            .replace("kind = \"unit\"", "kind = \"vamp\"\ncomponents = 150\ninit = \"data\"")
+            .replace("batch_size = 64", "batch_size = 4");
+        let (trial, _) = Trial::parse(&text).unwrap();
+        let images = Array2::from_shape_fn((300, 16), |(i, p)| (i * 7 + p * 13) as u8);
+        let mut dataset = Dataset {
+            name: "made".into(),
+            release: None,
+            sha256: None,
+            shape: ImageShape { channels: 1, height: 4, width: 4 },
+            train: Split { images, labels: [0, 1].repeat(150) },
+            validation: None,
+            test: None,
+            classes: vec![0, 1],
+        };
+        assert!(seconds_of_epoch(&trial, &dataset, Device::Cpu).unwrap() > 0.0);
+        dataset.train = dataset.train.select(&(0..100).collect::<Vec<_>>());
+        let refused = seconds_of_epoch(&trial, &dataset, Device::Cpu).unwrap_err().to_string();
+        assert!(refused.ends_with("it must be at most 100"), "of all images there are: {refused}");
+    }
 }

@@ -15,6 +15,10 @@ const DEFAULT: &str = include_str!("recipe.toml");
 const SHOWN: usize = 1_000_000;
 const EPOCHS: std::ops::RangeInclusive<usize> = 18..=100;
 
+/// What is counted in epochs beside these themselves.
+const COUNTED_IN_EPOCHS: [&str; 4] =
+    ["pseudo_labels.rounds.first", "pseudo_labels.rounds.every", "routine.dml_epochs", "kl.warm_up_epochs"];
+
 /// A value for a dotted key, from the command line.
 #[derive(Debug, Clone)]
 pub(crate) struct Setting {
@@ -98,7 +102,7 @@ impl Recipe {
             put(&mut table, "training.epochs", n.into())?;
         }
         if let (false, Some(n)) = (self.adapts, epochs) {
-            shorten_rounds(&mut table, n.into());
+            shorten(&mut table, n.into())?;
         }
         for Setting { key, value } in &self.settings {
             put(&mut table, key, value.clone())?;
@@ -115,15 +119,18 @@ impl Recipe {
     }
 }
 
-/// Brings the rounds of guessed labels forward, where a recipe gets fewer epochs than it has.
-fn shorten_rounds(table: &mut Table, epochs: i64) {
-    let before = lookup(table, "training.epochs").and_then(Value::as_integer).unwrap_or(epochs);
-    let mut rounds = table.get_mut("pseudo_labels").and_then(|section| section.get_mut("rounds"));
-    for key in ["first", "every"] {
-        if let Some(Value::Integer(n)) = rounds.as_deref_mut().and_then(|rounds| rounds.get_mut(key)) {
-            *n = (n.saturating_mul(epochs) / before.max(1)).max(1);
+/// Brings forward what a recipe has after some epochs, where it gets fewer of them than it has.
+fn shorten(table: &mut Table, epochs: i64) -> Result<()> {
+    let integer = |table: &Table, key: &str| lookup(table, key).and_then(Value::as_integer);
+    let before = integer(table, "training.epochs").unwrap_or(epochs);
+    for key in COUNTED_IN_EPOCHS {
+        if let Some(n) = integer(table, key) {
+            // Of some epochs one is left, of none none.
+            let fewer = (n.saturating_mul(epochs) / before.max(1)).max(n.min(1));
+            put(table, key, fewer.into())?;
         }
     }
+    Ok(())
 }
 
 /// Puts a value under a dotted key.
@@ -155,6 +162,22 @@ mod tests {
             .unwrap();
         let table = Recipe::read(Some(file.path()), &[]).unwrap().training(100, Some(3)).unwrap();
         assert_eq!(["training.epochs", "pseudo_labels.rounds.first"].map(|key| integer(&table, key)), [3, 8]);
+    }
+
+    #[test]
+    fn a_recipe_that_gets_fewer_epochs_is_shortened_as_a_whole() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text = "training.epochs = 20\nroutine = { kind = 'staged', dml_epochs = 10, gamma = 1.0 }\nkl.warm_up_epochs = ";
+        let of = |warm_up: u32, epochs: Option<u32>| {
+            std::fs::write(&file, format!("{text}{warm_up}")).unwrap();
+            let table = Recipe::read(Some(file.path()), &[]).unwrap().training(100, epochs).unwrap();
+            ["training.epochs", "routine.dml_epochs", "kl.warm_up_epochs"].map(|key| integer(&table, key))
+        };
+        assert_eq!(of(5, None), [20, 10, 5]);
+        assert_eq!(of(5, Some(20)), [20, 10, 5]);
+        assert_eq!(of(5, Some(8)), [8, 4, 2]);
+        assert_eq!(of(5, Some(2)), [2, 1, 1]);
+        assert_eq!(of(0, Some(8)), [8, 4, 0], "no warm-up");
     }
 
     #[test]

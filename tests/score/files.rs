@@ -179,6 +179,10 @@ fn what_embed_writes_is_scored_alone_and_with_a_training_split() {
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), expected);
     let note = format!("2 of 42 rows of {} have no label and are left out", path.display());
     assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("note: {}: {note}\n", test.display()));
+    // Rows that a read-out has seen are told.
+    let output = dml(&["score", text(&test), "--train", text(&test), "--only", "knn"]).output().unwrap();
+    let note = "60 of 60 test rows equal a training row; where they are of the same images, scores by it are those of images seen";
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("note: {}: {note}\n", test.display()));
     // A file that saw no label as the training rows of another, and one that is not there.
     let unseen = score(&train, &["--train", text(&test), "--only", "knn"]);
     assert_eq!(keys(&unseen), ["n_classes", "n_test", "n_train", "readout", "test_folds"]);
@@ -198,7 +202,7 @@ fn training_rows_that_are_not_used_are_told_or_refused() {
         assert_eq!(output.status.code(), Some(0));
         String::from_utf8(output.stderr).unwrap().trim_end().replace(text(folder.path()), "FOLDER")
     };
-    let train = embedded(&folder, "train.npz", 40, 10);
+    let train = embedded(&folder, "train.npz", 50, 10);
     let full = file(&folder, &[]);
     insta::assert_snapshot!(notes(&full, &["--train", text(&train)]), @"note: FOLDER/embeddings.npz: train_embeddings of FOLDER/embeddings.npz are not used; its test_embeddings are");
     insta::assert_snapshot!(notes(&train, &["--train", text(&full)]), @"note: FOLDER/train.npz: test_embeddings of FOLDER/embeddings.npz are not used; its train_embeddings are");

@@ -1,5 +1,7 @@
 //! What is scored: the embeddings and labels of npz files, checked.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hasher};
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -7,7 +9,7 @@ use dml_data::DataError;
 use dml_data::npy::{Numbers, compact};
 use dml_data::npz::Npz;
 use dml_eval::{Narrowed, Protocol, narrow};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1, ArrayView2};
 
 /// What files of embeddings hold, with labels renumbered from 0 over both splits.
 pub(super) struct Embeddings {
@@ -74,6 +76,7 @@ impl Embeddings {
         };
         let narrowed = in_f32(train, test.embeddings)?;
         notes.extend(rounded(&narrowed));
+        notes.extend(shared(narrowed.train.view(), narrowed.test.view()));
         let n_train = train_labels.len();
         let n_classes = compact(&test.labels).1.len();
         let (mut train_labels, _) = compact(&[train_labels, test.labels].concat());
@@ -134,6 +137,20 @@ fn rounded(narrowed: &Narrowed) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// Says how many test rows a read-out of training rows has seen.
+fn shared(train: ArrayView2<f32>, test: ArrayView2<f32>) -> Option<String> {
+    let hash = |row: ArrayView1<f32>| {
+        let mut hasher = DefaultHasher::new();
+        row.iter().for_each(|value| hasher.write_u32(value.to_bits()));
+        hasher.finish()
+    };
+    let seen: HashSet<u64> = train.rows().into_iter().map(hash).collect();
+    let n = test.rows().into_iter().filter(|row| seen.contains(&hash(*row))).count();
+    let (all, why) =
+        (test.nrows(), "where they are of the same images, scores by it are those of images seen");
+    (n > 0).then(|| format!("{n} of {all} test rows equal a training row; {why}"))
 }
 
 /// Says which rows of a file are not scored.

@@ -110,9 +110,11 @@ fn a_second_signal_ends_a_trial_at_once() {
     let trials = add(&store, 1);
     let options = ["--checkpoint-seconds", "3600"];
     let running = Running::start(&options, &trials).read_until_epoch(1);
-    running.send(Signal::INT);
-    running.send(Signal::TERM);
-    // Which of two pending signals is the second one is the system's choice.
+    // Both at one moment, so that no epoch ends between them. Which is the second one is the
+    // system's choice.
+    for signal in [Signal::STOP, Signal::INT, Signal::TERM, Signal::CONT] {
+        running.send(signal);
+    }
     assert!([Some(130), Some(143)].contains(&running.wait()));
     assert!(!trials[0].join("checkpoint.json").exists(), "it waited for the end of the epoch");
     assert_eq!(go_on(&trials, &[]), [0]);

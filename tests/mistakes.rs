@@ -215,7 +215,10 @@ fn what_is_read_is_not_written_over() {
     }
     let [own, data] = [text(&npz), text(&model.join("data.npz"))].map(str::to_owned);
     call(&["data", "import", text(&pictures), "--out", &data]).says(1, &["which is part of a model"]);
-    call(&["data", "show", &own, "--png", &own]).says(1, &["own.npz is there, and no PNG"]);
+    fs::write(path("short"), "mine").unwrap();
+    for (out, name) in [(&own, "own.npz"), (&text(&path("short")).to_owned(), "short")] {
+        call(&["data", "show", &own, "--png", out]).says(1, &[&format!("{name} is there, and no PNG")]);
+    }
     for _ in 0..2 {
         // Its own it writes again.
         call(&["label", text(&model), "--out", text(&path("labels.csv"))]).says(0, &[]);

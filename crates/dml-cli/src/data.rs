@@ -94,7 +94,8 @@ fn refuse_other(png: &Path) -> Result<()> {
         let mut start = [0; 8];
         File::open(png)?.read_exact(&mut start).map(|()| start)
     };
-    let is_other = png.is_file() && start().is_ok_and(|start| start != *b"\x89PNG\r\n\x1a\n");
+    let is_png = || start().is_ok_and(|start| start == *b"\x89PNG\r\n\x1a\n");
+    let is_other = png.metadata().is_ok_and(|found| found.is_file() && found.len() > 0) && !is_png();
     ensure!(!is_other, "{} is there, and no PNG; use another --png", png.display());
     Ok(())
 }

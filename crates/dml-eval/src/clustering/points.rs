@@ -1,14 +1,22 @@
+#![expect(
+    clippy::inline_always,
+    reason = "vector instructions reach only what is inlined where they are chosen"
+)]
+
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, parallel::prelude::*};
-use pulp::Arch;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
 use super::N_ROWS;
 use crate::neighbours::{rounding, squared_distance};
+use crate::product::with_widest_vectors;
 
 /// How many points lie side by side; divides `N_ROWS`.
 const N_GROUP: usize = 32;
+/// Of how many seeds or centroids a group's distances are computed at once: sums that do not wait
+/// for each other.
+const N_AT_ONCE: usize = 2;
 /// Where rounding may be more than this share of a squared distance, it is computed by differences
 /// in f64. Most data are nowhere near, and products take a fraction of the time.
 const DROWNED: f64 = 0.1;
@@ -30,7 +38,7 @@ pub(super) struct Points {
     pub(super) rows: Array2<f32>, // [n, d]
     squared_norms: Vec<f64>,      // [n]
     /// The rows in groups, a dimension after another, the last filled up with zeros, so that a
-    /// vector instruction, of the widest that `Arch` finds, takes several points at once. `[groups,
+    /// vector instruction takes several points at once. `[groups,
     /// d, N_GROUP]`
     groups: Vec<[f32; N_GROUP]>,
 }
@@ -56,58 +64,91 @@ impl Points {
         let n_trials = 2 + (n_clusters as f64).ln() as usize;
         let (n, d) = self.rows.dim();
         let mut seeds = Array2::zeros((n_clusters, d));
-        let first = rng.gen_range(0..n);
-        seeds.row_mut(0).assign(&self.rows.row(first));
-        let (mut distances, mut total) = self.distances_to(first, &vec![f32::INFINITY; n]);
-        for mut seed in seeds.rows_mut().into_iter().skip(1) {
-            let running_sum = |sum: &mut f64, &distance: &f32| {
-                *sum += f64::from(distance);
-                Some(*sum)
+        let (mut distances, mut total) = (vec![f32::INFINITY; n], f64::INFINITY);
+        let mut sums = vec![0.0; n];
+        for (i, mut seed) in seeds.rows_mut().into_iter().enumerate() {
+            let trials: Vec<usize> = if i == 0 {
+                vec![rng.gen_range(0..n)]
+            } else {
+                let mut sum = 0.0;
+                for (slot, &distance) in sums.iter_mut().zip(&distances) {
+                    sum += f64::from(distance);
+                    *slot = sum;
+                }
+                let at = (0..n_trials).map(|_| rng.r#gen::<f64>() * total);
+                at.map(|at| sums.partition_point(|&sum| sum <= at).min(n - 1)).collect()
             };
-            let sums: Vec<f64> = distances.iter().scan(0.0, running_sum).collect();
-            let trials = (0..n_trials).map(|_| {
-                let at = rng.r#gen::<f64>() * total;
-                let trial = sums.partition_point(|&sum| sum <= at).min(n - 1);
-                (self.distances_to(trial, &distances), trial)
-            });
-            let best = trials.min_by(|a, b| a.0.1.total_cmp(&b.0.1)).expect("two trials or more");
+            let totals = self.totals_with(&trials, &distances).into_iter().zip(trials);
+            let best = totals.min_by(|a, b| a.0.total_cmp(&b.0)).expect("one trial or more");
+            total = best.0;
+            self.take_seed(best.1, &mut distances);
             seed.assign(&self.rows.row(best.1));
-            (distances, total) = best.0;
         }
         seeds
     }
 
-    /// The squared distance of every point to point `seed`, or what it had before if that is less,
-    /// and their sum.
-    fn distances_to(&self, seed: usize, before: &[f32]) -> (Vec<f32>, f64) {
-        let d = self.rows.ncols();
-        let seed = self.rows.row(seed);
-        let seed = seed.as_slice().expect("standard layout");
-        let mut distances = before.to_vec();
-        let part = |(groups, distances): (&[[f32; N_GROUP]], &mut [f32])| {
-            let mut sums = [0.0; N_GROUP];
-            Arch::new().dispatch(
+    /// For each trial as one more seed, the sum of the squared distances of all points to their
+    /// nearest seed; without it they are `distances`.
+    fn totals_with(&self, trials: &[usize], distances: &[f32]) -> Vec<f64> {
+        let part = |(groups, distances): (&[[f32; N_GROUP]], &[f32])| {
+            let mut sums = vec![[0.0; N_GROUP]; trials.len()];
+            with_widest_vectors(
                 #[inline(always)]
                 || {
-                    for (group, distances) in groups.chunks(d).zip(distances.chunks_mut(N_GROUP)) {
-                        let mut squares = [0.0_f32; N_GROUP];
-                        for (column, &seed) in group.iter().zip(seed) {
-                            for (square, &x) in squares.iter_mut().zip(column) {
-                                *square += (x - seed) * (x - seed);
+                    let groups = groups.chunks(self.rows.ncols());
+                    for (group, distances) in groups.zip(distances.chunks(N_GROUP)) {
+                        // All trials while the group is at hand.
+                        for (trials, sums) in trials.chunks(N_AT_ONCE).zip(sums.chunks_mut(N_AT_ONCE)) {
+                            let squares = self.squared_distances(group, trials);
+                            for (squares, sums) in squares.iter().zip(sums) {
+                                for ((distance, &square), sum) in distances.iter().zip(squares).zip(sums) {
+                                    *sum += f64::from(distance.min(square));
+                                }
                             }
-                        }
-                        for ((distance, square), sum) in distances.iter_mut().zip(squares).zip(&mut sums) {
-                            *distance = distance.min(square);
-                            *sum += f64::from(*distance);
                         }
                     }
                 },
             );
-            sums.iter().sum::<f64>()
+            sums.iter().map(|sums| sums.iter().sum()).collect::<Vec<f64>>()
         };
-        let groups = self.groups.par_chunks(N_ROWS / N_GROUP * d);
-        let sums: Vec<f64> = groups.zip(distances.par_chunks_mut(N_ROWS)).map(part).collect();
-        (distances, sums.iter().sum())
+        let groups = self.groups.par_chunks(N_ROWS / N_GROUP * self.rows.ncols());
+        let parts: Vec<_> = groups.zip(distances.par_chunks(N_ROWS)).map(part).collect();
+        (0..trials.len()).map(|trial| parts.iter().map(|part| part[trial]).sum()).collect()
+    }
+
+    /// Sets the squared distances of all points to their nearest seed to what they are with one
+    /// more.
+    fn take_seed(&self, seed: usize, distances: &mut [f32]) {
+        let part = |(groups, distances): (&[[f32; N_GROUP]], &mut [f32])| {
+            with_widest_vectors(
+                #[inline(always)]
+                || {
+                    let groups = groups.chunks(self.rows.ncols());
+                    for (group, distances) in groups.zip(distances.chunks_mut(N_GROUP)) {
+                        let [squares, _] = self.squared_distances(group, &[seed]);
+                        distances.iter_mut().zip(squares).for_each(|(d, square)| *d = d.min(square));
+                    }
+                },
+            );
+        };
+        let groups = self.groups.par_chunks(N_ROWS / N_GROUP * self.rows.ncols());
+        groups.zip(distances.par_chunks_mut(N_ROWS)).for_each(part);
+    }
+
+    /// From the points of a group to the first of `seeds`, and to the second or to it once more.
+    #[inline(always)]
+    fn squared_distances(&self, group: &[[f32; N_GROUP]], seeds: &[usize]) -> [[f32; N_GROUP]; N_AT_ONCE] {
+        let row =
+            |i: usize| self.rows.row(seeds[i.min(seeds.len() - 1)]).to_slice().expect("standard layout");
+        let mut squares = [[0.0_f32; N_GROUP]; N_AT_ONCE];
+        for ((column, a), b) in group.iter().zip(row(0)).zip(row(1)) {
+            for (squares, seed) in squares.iter_mut().zip([a, b]) {
+                for (square, &x) in squares.iter_mut().zip(column) {
+                    *square += (x - seed) * (x - seed);
+                }
+            }
+        }
+        squares
     }
 
     /// The nearest centroid of every point, the first of equally near ones.
@@ -177,24 +218,19 @@ impl<'a> Centroids<'a> {
     fn by_products(&self, groups: &[[f32; N_GROUP]]) -> (Vec<u32>, Vec<f32>) {
         let d = self.rows.ncols();
         let (mut clusters, mut relative) = (Vec::with_capacity(N_ROWS), Vec::with_capacity(N_ROWS));
-        Arch::new().dispatch(
+        with_widest_vectors(
             #[inline(always)]
             || {
                 for group in groups.chunks(d) {
                     let (mut nearest, mut least) = ([0_u32; N_GROUP], [f32::INFINITY; N_GROUP]);
-                    let centroids = self.squared_norms.iter().zip(self.doubled.chunks(d));
-                    for (id, (&norm, centroid)) in (0..).zip(centroids) {
-                        let mut distances = [norm; N_GROUP];
-                        for (column, &c) in group.iter().zip(centroid) {
-                            for (distance, &x) in distances.iter_mut().zip(column) {
-                                *distance += c * x;
+                    for first in (0..self.squared_norms.len()).step_by(N_AT_ONCE) {
+                        for (id, distances) in (first..).zip(self.relative_distances(group, first)) {
+                            for ((nearest, least), &distance) in
+                                nearest.iter_mut().zip(&mut least).zip(&distances)
+                            {
+                                *nearest = if distance < *least { id as u32 } else { *nearest };
+                                *least = least.min(distance);
                             }
-                        }
-                        for ((nearest, least), &distance) in
-                            nearest.iter_mut().zip(&mut least).zip(&distances)
-                        {
-                            *nearest = if distance < *least { id } else { *nearest };
-                            *least = least.min(distance);
                         }
                     }
                     clusters.extend_from_slice(&nearest);
@@ -203,6 +239,24 @@ impl<'a> Centroids<'a> {
             },
         );
         (clusters, relative)
+    }
+
+    /// |c|² - 2 c·x of the points x of a group and of centroid `first` and the next; infinity where
+    /// there is none.
+    #[inline(always)]
+    fn relative_distances(&self, group: &[[f32; N_GROUP]], first: usize) -> [[f32; N_GROUP]; N_AT_ONCE] {
+        let (d, last) = (self.rows.ncols(), self.squared_norms.len() - 1);
+        let norm = |id: usize| self.squared_norms.get(id).copied().unwrap_or(f32::INFINITY);
+        let centroid = |id: usize| &self.doubled[id.min(last) * d..][..d];
+        let mut distances = [norm(first), norm(first + 1)].map(|norm| [norm; N_GROUP]);
+        for ((column, a), b) in group.iter().zip(centroid(first)).zip(centroid(first + 1)) {
+            for (distances, c) in distances.iter_mut().zip([a, b]) {
+                for (distance, &x) in distances.iter_mut().zip(column) {
+                    *distance += c * x;
+                }
+            }
+        }
+        distances
     }
 
     /// The nearest centroid of a point, and its squared distance, where products chose `chosen`.

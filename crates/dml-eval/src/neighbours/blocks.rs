@@ -4,10 +4,10 @@
 )]
 
 use ndarray::{ArrayView2, parallel::prelude::*};
-use pulp::Arch;
 use rayon::slice::ParallelSlice;
 
 use super::{NearestK, Products, squared_distance};
+use crate::product::with_widest_vectors;
 
 const N_QUERIES: usize = 64;
 /// References that are looked at together.
@@ -31,7 +31,7 @@ pub(super) fn nearest(references: &[f32], queries: &[f32], d: usize, k: usize) -
                     |found: &NearestK| (f64::midpoint(found.limit() - norms[i], slacks[i]) as f32).next_up();
                 let query = &queries[i * d..(i + 1) * d];
                 let halves = halves.to_slice().expect("standard layout");
-                Arch::new().dispatch(
+                with_widest_vectors(
                     #[inline(always)]
                     || {
                         let mut bound = limit(found);

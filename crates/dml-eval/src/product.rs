@@ -1,5 +1,5 @@
-//! Vector instructions, as the processor has them, and products of small matrices by them, for which
-//! general routines spend most of their time on rearranging their input.
+//! Vector instructions, as the processor has them, and products of small matrices by them, for
+//! which general routines spend most of their time on rearranging their input.
 
 #![expect(
     clippy::inline_always,
@@ -40,9 +40,9 @@ pub(crate) fn add_product(left: Left, right: &[f32], out: &mut [f32], shape: [us
 /// Does `work`, if it is a closure that is `#[inline(always)]`, with the widest vector instructions
 /// that the processor has.
 ///
-/// `Arch` calls a closure by a function in between, unless it can be called only once, and what that
-/// has inlined is not inlined again: no vector instruction would reach it. A method of ours has
-/// nothing in between.
+/// `Arch` calls a closure by a function in between, unless it can be called only once, and what
+/// that has inlined is not inlined again: no vector instruction would reach it. A method of ours
+/// has nothing in between.
 #[inline]
 pub(crate) fn with_widest_vectors<R>(work: impl FnMut() -> R) -> R {
     Arch::new().dispatch(Work(work))

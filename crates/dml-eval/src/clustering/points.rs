@@ -38,8 +38,7 @@ pub(super) struct Points {
     pub(super) rows: Array2<f32>, // [n, d]
     squared_norms: Vec<f64>,      // [n]
     /// The rows in groups, a dimension after another, the last filled up with zeros, so that a
-    /// vector instruction takes several points at once. `[groups,
-    /// d, N_GROUP]`
+    /// vector instruction takes several points at once. `[groups, d, N_GROUP]`
     groups: Vec<[f32; N_GROUP]>,
 }
 
